@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libdumpfilter: turns the memory of a crashed Linux kernel into a small dump.
+ *
+ * One context is one dump.  Contexts share nothing: any number of them may live in a process, each used by one
+ * thread at a time.  Only dumpfilter_cancel() may be called from another thread or from a signal handler.
+ *
+ *     struct dumpfilter *df = dumpfilter_new(NULL);
+ *     struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+ *     cfg.level = 31;
+ *     cfg.codec = DUMPFILTER_CODEC_LZO;
+ *     struct dumpfilter_sink *out = dumpfilter_sink_path(df, "dump", 0);
+ *     if (!out || dumpfilter_open_path(df, "/proc/vmcore", 0) < 0 || dumpfilter_configure(df, &cfg) < 0 ||
+ *         dumpfilter_run(df, out) < 0)
+ *             fprintf(stderr, "%s\n", dumpfilter_errmsg(df));
+ *     dumpfilter_sink_free(out);
+ *     dumpfilter_free(df);
+ *
+ * Results.  Functions that can fail return an int: DUMPFILTER_OK (0), a positive graded outcome
+ * (DUMPFILTER_WARN, DUMPFILTER_PARTIAL) or a negative DUMPFILTER_E_* code.  After a negative result
+ * dumpfilter_errmsg() has one line of text that says what failed, where, and what to do about it.
+ *
+ * Order.  new → open → [configure] → [plan] → run → report.  A call out of order returns
+ * DUMPFILTER_E_SEQUENCE and changes nothing.
+ *
+ * Option structs begin with their own size: use the _INIT macros.  A library older than the caller's header
+ * accepts a longer struct only where the bytes it does not know are zero (else DUMPFILTER_E_INVAL).
+ *
+ * Threads.  Worker threads exist only inside dumpfilter_plan() and dumpfilter_run().  They call the source's and
+ * sink's functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which must be
+ * thread-safe.  Every other callback runs on the thread that called the library.
+ */
+#ifndef LIBDUMPFILTER_H
+#define LIBDUMPFILTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DUMPFILTER_VERSION_MAJOR 0
+#define DUMPFILTER_VERSION_MINOR 1
+#define DUMPFILTER_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define DUMPFILTER_API          __attribute__((visibility("default")))
+#define DUMPFILTER_PRINTF(a, b) __attribute__((format(printf, a, b)))
+#else
+#define DUMPFILTER_API
+#define DUMPFILTER_PRINTF(a, b)
+#endif
+
+struct dumpfilter;      /* one dump: opaque */
+struct dumpfilter_sink; /* where output goes: opaque */
+
+/* ------------------------------------------------------------------------------------------------ results */
+
+enum dumpfilter_result {
+	DUMPFILTER_OK = 0,
+	DUMPFILTER_WARN = 1,    /* complete, but some pages were kept although the level asked to leave them out */
+	DUMPFILTER_PARTIAL = 2, /* an output that opens was written, but pages are missing: see the report */
+
+	DUMPFILTER_E_NOMEM = -1,        /* out of memory, or over the memory limit */
+	DUMPFILTER_E_INVAL = -2,        /* an argument or option is wrong */
+	DUMPFILTER_E_SEQUENCE = -3,     /* the call does not fit the state of the context */
+	DUMPFILTER_E_IO = -4,           /* reading or writing failed */
+	DUMPFILTER_E_NOSPACE = -5,      /* the output is full */
+	DUMPFILTER_E_EXISTS = -6,       /* the output exists and DUMPFILTER_SINK_OVERWRITE was not given */
+	DUMPFILTER_E_FORMAT = -7,       /* the input is nothing this library reads */
+	DUMPFILTER_E_CORRUPT = -8,      /* the input contradicts itself */
+	DUMPFILTER_E_TRUNCATED = -9,    /* the input ends too early */
+	DUMPFILTER_E_UNSUPPORTED = -10, /* not in this build, or not for this input */
+	DUMPFILTER_E_NOINFO = -11,      /* the level needs facts about the kernel that the input lacks */
+	DUMPFILTER_E_CANCELLED = -12,   /* dumpfilter_cancel() before anything was written */
+	DUMPFILTER_E_NODATA = -13,      /* the address is not in the image (translation, holes) */
+};
+
+/* A fixed English name for a result code; never NULL, never freed. */
+DUMPFILTER_API const char *dumpfilter_strerror(int result);
+
+/* "MAJOR.MINOR.PATCH" of the library that is running. */
+DUMPFILTER_API const char *dumpfilter_version(void);
+
+/* ------------------------------------------------------------------------------------------------ context */
+
+struct dumpfilter_new_opts {
+	size_t size; /* sizeof this struct */
+	/* Allocator; all NULL for malloc and free.  Must be thread-safe. */
+	void *(*alloc)(void *user, size_t bytes);
+	void (*free)(void *user, void *ptr);
+	void *alloc_user;
+};
+#define DUMPFILTER_NEW_OPTS_INIT                           \
+	{                                                  \
+		.size = sizeof(struct dumpfilter_new_opts) \
+	}
+
+/* A new context, or NULL where there is no memory or opts is wrong.  opts may be NULL. */
+DUMPFILTER_API struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts);
+
+/* Close and free.  Sinks made with this context must be freed before.  NULL is fine. */
+DUMPFILTER_API void dumpfilter_free(struct dumpfilter *df);
+
+/* Text of the last error on this context: one line, no newline, empty where there was none.  Valid until the
+ * next call on the context.  Needs no memory. */
+DUMPFILTER_API const char *dumpfilter_errmsg(const struct dumpfilter *df);
+
+enum dumpfilter_log_level {
+	DUMPFILTER_LOG_ERROR = 0,
+	DUMPFILTER_LOG_WARN = 1,
+	DUMPFILTER_LOG_INFO = 2,
+	DUMPFILTER_LOG_DEBUG = 3,
+};
+/* Receives one line of text, without newline, valid during the call. */
+typedef void (*dumpfilter_log_fn)(void *user, int level, const char *line);
+/* Lines up to max_level go to fn; NULL turns logging off (the default). */
+DUMPFILTER_API void dumpfilter_set_log(struct dumpfilter *df, dumpfilter_log_fn fn, void *user, int max_level);
+
+enum dumpfilter_phase {
+	DUMPFILTER_PHASE_PLAN = 0,      /* classifying page frames; unit: page frames */
+	DUMPFILTER_PHASE_ZERO = 1,      /* ELF only: looking for zero pages; unit: kept pages */
+	DUMPFILTER_PHASE_COPY = 2,      /* copying pages; unit: kept pages */
+	DUMPFILTER_PHASE_REARRANGE = 3, /* dumpfilter_rearrange; unit: bytes read, total 0 where not known */
+};
+struct dumpfilter_progress {
+	int phase;          /* enum dumpfilter_phase */
+	uint64_t done;      /* units done */
+	uint64_t total;     /* units in all, 0 = not known */
+	uint64_t bytes_in;  /* bytes of pages (or of the stream) read in this phase */
+	uint64_t bytes_out; /* bytes handed to the sink in this phase */
+};
+/* Called at the start and at the end of each phase and between batches of pages, at most once a batch.  Limiting how
+ * often that is shown is the callee's part. */
+typedef void (*dumpfilter_progress_fn)(void *user, const struct dumpfilter_progress *p);
+DUMPFILTER_API void dumpfilter_set_progress(struct dumpfilter *df, dumpfilter_progress_fn fn, void *user);
+
+/* Ask a running plan or run to stop soon.  Async-signal-safe; may be called from any thread.  What was written
+ * stays and opens: run returns DUMPFILTER_PARTIAL (or DUMPFILTER_E_CANCELLED before the first byte). */
+DUMPFILTER_API void dumpfilter_cancel(struct dumpfilter *df);
+
+/* ------------------------------------------------------------------------------------------------ input */
+
+#define DUMPFILTER_IO_CONCURRENT 1u /* may be called by several threads at once */
+#define DUMPFILTER_IO_RANDOM     2u /* sink: any offset, any order, gaps read as zeros */
+#define DUMPFILTER_IO_REWRITE    4u /* sink: a range may be written again */
+
+struct dumpfilter_source_ops {
+	size_t size;   /* sizeof this struct */
+	unsigned caps; /* DUMPFILTER_IO_CONCURRENT or 0 */
+	/* Read up to len bytes at offset into buf.  Returns bytes read (fewer are asked for again), 0 at the end,
+	 * or -errno. */
+	int64_t (*read)(void *user, uint64_t offset, void *buf, size_t len);
+	uint64_t length;  /* bytes in all; UINT64_MAX where not known */
+	const char *name; /* for messages; copied; may be NULL */
+};
+
+#define DUMPFILTER_OPEN_NO_MMAP 1u /* read the file with pread() only */
+
+/* Open a memory image.  Recognised by content: ELF64 vmcore (/proc/vmcore, QEMU dump-guest-memory).  On failure
+ * the context stays as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
+DUMPFILTER_API int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags);
+/* fd stays the caller's and must stay open until dumpfilter_close(); its file position is not used. */
+DUMPFILTER_API int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned flags);
+DUMPFILTER_API int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user);
+/* Back to the state after dumpfilter_new(); configuration and callbacks stay. */
+DUMPFILTER_API void dumpfilter_close(struct dumpfilter *df);
+
+/* Kernel facts from a VMCOREINFO text (OSRELEASE=… lines) beside the image.  What it says goes before the image's
+ * own note.  After open, before plan.  text: len bytes, copied. */
+DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len);
+
+/* What is known about the image; pointers valid until close.  After open. */
+struct dumpfilter_image_info {
+	size_t size;             /* in: sizeof this struct */
+	const char *format;      /* "ELF64" */
+	const char *machine;     /* "x86_64", "s390x", … or "unknown" */
+	const char *osrelease;   /* "" where not known */
+	const char *build_id;    /* hex digits or "" */
+	uint32_t page_size;      /* bytes */
+	uint32_t word_bits;      /* 32 or 64 */
+	uint32_t big_endian;     /* 0 or 1 */
+	uint32_t cpus;           /* NT_PRSTATUS notes */
+	uint64_t max_pfn;        /* first page frame number behind the last memory */
+	uint64_t present_pages;  /* distinct page frames that the image describes */
+	uint32_t has_vmcoreinfo; /* 0 or 1 */
+	uint32_t truncated;      /* 1: the file ends before the memory that its headers promise */
+};
+#define DUMPFILTER_IMAGE_INFO_INIT                           \
+	{                                                    \
+		.size = sizeof(struct dumpfilter_image_info) \
+	}
+DUMPFILTER_API int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info);
+
+/* Calls fn for each known fact: its VMCOREINFO spelling ("OFFSET(page.flags)"), value, and where it came from
+ * ("note", "text", "known layout", "derived").  After open. */
+typedef void (*dumpfilter_fact_fn)(void *user, const char *name, uint64_t value, const char *origin);
+DUMPFILTER_API int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *user);
+
+/* Calls fn with lines of text: which rule recognises each class of page in this kernel, and why; which are off and
+ * which facts they miss.  After open. */
+typedef void (*dumpfilter_line_fn)(void *user, const char *line);
+DUMPFILTER_API int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user);
+
+/* ------------------------------------------------------------------------------------------------ configure */
+
+enum dumpfilter_level_bit {
+	DUMPFILTER_LEVEL_ZERO = 1,          /* pages filled with zero */
+	DUMPFILTER_LEVEL_CACHE = 2,         /* page cache without private data */
+	DUMPFILTER_LEVEL_CACHE_PRIVATE = 4, /* all page cache */
+	DUMPFILTER_LEVEL_USER = 8,          /* anonymous and hugetlb pages */
+	DUMPFILTER_LEVEL_FREE = 16,         /* free pages */
+	DUMPFILTER_LEVEL_MAX = 31,
+};
+
+enum dumpfilter_format {
+	DUMPFILTER_FORMAT_KDUMP = 0, /* kdump-compressed, header version 6 */
+	DUMPFILTER_FORMAT_ELF = 1,
+};
+
+enum dumpfilter_codec {
+	DUMPFILTER_CODEC_NONE = 0,
+	DUMPFILTER_CODEC_ZLIB = 1,
+	DUMPFILTER_CODEC_LZO = 2,
+	DUMPFILTER_CODEC_SNAPPY = 3,
+	DUMPFILTER_CODEC_ZSTD = 4,
+};
+/* 1 where this build has the codec, else 0. */
+DUMPFILTER_API int dumpfilter_codec_available(int codec);
+/* "none", "zlib", "lzo", "snappy", "zstd"; NULL for a number that is no codec. */
+DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
+
+struct dumpfilter_config {
+	size_t size;         /* sizeof this struct */
+	int level;           /* dump level, 0…31 */
+	int format;          /* enum dumpfilter_format */
+	int codec;           /* enum dumpfilter_codec; DUMPFILTER_FORMAT_ELF takes only NONE */
+	unsigned threads;    /* threads that work at the same time; 0 = as many as CPUs may be used */
+	size_t memory_limit; /* bytes that the context may allocate; 0 = no limit of its own */
+};
+#define DUMPFILTER_CONFIG_INIT                           \
+	{                                                \
+		.size = sizeof(struct dumpfilter_config) \
+	}
+/* Copies cfg.  After new, before plan or run; may be called again until then. */
+DUMPFILTER_API int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg);
+
+/* ------------------------------------------------------------------------------------------------ plan */
+
+enum dumpfilter_class {
+	DUMPFILTER_CLASS_KEEP = 0, /* nothing the kernel says would leave it out */
+	DUMPFILTER_CLASS_CACHE = 1,
+	DUMPFILTER_CLASS_CACHE_PRIVATE = 2,
+	DUMPFILTER_CLASS_USER = 3,
+	DUMPFILTER_CLASS_FREE = 4,
+	DUMPFILTER_CLASS_HWPOISON = 5,
+	DUMPFILTER_CLASS_OFFLINE = 6,
+	DUMPFILTER_CLASS_COUNT = 7,
+};
+
+/* Classify every page frame: reads only the kernel's page structures.  Returns OK, WARN (something could not be
+ * judged and is kept; the log says what) or an error. */
+DUMPFILTER_API int dumpfilter_plan(struct dumpfilter *df);
+/* Page frames of a class (present in the image; each frame is counted once, in the first class that fits in the order
+ * free, cache, private cache, user, hwpoison, offline).  After plan. */
+DUMPFILTER_API int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages);
+/* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference).  After plan. */
+DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages);
+/* Calls fn for each run of kept page frames [first, first + count) in ascending order; a non-zero return of fn stops
+ * and is returned.  After plan. */
+typedef int (*dumpfilter_range_fn)(void *user, uint64_t first_pfn, uint64_t count);
+DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user);
+
+/* ------------------------------------------------------------------------------------------------ output */
+
+struct dumpfilter_sink_ops {
+	size_t size;   /* sizeof this struct */
+	unsigned caps; /* DUMPFILTER_IO_*.  Without RANDOM offsets only ever follow one another from 0 on */
+	/* Write all of buf at offset; 0 or -errno. */
+	int (*write)(void *user, uint64_t offset, const void *buf, size_t len);
+	/* All has been written (result OK or WARN), or the run ended early (PARTIAL or negative): 0 or -errno.
+	 * Called once, may be NULL. */
+	int (*finish)(void *user, int result);
+	const char *name; /* for messages; copied; may be NULL */
+};
+
+#define DUMPFILTER_SINK_OVERWRITE \
+	1u /* an existing file may be replaced (it is truncated when the first byte is written) */
+
+/* Sinks.  NULL on failure, text in dumpfilter_errmsg(df).  A sink takes one output, and belongs to the caller.
+ * path: created with mode 0600 at once, so that an unwritable place is found early; a file that this call
+ * created and nothing was written to is removed again by dumpfilter_sink_free(). */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags);
+/* fd stays the caller's.  A regular file or block device is written at offsets, anything else as a stream. */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const char *name);
+/* Flattened stream into inner, in order, never seeking.  inner stays the caller's and must outlive this. */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner);
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter *df,
+							      const struct dumpfilter_sink_ops *ops, void *user);
+/* Counts bytes and drops them (dry run). */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df);
+DUMPFILTER_API void dumpfilter_sink_free(struct dumpfilter_sink *sink);
+
+/* Plan (unless done), then copy the kept pages to sink.  Returns OK, WARN, PARTIAL (the report says what is missing;
+ * dumpfilter_errmsg() says why) or an error (no usable output).  Once per open. */
+DUMPFILTER_API int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink);
+
+struct dumpfilter_report {
+	size_t size; /* in: sizeof this struct */
+	int result;  /* of run */
+	int level;   /* in force */
+	uint64_t max_pfn;
+	uint64_t present_pages;           /* distinct frames of the image below max_pfn */
+	uint64_t class_pages[8];          /* by enum dumpfilter_class, left out or not */
+	uint64_t excluded_pages[8];       /* by enum dumpfilter_class: left out at this level */
+	uint64_t zero_pages;              /* kept frames found to be filled with zero (level bit 1) */
+	uint64_t kept_pages;              /* frames that the plan keeps, zero pages included */
+	uint64_t written_pages;           /* frames that are in the output */
+	uint64_t lost_pages;              /* frames that should be in the output and are not */
+	uint64_t unreadable_pages;        /* of these: could not be read */
+	uint64_t doubtful_pages;          /* frames kept because the evidence was not consistent */
+	uint64_t unreadable_memmap_pages; /* frames kept because their struct page could not be read */
+	uint64_t beyond_memmap_pages;     /* frames behind the kernel's memory map, left out */
+	uint64_t elf_written_pages;       /* ELF: frames in the output, with those kept only to avoid small gaps */
+	uint64_t bytes_out;               /* handed to the sink */
+	uint64_t output_size;             /* end of the output file */
+	double plan_seconds, copy_seconds;
+	unsigned threads;     /* in force */
+	uint64_t peak_memory; /* bytes allocated by this context at most */
+};
+#define DUMPFILTER_REPORT_INIT                           \
+	{                                                \
+		.size = sizeof(struct dumpfilter_report) \
+	}
+/* After plan (copy fields 0) or run. */
+DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report);
+
+/* ------------------------------------------------------------------------------------------------ rearrange */
+
+/* Turn a flattened stream into a normal file: reads fd from where it stands, without seeking, up to the end record.
+ * At an early end the sink holds what arrived, with the incomplete mark set where the format has one, and
+ * the result is DUMPFILTER_E_TRUNCATED.  What is not flattened is refused before anything is written
+ * (DUMPFILTER_E_FORMAT).  sink must have DUMPFILTER_IO_RANDOM.  In any state of the context. */
+DUMPFILTER_API int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every layer of one dump shares: allocator with a budget, log, progress, the cancel flag.  No globals. */
+#ifndef DF_BASE_ENV_H
+#define DF_BASE_ENV_H
+
+#include "base/err.h"
+#include "libdumpfilter.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct df_env {
+	void *(*alloc)(void *user, size_t bytes);
+	void (*release)(void *user, void *ptr);
+	void *alloc_user;
+	atomic_size_t mem_limit; /* 0 = none */
+	atomic_size_t mem_used, mem_peak;
+
+	dumpfilter_log_fn log_fn;
+	void *log_user;
+	int log_max;
+
+	dumpfilter_progress_fn progress_fn;
+	void *progress_user;
+
+	atomic_int cancelled; /* lock-free: set from signal handlers */
+};
+
+/* Zeroed memory from the dump's allocator, counted against its budget; NULL where either says no.
+ * Thread-safe.  Free with df_free (NULL is fine). */
+void *df_alloc(struct df_env *env, size_t bytes);
+void *df_alloc_array(struct df_env *env, size_t count, size_t size);
+/* Grow *arr (elements of size bytes, capacity *cap) so that it holds at least need; false = no memory, *arr intact. */
+bool df_grow(struct df_env *env, void **arr, size_t *cap, size_t need, size_t size);
+void df_free(struct df_env *env, void *ptr);
+
+/* "out of memory" with what it was for; returns DUMPFILTER_E_NOMEM. */
+int df_err_nomem(struct df_err *err, struct df_env *env, const char *what, size_t bytes);
+
+/* Only on the caller's thread. */
+void df_log(struct df_env *env, int level, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
+void df_progress(struct df_env *env, const struct dumpfilter_progress *p);
+
+static inline bool df_cancelled(struct df_env *env)
+{
+	return atomic_load_explicit(&env->cancelled, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE /* sched_getaffinity, CPU_ALLOC */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+
+enum state { FREE, MADE, WORKING, DONE };
+
+struct pool {
+	const struct df_pool_ops *ops;
+	void *user;
+	char *slots;
+	size_t slot_size;
+	unsigned nslots;
+
+	pthread_mutex_t lock;
+	pthread_cond_t more;         /* something was made, or it is over: helpers wait for this */
+	pthread_cond_t done;         /* the item that is due was finished: the caller waits for this */
+	enum state *state;           /* of each slot */
+	int *result;                 /* of work, by slot */
+	struct df_err *errs;         /* by slot */
+	uint64_t made, begun, taken; /* items so far; item n lives in slot n % nslots */
+	bool over;
+};
+
+static void *slot_of(struct pool *p, uint64_t item)
+{
+	return p->slots + item % p->nslots * p->slot_size;
+}
+
+/* Work on the oldest item that waits.  Called and left with the lock held. */
+static void work_one(struct pool *p, unsigned worker)
+{
+	uint64_t item = p->begun++;
+	unsigned s = (unsigned)(item % p->nslots);
+	int r;
+
+	p->state[s] = WORKING;
+	pthread_mutex_unlock(&p->lock);
+	r = p->ops->work(p->user, slot_of(p, item), worker, &p->errs[s]);
+	pthread_mutex_lock(&p->lock);
+	p->result[s] = r;
+	p->state[s] = DONE;
+	if (item == p->taken && worker)
+		pthread_cond_signal(&p->done);
+}
+
+struct helper {
+	struct pool *pool;
+	unsigned worker;
+	pthread_t thread;
+};
+
+static void *helper_main(void *arg)
+{
+	struct helper *h = arg;
+	struct pool *p = h->pool;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		if (p->begun < p->made)
+			work_one(p, h->worker);
+		else if (p->over)
+			break;
+		else
+			pthread_cond_wait(&p->more, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* Make items into all free slots.  Lock held; make itself runs without it: only the caller makes and takes. */
+static int make_some(struct pool *p, bool *end, struct df_err *err)
+{
+	while (!*end && p->made - p->taken < p->nslots) {
+		unsigned s = (unsigned)(p->made % p->nslots);
+		int r;
+
+		pthread_mutex_unlock(&p->lock);
+		r = p->ops->make(p->user, slot_of(p, p->made), err);
+		pthread_mutex_lock(&p->lock);
+		if (r <= 0) {
+			*end = true;
+			return r;
+		}
+		p->state[s] = MADE;
+		p->made++;
+		pthread_cond_signal(&p->more);
+	}
+	return 0;
+}
+
+/* Take the item that is due and finished.  Lock held on entry and exit. */
+static int take_one(struct pool *p, struct df_err *err)
+{
+	unsigned s = (unsigned)(p->taken % p->nslots);
+	int r = p->result[s];
+
+	if (r < 0) {
+		*err = p->errs[s];
+	} else {
+		pthread_mutex_unlock(&p->lock);
+		r = p->ops->take(p->user, slot_of(p, p->taken), err);
+		pthread_mutex_lock(&p->lock);
+	}
+	p->state[s] = FREE;
+	p->taken++;
+	return r < 0 ? r : 0;
+}
+
+/* The caller's part.  Lock held on entry and exit. */
+static int serve(struct pool *p, struct df_err *err)
+{
+	struct df_err make_err = { 0 };
+	bool end = false;
+	int made = 0, failed = 0;
+
+	for (;;) {
+		if (!failed && !end)
+			made = make_some(p, &end, &make_err);
+		if (failed || p->taken == p->made)
+			break;
+		if (p->state[p->taken % p->nslots] == DONE)
+			failed = take_one(p, err);
+		else if (p->begun < p->made)
+			work_one(p, 0);
+		else
+			pthread_cond_wait(&p->done, &p->lock);
+	}
+	if (failed || made >= 0)
+		return failed;
+	*err = make_err; /* what was made before it has been taken */
+	return made;
+}
+
+static unsigned start_helpers(struct pool *p, struct helper *h, unsigned n)
+{
+	sigset_t all, old;
+	unsigned started = 0;
+
+	/* signals stay with the caller's threads: its handlers may expect that */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (unsigned i = 0; i < n; i++) {
+		h[started] = (struct helper){ .pool = p, .worker = started + 1 };
+		if (!pthread_create(&h[started].thread, NULL, helper_main, &h[started]))
+			started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return started;
+}
+
+static int run_parallel(struct pool *p, struct helper *helpers, unsigned threads, struct df_err *err)
+{
+	unsigned started = start_helpers(p, helpers, threads - 1);
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = serve(p, err);
+	p->over = true;
+	p->begun = p->made; /* after a failure: what waits is not worked on any more */
+	pthread_cond_broadcast(&p->more);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(helpers[i].thread, NULL);
+	return r;
+}
+
+static int run_serial(const struct df_pool_ops *ops, void *user, void *slot, struct df_err *err)
+{
+	for (;;) {
+		int r = ops->make(user, slot, err);
+
+		if (r <= 0)
+			return r;
+		r = ops->work(user, slot, 0, err);
+		if (r >= 0)
+			r = ops->take(user, slot, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, unsigned threads, void *slots,
+		size_t slot_size, unsigned nslots, struct df_err *err)
+{
+	struct pool p = { .ops = ops, .user = user, .slots = slots, .slot_size = slot_size, .nslots = nslots };
+	struct helper *helpers;
+	int r;
+
+	if (threads <= 1 || nslots <= 1)
+		return run_serial(ops, user, slots, err);
+	p.state = df_alloc_array(env, nslots, sizeof *p.state);
+	p.result = df_alloc_array(env, nslots, sizeof *p.result);
+	p.errs = df_alloc_array(env, nslots, sizeof *p.errs);
+	helpers = df_alloc_array(env, threads - 1, sizeof *helpers);
+	if (p.state && p.result && p.errs && helpers) {
+		pthread_mutex_init(&p.lock, NULL);
+		pthread_cond_init(&p.more, NULL);
+		pthread_cond_init(&p.done, NULL);
+		r = run_parallel(&p, helpers, threads, err);
+		pthread_cond_destroy(&p.done);
+		pthread_cond_destroy(&p.more);
+		pthread_mutex_destroy(&p.lock);
+	} else {
+		r = run_serial(ops, user, slots, err);
+	}
+	df_free(env, helpers);
+	df_free(env, p.errs);
+	df_free(env, p.result);
+	df_free(env, p.state);
+	return r;
+}
+
+unsigned df_pool_cpus(void)
+{
+	for (size_t n = 1024; n <= 65536; n *= 4) {
+		cpu_set_t *set = CPU_ALLOC(n);
+		size_t size = CPU_ALLOC_SIZE(n);
+		int count = 0;
+
+		if (!set)
+			break;
+		if (!sched_getaffinity(0, size, set))
+			count = CPU_COUNT_S(size, set);
+		CPU_FREE(set);
+		if (count > 0)
+			return (unsigned)count;
+	}
+	return 1;
+}

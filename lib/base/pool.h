@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ordered worker pool: items are made in order, worked on in parallel, and taken in order, so that what comes
+ * out does not depend on the number of threads.
+ *
+ *   make   next item into its slot; 1 = made, 0 = no more, negative = stop.  Calling thread only.
+ *   work   the expensive part.  Any worker, any order; touches only its slot and its worker's state.
+ *   take   the finished item, strictly in the order of make.  Calling thread only.
+ *
+ * The calling thread is one of the workers: it takes what is due, else works itself, else sleeps; nobody spins.
+ * A failing call stops the making of new items; items made before are still worked on and taken in order up to the one
+ * that failed, and the first failure in item order is returned.
+ */
+#ifndef DF_BASE_POOL_H
+#define DF_BASE_POOL_H
+
+#include "base/env.h"
+
+struct df_pool_ops {
+	int (*make)(void *user, void *slot, struct df_err *err);
+	int (*work)(void *user, void *slot, unsigned worker, struct df_err *err);
+	int (*take)(void *user, void *slot, struct df_err *err);
+};
+
+/* Run until make says 0.  threads ≥ 1: workers are numbered 0…threads−1, 0 is the caller; with 1 no thread is
+ * started and no lock is taken.  slots: nslots items of slot_size bytes, owned by the caller, at least threads of them.
+ * A thread that cannot be started only lowers the number of workers. */
+int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, unsigned threads, void *slots,
+		size_t slot_size, unsigned nslots, struct df_err *err);
+
+/* CPUs that this process may use, at least 1. */
+unsigned df_pool_cpus(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Compressors of one block: one file each and one row in codec_table.c. */
+#ifndef DF_CODEC_CODEC_H
+#define DF_CODEC_CODEC_H
+
+#include "base/env.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct df_codec {
+	int id;              /* enum dumpfilter_codec */
+	const char *name;    /* "zlib" */
+	uint32_t kdump_flag; /* of page descriptors and of the header's status */
+	/* Bytes that n input bytes take at worst. */
+	size_t (*bound)(size_t n);
+	/* Working state of one thread, reused for each block; may be NULL for a codec without state.  level 0 = the
+	 * codec's default (the fast one that makedumpfile uses). */
+	void *(*state_new)(struct df_env *env, int level);
+	void (*state_free)(struct df_env *env, void *state);
+	/* in[n] into out[cap], cap ≥ bound(n).  Bytes written, 0 = failed.  Same input, same level: same output. */
+	size_t (*compress)(void *state, const void *in, size_t n, void *out, size_t cap);
+	/* in[n] (hostile) into exactly out[len]; false where it does not decode to just that many bytes.
+	 * Never writes behind out[len].  state may be NULL. */
+	bool (*decompress)(void *state, const void *in, size_t n, void *out, size_t len);
+};
+
+/* NULL where this build lacks it (or id is unknown).  NONE has no row: pages are stored as they are. */
+const struct df_codec *df_codec_find(int id);
+/* By the flag of a page descriptor. */
+const struct df_codec *df_codec_by_flag(uint32_t kdump_flag);
+/* Of every codec that exists, built in or not; NULL for a number that is none. */
+const char *df_codec_name(int id);
+
+#endif

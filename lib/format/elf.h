@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ELF core headers and notes: pure encode and decode, any class and byte order, no I/O. */
+#ifndef DF_FORMAT_ELF_H
+#define DF_FORMAT_ELF_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DF_ELF_HEADER_MAX      64u /* bytes that hold an ELF header of either class */
+#define DF_ELF_PHDR_MAX        56u
+#define DF_ELF_SHDR_MAX        64u
+#define DF_ELF_PN_XNUM         0xffffu
+#define DF_ELF_ET_CORE         4u
+#define DF_ELF_PT_LOAD         1u
+#define DF_ELF_PT_NOTE         4u
+#define DF_ELF_NT_PRSTATUS     1u
+#define DF_ELF_FLAG_INCOMPLETE 1u /* e_flags: makedumpfile's mark */
+
+struct df_elf_header {
+	bool be;
+	uint8_t bits; /* 32 or 64 */
+	uint8_t osabi;
+	uint16_t type, machine;
+	uint32_t flags;
+	uint64_t entry, phoff, shoff;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx; /* as stored; phnum may be PN_XNUM */
+};
+
+struct df_elf_phdr {
+	uint32_t type, flags;
+	uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+/* true: buf starts with the ELF magic. */
+bool df_elf_is(const void *buf, size_t len);
+/* Refuses (E_FORMAT, E_UNSUPPORTED, E_TRUNCATED) a bad class, byte order, version or a phentsize smaller than a header.
+ */
+int df_elf_decode_header(const void *buf, size_t len, struct df_elf_header *h, struct df_err *err);
+/* buf: DF_ELF_HEADER_MAX bytes; returns the bytes of this class (52 or 64). */
+size_t df_elf_encode_header(const struct df_elf_header *h, void *buf);
+size_t df_elf_header_size(const struct df_elf_header *h);
+size_t df_elf_phdr_size(const struct df_elf_header *h);
+/* buf: at least df_elf_phdr_size(h) bytes. */
+void df_elf_decode_phdr(const struct df_elf_header *h, const void *buf, struct df_elf_phdr *p);
+void df_elf_encode_phdr(const struct df_elf_header *h, const struct df_elf_phdr *p, void *buf);
+/* Section header 0 that holds the number of program headers where phnum is PN_XNUM: sh_info. */
+size_t df_elf_shdr_size(const struct df_elf_header *h);
+uint32_t df_elf_decode_shdr0_info(const struct df_elf_header *h, const void *buf);
+void df_elf_encode_shdr0(const struct df_elf_header *h, uint32_t phnum, void *buf);
+
+struct df_elf_note {
+	const char *name; /* namesz bytes, not necessarily terminated */
+	uint32_t namesz, type;
+	const uint8_t *desc;
+	uint32_t descsz;
+	size_t desc_offset; /* of desc in the block of notes */
+};
+/* The note at *pos in notes[len]; moves *pos behind it.  false at the end, and where the note does not fit
+ * (damaged: the walk stops). Always moves on. */
+bool df_elf_next_note(bool be, const uint8_t *notes, size_t len, size_t *pos, struct df_elf_note *n);
+/* Name without the terminating NULs equals s. */
+bool df_elf_note_is(const struct df_elf_note *n, const char *s);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where bytes go: a file at offsets, a flattened stream, the caller's callbacks, nowhere. */
+#ifndef DF_IO_SINK_H
+#define DF_IO_SINK_H
+
+#include "base/env.h"
+
+struct df_sink_ops {
+	/* All of buf at offset; 0, or a DUMPFILTER_E_* with err set. */
+	int (*write)(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
+	/* End of the output.  result: of the run.  NULL = nothing to do. */
+	int (*finish)(struct dumpfilter_sink *s, int result, struct df_err *err);
+	void (*free)(struct dumpfilter_sink *s);
+};
+
+struct dumpfilter_sink {
+	const struct df_sink_ops *ops;
+	struct df_env *env;
+	unsigned caps;               /* DUMPFILTER_IO_* */
+	bool used;                   /* a run has begun on it */
+	bool touched;                /* a byte was written */
+	atomic_uint_least64_t bytes; /* written */
+	atomic_uint_least64_t end;   /* highest offset written to + 1 */
+	char name[256];
+};
+
+/* Write, counting; no-op for len 0. */
+int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
+/* len zero bytes at offset: a gap where the sink has RANDOM, else written. */
+int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err);
+int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err);
+
+/* Constructors: NULL with err set on failure. */
+struct dumpfilter_sink *df_sink_path(struct df_env *env, const char *path, unsigned flags, struct df_err *err);
+struct dumpfilter_sink *df_sink_fd(struct df_env *env, int fd, const char *name, struct df_err *err);
+struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink *inner, struct df_err *err);
+struct dumpfilter_sink *df_sink_custom(struct df_env *env, const struct dumpfilter_sink_ops *ops, void *user,
+				       struct df_err *err);
+struct dumpfilter_sink *df_sink_null(struct df_env *env, struct df_err *err);
+void df_sink_free(struct dumpfilter_sink *s);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where bytes come from: a file (mapped where that works, else pread) or the caller's callbacks. */
+#ifndef DF_IO_SOURCE_H
+#define DF_IO_SOURCE_H
+
+#include "base/env.h"
+
+struct df_source {
+	struct df_env *env;
+	struct dumpfilter_source_ops ops; /* callbacks; ops.read NULL for a file */
+	void *user;
+	int fd; /* file, else −1 */
+	bool own_fd;
+	bool concurrent; /* reads may come from several threads */
+	bool can_map;
+	uint64_t length; /* bytes; UINT64_MAX = not known */
+	char name[256];  /* for messages */
+};
+
+int df_source_open_path(struct df_source *s, struct df_env *env, const char *path, unsigned flags, struct df_err *err);
+int df_source_open_fd(struct df_source *s, struct df_env *env, int fd, const char *name, unsigned flags,
+		      struct df_err *err);
+int df_source_open_ops(struct df_source *s, struct df_env *env, const struct dumpfilter_source_ops *ops, void *user,
+		       struct df_err *err);
+void df_source_close(struct df_source *s);
+
+/* Exactly len bytes at offset into buf.  Loops over short reads and EINTR.  The end of the source inside the range is
+ * DUMPFILTER_E_TRUNCATED.  Any thread where s->concurrent. */
+int df_source_read(const struct df_source *s, uint64_t offset, void *buf, size_t len, struct df_err *err);
+
+/* A window on the source: the mapping (or buffer) that one reader looks through.  One per thread. */
+struct df_window {
+	const struct df_source *source;
+	uint8_t *base;   /* mapping or buffer */
+	uint64_t start;  /* offset of base */
+	size_t len;      /* valid bytes */
+	size_t capacity; /* of the buffer; of a mapping: its length */
+	bool mapped;
+	bool map_failed; /* this source does not map: stay with reading */
+};
+
+int df_window_init(struct df_window *w, const struct df_source *s);
+void df_window_fini(struct df_window *w);
+
+/* Pointer to len bytes at offset, len ≤ DF_WINDOW_MAX, valid until the next call on w; NULL with err set where they
+ * cannot be had.  Mapped sources: no copy.  Never maps or reads behind the source's length. */
+#define DF_WINDOW_MAX (256u << 10)
+const uint8_t *df_window_get(struct df_window *w, uint64_t offset, size_t len, struct df_err *err);
+
+#endif
