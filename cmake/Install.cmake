@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What "cmake --install" puts where: GNUInstallDirs, any prefix, DESTDIR.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS dumpfilter dumpfilter_static EXPORT libdumpfilter
+	ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/libdumpfilter.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+# pkg-config: the prefix is relative to the file, so that an installed tree can be moved.
+cmake_path(IS_ABSOLUTE CMAKE_INSTALL_LIBDIR libdir_is_absolute)
+if(libdir_is_absolute)
+	set(df_pc_prefix ${CMAKE_INSTALL_PREFIX})
+	set(df_pc_libdir ${CMAKE_INSTALL_LIBDIR})
+else()
+	file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+	string(REGEX REPLACE "/$" "" up "${up}")
+	set(df_pc_prefix "\${pcfiledir}/${up}")
+	set(df_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+cmake_path(IS_ABSOLUTE CMAKE_INSTALL_INCLUDEDIR includedir_is_absolute)
+if(includedir_is_absolute)
+	set(df_pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
+else()
+	set(df_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+list(JOIN df_pc_modules ", " df_pc_requires)
+list(JOIN df_pc_libs " " df_pc_private)
+configure_file(libdumpfilter.pc.in libdumpfilter.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/libdumpfilter.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/libdumpfilter)
+install(EXPORT libdumpfilter NAMESPACE libdumpfilter:: FILE libdumpfilter-targets.cmake DESTINATION ${package_dir})
+configure_package_config_file(cmake/libdumpfilter-config.cmake.in ${PROJECT_BINARY_DIR}/libdumpfilter-config.cmake
+	INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/libdumpfilter-config-version.cmake
+	COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/libdumpfilter-config.cmake ${PROJECT_BINARY_DIR}/libdumpfilter-config-version.cmake
+	DESTINATION ${package_dir})
+
+file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
+install(FILES README.md LICENSE ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY LICENSES DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/context.h"
+
+#include "codec/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STRING(x)        #x
+#define VERSION(a, b, c) STRING(a) "." STRING(b) "." STRING(c)
+
+const char *dumpfilter_version(void)
+{
+	return VERSION(DUMPFILTER_VERSION_MAJOR, DUMPFILTER_VERSION_MINOR, DUMPFILTER_VERSION_PATCH);
+}
+
+const char *dumpfilter_strerror(int result)
+{
+	switch (result) {
+	case DUMPFILTER_OK:
+		return "success";
+	case DUMPFILTER_WARN:
+		return "complete, with pages kept in doubt";
+	case DUMPFILTER_PARTIAL:
+		return "incomplete output";
+	case DUMPFILTER_E_NOMEM:
+		return "out of memory";
+	case DUMPFILTER_E_INVAL:
+		return "invalid argument";
+	case DUMPFILTER_E_SEQUENCE:
+		return "call out of order";
+	case DUMPFILTER_E_IO:
+		return "input/output error";
+	case DUMPFILTER_E_NOSPACE:
+		return "no space for the output";
+	case DUMPFILTER_E_EXISTS:
+		return "output exists";
+	case DUMPFILTER_E_FORMAT:
+		return "unknown input format";
+	case DUMPFILTER_E_CORRUPT:
+		return "damaged input";
+	case DUMPFILTER_E_TRUNCATED:
+		return "truncated input";
+	case DUMPFILTER_E_UNSUPPORTED:
+		return "not supported";
+	case DUMPFILTER_E_NOINFO:
+		return "kernel facts missing";
+	case DUMPFILTER_E_CANCELLED:
+		return "cancelled";
+	case DUMPFILTER_E_NODATA:
+		return "not in the image";
+	default:
+		return "unknown result";
+	}
+}
+
+bool df_api_options(void *to, size_t size, const void *from)
+{
+	size_t given, n;
+	const uint8_t *p = from;
+
+	memcpy(&given, from, sizeof given);
+	if (given < sizeof given || given > 64u << 10)
+		return false;
+	for (size_t i = size; i < given; i++)
+		if (p[i])
+			return false;
+	n = given < size ? given : size;
+	memcpy(to, from, n);
+	memcpy(to, &size, sizeof size);
+	return true;
+}
+
+int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call)
+{
+	static const char *const names[] = { "nothing is open", "an image is open", "the plan is made",
+					     "run was called" };
+
+	df_err_clear(&df->err);
+	if (df->state >= from && df->state <= to)
+		return 0;
+	return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "%s is not possible now: %s", call, names[df->state]);
+}
+
+struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts)
+{
+	struct dumpfilter_new_opts o = DUMPFILTER_NEW_OPTS_INIT;
+	struct dumpfilter *df;
+
+	if (opts && (!df_api_options(&o, sizeof o, opts) || !o.alloc != !o.free))
+		return NULL;
+	df = o.alloc ? o.alloc(o.alloc_user, sizeof *df) : malloc(sizeof *df);
+	if (!df)
+		return NULL;
+	memset(df, 0, sizeof *df);
+	df->env.alloc = o.alloc;
+	df->env.release = o.free;
+	df->env.alloc_user = o.alloc_user;
+	df->cfg = (struct dumpfilter_config)DUMPFILTER_CONFIG_INIT;
+	df->dump.env = &df->env;
+	return df;
+}
+
+void dumpfilter_free(struct dumpfilter *df)
+{
+	void (*release)(void *user, void *ptr);
+
+	if (!df)
+		return;
+	dumpfilter_close(df);
+	release = df->env.release;
+	if (release)
+		release(df->env.alloc_user, df);
+	else
+		free(df);
+}
+
+const char *dumpfilter_errmsg(const struct dumpfilter *df)
+{
+	return df->err.text;
+}
+
+void dumpfilter_set_log(struct dumpfilter *df, dumpfilter_log_fn fn, void *user, int max_level)
+{
+	df->env.log_fn = fn;
+	df->env.log_user = user;
+	df->env.log_max = max_level;
+}
+
+void dumpfilter_set_progress(struct dumpfilter *df, dumpfilter_progress_fn fn, void *user)
+{
+	df->env.progress_fn = fn;
+	df->env.progress_user = user;
+}
+
+void dumpfilter_cancel(struct dumpfilter *df)
+{
+	atomic_store(&df->env.cancelled, 1);
+}
+
+int dumpfilter_codec_available(int codec)
+{
+	return codec == DUMPFILTER_CODEC_NONE || df_codec_find(codec);
+}
+
+const char *dumpfilter_codec_name(int codec)
+{
+	return df_codec_name(codec);
+}

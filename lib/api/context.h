@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DF_API_CONTEXT_H
+#define DF_API_CONTEXT_H
+
+#include "run/dump.h"
+
+enum state { ST_NEW, ST_OPEN, ST_PLANNED, ST_RUN };
+
+struct dumpfilter {
+	struct df_env env;
+	struct df_err err;
+	enum state state;
+	struct dumpfilter_config cfg;
+	bool configured_since_plan;
+	struct df_dump dump;
+	struct dumpfilter_report report;
+	int plan_result;
+};
+
+/* DUMPFILTER_E_SEQUENCE with text unless the state is in [from, to]. */
+int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call);
+
+/* Copy an option struct of the caller (its first member is its size) over *to, which has the defaults and size bytes.
+ * false: too small to be one, or longer with bytes that this library does not know and are not zero. */
+bool df_api_options(void *to, size_t size, const void *from);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/context.h"
+
+#include "base/pool.h"
+#include "codec/codec.h"
+#include "run/rearrange.h"
+#include "writer/writer.h"
+
+#include <string.h>
+
+#define MAX_THREADS 1024u
+
+int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg)
+{
+	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
+	int r = df_api_check(df, ST_NEW, ST_OPEN, "configure");
+
+	if (r)
+		return r;
+	if (!df_api_options(&c, sizeof c, cfg))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: options of a newer library");
+	if (c.level < 0 || c.level > DUMPFILTER_LEVEL_MAX)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", c.level,
+				  DUMPFILTER_LEVEL_MAX);
+	if (!df_writer_find(c.format))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "output format %d does not exist", c.format);
+	if (!df_codec_name(c.codec))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "codec %d does not exist", c.codec);
+	if (!dumpfilter_codec_available(c.codec))
+		return df_err_set(&df->err, DUMPFILTER_E_UNSUPPORTED, "this build has no %s", df_codec_name(c.codec));
+	if (c.codec != DUMPFILTER_CODEC_NONE && !df_writer_find(c.format)->compresses)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
+				  df_writer_find(c.format)->name);
+	df->cfg = c;
+	atomic_store(&df->env.mem_limit, c.memory_limit);
+	return 0;
+}
+
+/* The configuration with what it leaves open filled in. */
+static struct dumpfilter_config effective(const struct dumpfilter *df)
+{
+	struct dumpfilter_config c = df->cfg;
+
+	if (!c.threads)
+		c.threads = df_pool_cpus();
+	if (c.threads > MAX_THREADS)
+		c.threads = MAX_THREADS;
+	if (!df->dump.image.source.concurrent)
+		c.threads = 1;
+	return c;
+}
+
+static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *cfg)
+{
+	const struct df_plan *p = &df->dump.plan;
+	struct dumpfilter_report *r = &df->report;
+
+	*r = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
+	r->level = cfg->level;
+	r->max_pfn = p->max_pfn;
+	r->present_pages = p->described_pages;
+	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
+		r->class_pages[i] = p->class_pages[i];
+		r->excluded_pages[i] = p->excluded_pages[i];
+	}
+	r->kept_pages = p->keep.count;
+	r->doubtful_pages = p->doubtful;
+	r->unreadable_memmap_pages = p->unreadable_structs;
+	r->beyond_memmap_pages = p->beyond_pages;
+	r->plan_seconds = p->seconds;
+	r->threads = cfg->threads;
+}
+
+static int make_plan(struct dumpfilter *df)
+{
+	struct dumpfilter_config cfg = effective(df);
+	int r = df_dump_plan(&df->dump, &cfg, &df->err);
+
+	if (r < 0)
+		return r;
+	report_plan(df, &cfg);
+	df->plan_result = df->report.result = r;
+	df->state = ST_PLANNED;
+	return r;
+}
+
+int dumpfilter_plan(struct dumpfilter *df)
+{
+	int r = df_api_check(df, ST_OPEN, ST_OPEN, "plan");
+
+	return r ? r : make_plan(df);
+}
+
+int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
+{
+	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_count");
+
+	if (r)
+		return r;
+	if (cls < 0 || cls >= DUMPFILTER_CLASS_COUNT)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "class %d does not exist", cls);
+	*pages = df->dump.plan.class_pages[cls];
+	return 0;
+}
+
+int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
+{
+	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_kept");
+
+	if (r)
+		return r;
+	if (level < 0 || level > DUMPFILTER_LEVEL_MAX)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", level,
+				  DUMPFILTER_LEVEL_MAX);
+	*pages = df->dump.plan.kept_at[df_plan_price(level)];
+	return 0;
+}
+
+int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user)
+{
+	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_foreach");
+
+	for (uint64_t at = 0, a, b; !r && df_pageset_next_run(&df->dump.plan.keep, at, &a, &b); at = b)
+		r = fn(user, a, b - a);
+	return r;
+}
+
+int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
+{
+	struct dumpfilter_config cfg;
+	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
+
+	if (r)
+		return r;
+	if (sink->used)
+		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "run: %s has taken an output already", sink->name);
+	if (df->state == ST_OPEN) {
+		r = make_plan(df);
+		if (r < 0)
+			return r;
+	}
+	cfg = effective(df);
+	sink->used = true;
+	r = df_dump_run(&df->dump, &cfg, sink, &df->report, &df->err);
+	if (r == 0)
+		r = df->plan_result;
+	df->report.result = r;
+	df->state = ST_RUN;
+	return r;
+}
+
+int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report)
+{
+	int r = df_api_check(df, ST_PLANNED, ST_RUN, "report");
+
+	if (r)
+		return r;
+	if (report->size < sizeof report->size || report->size > sizeof *report)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "report: wrong size of the struct");
+	df->report.peak_memory = atomic_load(&df->env.mem_peak);
+	df->report.size = report->size;
+	memcpy(report, &df->report, report->size);
+	return 0;
+}
+
+int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink)
+{
+	df_err_clear(&df->err);
+	if (sink->used)
+		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "rearrange: %s has taken an output already",
+				  sink->name);
+	sink->used = true;
+	return df_rearrange(&df->env, fd, name, sink, &df->err);
+}
+
+struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags)
+{
+	df_err_clear(&df->err);
+	return df_sink_path(&df->env, path, flags, &df->err);
+}
+
+struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const char *name)
+{
+	df_err_clear(&df->err);
+	return df_sink_fd(&df->env, fd, name, &df->err);
+}
+
+struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner)
+{
+	df_err_clear(&df->err);
+	return df_sink_flat(&df->env, inner, &df->err);
+}
+
+struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter *df, const struct dumpfilter_sink_ops *ops, void *user)
+{
+	df_err_clear(&df->err);
+	return df_sink_custom(&df->env, ops, user, &df->err);
+}
+
+struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df)
+{
+	df_err_clear(&df->err);
+	return df_sink_null(&df->env, &df->err);
+}
+
+void dumpfilter_sink_free(struct dumpfilter_sink *sink)
+{
+	df_sink_free(sink);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Machines: one file each with const data and a few hooks, one row in arch_table.c.  All are in every build. */
+#ifndef DF_ARCH_ARCH_H
+#define DF_ARCH_ARCH_H
+
+#include "kdesc/kdesc.h"
+#include "xlat/xlat.h"
+
+struct df_arch {
+	uint16_t machine; /* ELF e_machine */
+	uint8_t bits;     /* 32 or 64 */
+	bool be;
+	const char *name;          /* as utsname.machine */
+	uint8_t section_size_bits; /* where the note has none */
+	uint8_t max_physmem_bits;  /* where neither note nor LENGTH(mem_section) tell */
+	/* Paging form, root and regions of this kernel; x->image is set.  reader: of the image.  E_NOINFO where facts
+	 * are missing, E_CORRUPT where the image contradicts them. */
+	int (*setup)(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err);
+	/* Can vaddr be kernel data?  A plausibility test of pointers found in memory. */
+	bool (*kernel_address)(const struct df_xlat *x, uint64_t vaddr);
+};
+
+extern const struct df_arch df_arch_x86_64, df_arch_s390x;
+
+/* NULL where the machine is not known. */
+const struct df_arch *df_arch_find(uint16_t machine, uint8_t bits, bool be);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * x86_64: everything goes through the page tables; only their root is found by arithmetic, from the kernel image's
+ * mapping at __START_KERNEL_map (arch/x86/include/asm/page_64_types.h).  Works for 4 and 5 levels, any KASLR offset,
+ * and with memory encryption, whose C-bit is cut from each entry.
+ */
+#include "arch/arch.h"
+
+#include <inttypes.h>
+
+#define START_KERNEL_MAP UINT64_C(0xffffffff80000000)
+#define ENTRY_ADDRESS    UINT64_C(0x000ffffffffff000) /* bits 12 to 51; above are protection keys and NX */
+#define PRESENT          UINT64_C(1)
+#define LARGE            UINT64_C(0x80)
+
+static struct df_paging_level level(unsigned shift, bool can_be_leaf)
+{
+	return (struct df_paging_level){
+		.shift = (uint8_t)shift,
+		.bits = 9,
+		.present_mask = PRESENT,
+		.present_value = PRESENT,
+		.leaf_mask = can_be_leaf ? LARGE : 0,
+		.leaf_value = can_be_leaf ? LARGE : 0,
+		.table_mask = ENTRY_ADDRESS,
+		/* bit 12 of a large leaf is PAT, no address */
+		.frame_mask = ENTRY_ADDRESS & ~((UINT64_C(1) << shift) - 1),
+	};
+}
+
+static void paging_form(struct df_paging *p, bool five_levels, uint64_t sme_mask)
+{
+	unsigned n = 0;
+
+	if (five_levels)
+		p->level[n++] = level(48, false);
+	p->level[n++] = level(39, false);
+	p->level[n++] = level(30, true);
+	p->level[n++] = level(21, true);
+	p->level[n++] = level(12, false);
+	p->nlevels = n;
+	p->be = false;
+	p->ignore = sme_mask;
+}
+
+/* Where the kernel image is loaded: PT_LOADs of a capture kernel map it at its virtual address. */
+static bool phys_base_of_loads(const struct df_image *img, uint64_t *base)
+{
+	for (size_t i = 0; i < img->nloads; i++) {
+		const struct df_load *l = &img->loads[i];
+
+		if (l->vaddr >= START_KERNEL_MAP) {
+			*base = l->paddr - (l->vaddr - START_KERNEL_MAP);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Do the tables at x->root map the kernel image to where phys_base says it is? */
+static bool tables_agree(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
+{
+	uint64_t vaddr, paddr, run;
+	struct df_walker w;
+	bool ok;
+
+	if (!df_get_fact(k, DF_SYM_init_uts_ns, &vaddr) && !df_get_fact(k, DF_SYM_stext, &vaddr))
+		return false;
+	if (df_walker_init(&w, x, reader, err) < 0)
+		return false;
+	ok = !df_xlat_v2p(&w, vaddr, &paddr, &run, err) && paddr == vaddr - START_KERNEL_MAP + x->phys_base;
+	df_walker_fini(&w);
+	return ok;
+}
+
+static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
+{
+	uint64_t candidates[3], top;
+	unsigned n = 0;
+
+	if (!df_get_fact(k, DF_SYM_init_top_pgt, &top) && !df_get_fact(k, DF_SYM_swapper_pg_dir, &top))
+		return df_err_set(err, DUMPFILTER_E_NOINFO,
+				  "VMCOREINFO has neither SYMBOL(init_top_pgt) nor "
+				  "SYMBOL(swapper_pg_dir): the page tables cannot be found");
+	paging_form(&x->paging, df_fact(k, DF_NUM_pgtable_l5_enabled, 0) != 0, df_fact(k, DF_NUM_sme_mask, 0));
+	/* Before 4.9 (401721ecd1dc) the note has no value; kernels without KASLR mostly run where they were linked. */
+	if (df_has(k, DF_NUM_phys_base))
+		candidates[n++] = k->value[DF_NUM_phys_base];
+	if (phys_base_of_loads(x->image, &candidates[n]))
+		n++;
+	candidates[n++] = 0;
+	for (unsigned i = 0; i < n; i++) {
+		x->phys_base = candidates[i];
+		x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
+		if (tables_agree(x, k, reader, err))
+			return 0;
+	}
+	x->phys_base = candidates[0];
+	x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
+	return df_err_set(err, DUMPFILTER_E_CORRUPT,
+			  "the page tables at physical address %#" PRIx64
+			  " do not map the kernel image: damaged memory, "
+			  "or VMCOREINFO of another kernel",
+			  x->root);
+}
+
+static bool kernel_address(const struct df_xlat *x, uint64_t vaddr)
+{
+	/* canonical upper half: KASLR moves all regions, and 5 levels widen it */
+	return vaddr >= (x->paging.nlevels == 5 ? UINT64_C(0xff00000000000000) : UINT64_C(0xffff800000000000));
+}
+
+const struct df_arch df_arch_x86_64 = {
+	.machine = 62,
+	.bits = 64,
+	.be = false,
+	.name = "x86_64",
+	.section_size_bits = 27,
+	.max_physmem_bits = 46,
+	.setup = setup,
+	.kernel_address = kernel_address,
+};

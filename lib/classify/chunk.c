@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "classify/classify.h"
+
+#include "base/bits.h"
+
+#include <string.h>
+
+int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err)
+{
+	const struct df_image *img = c->xlat->image;
+	int r;
+
+	memset(s, 0, sizeof *s);
+	s->c = c;
+	r = df_reader_init(&s->near_reader, img, err);
+	if (!r)
+		r = df_reader_init(&s->far_reader, img, err);
+	if (!r)
+		r = df_walker_init(&s->near_walker, c->xlat, &s->near_reader, err);
+	if (!r)
+		r = df_walker_init(&s->far_walker, c->xlat, &s->far_reader, err);
+	if (!r)
+		r = df_structs_init(&s->near, c->map, &s->near_walker, err);
+	if (!r)
+		r = df_structs_init(&s->far, c->map, &s->far_walker, err);
+	if (r < 0)
+		df_scanner_fini(s);
+	return r;
+}
+
+void df_scanner_fini(struct df_scanner *s)
+{
+	df_structs_fini(&s->far);
+	df_structs_fini(&s->near);
+	df_walker_fini(&s->far_walker);
+	df_walker_fini(&s->near_walker);
+	df_reader_fini(&s->far_reader);
+	df_reader_fini(&s->near_reader);
+}
+
+/* A group of up to 64 frames under work. */
+struct group {
+	const struct df_memmap_range *range;
+	uint64_t pfn; /* of bit 0 */
+	unsigned count;
+	const uint8_t *structs;
+	uint64_t have;
+	uint64_t set[DF_SET_COUNT];
+	uint64_t heads; /* heads in a set, whose unit is to be found */
+	uint64_t free_heads, unaccepted;
+};
+
+/* spec: rules in the order that decides; tails carry nothing but poison. */
+static void combine(const struct df_rules *r, const uint64_t w[DF_WORD_ROLES], struct group *g)
+{
+	uint64_t sound = g->have & ~w[DF_RAW], own = sound & ~w[DF_TAIL];
+	/* slab and other typed pages use the bytes of mapping and flags for themselves (a slab counter there looks like
+	 * an anonymous mapping in 5.17 to 6.x) */
+	uint64_t ours = w[DF_SLAB] | w[DF_TYPED];
+	uint64_t anon = df_known(r, DF_SLAB) ? own & w[DF_ANON] & ~ours : 0;
+	uint64_t swap = w[DF_SWAPCACHE] & (df_known(r, DF_SWAPBACKED) ? w[DF_SWAPBACKED] : ~UINT64_C(0));
+	uint64_t cache = own & (w[DF_LRU] | swap) & ~w[DF_ANON] & ~ours;
+
+	g->free_heads = own & w[DF_BUDDY] & ~w[DF_SLAB];
+	g->unaccepted = own & w[DF_UNACCEPTED];
+	g->set[DF_SET_CACHE] = cache & ~w[DF_PRIVATE];
+	g->set[DF_SET_CACHE_PRIVATE] = cache & w[DF_PRIVATE];
+	g->set[DF_SET_USER] = anon;
+	g->set[DF_SET_HWPOISON] = sound & w[DF_HWPOISON];
+	g->set[DF_SET_OFFLINE] = own & w[DF_OFFLINE] & ~w[DF_SLAB];
+	g->set[DF_SET_FREE] = g->set[DF_SET_DOUBT] = 0;
+	g->heads = own & w[DF_HEAD];
+}
+
+/* Frames [pfn, pfn + pages) belong to the sets; what lies behind the chunk spills. */
+static void fill(struct df_classes *out, uint64_t pfn, uint64_t pages, unsigned sets)
+{
+	uint64_t base = out->chunk << DF_CHUNK_SHIFT, end = pfn + pages, stop = base + DF_CHUNK_PAGES;
+
+	for (unsigned i = 0; i < DF_SET_COUNT; i++)
+		if (sets >> i & 1)
+			df_bits_fill(out->w[i], pfn - base, (end < stop ? end : stop) - base);
+	if (end > stop) {
+		out->spill_end = end;
+		out->spill_sets |= sets;
+	}
+}
+
+static void free_blocks(struct df_scanner *s, struct group *g, struct df_classes *out)
+{
+	uint64_t unit = s->c->rules->free_orders ? UINT64_C(1) << (s->c->rules->free_orders - 1) : 0;
+
+	for (uint64_t m = g->free_heads; m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(m);
+		uint64_t pages = df_block_pages(s->c, g->range, g->pfn + i,
+						g->structs + (size_t)i * s->c->map->page_struct);
+
+		fill(out, g->pfn + i, pages ? pages : 1, 1u << (pages ? DF_SET_FREE : DF_SET_DOUBT));
+	}
+	for (uint64_t m = g->unaccepted; m; m &= m - 1) {
+		uint64_t pfn = g->pfn + (unsigned)__builtin_ctzll(m);
+		bool ok = unit && !(pfn & (unit - 1)) && unit <= g->range->end - pfn;
+
+		fill(out, pfn, ok ? unit : 1, 1u << (ok ? DF_SET_FREE : DF_SET_DOUBT));
+	}
+}
+
+/* Sets of the page at bit i; with cut: and take it out of those that reach over a whole unit. */
+static unsigned sets_of(const struct group *g, unsigned i)
+{
+	unsigned sets = 0;
+
+	for (unsigned k = 0; k < DF_SET_COUNT; k++)
+		sets |= (unsigned)(g->set[k] >> i & 1) << k;
+	return sets;
+}
+
+/* A head counts for its whole unit, or, where that cannot be confirmed, for nothing. */
+static void one_head(struct df_scanner *s, struct group *g, unsigned i, struct df_classes *out)
+{
+	const struct df_rules *rules = s->c->rules;
+	const uint8_t *page = g->structs + (size_t)i * s->c->map->page_struct;
+	bool next = i + 1 < g->count && g->have >> (i + 1) & 1;
+	bool huge = df_known(rules, DF_HUGETLB) && (next || !rules->test[DF_HUGETLB].second) &&
+		    df_rules_test(rules, DF_HUGETLB, page);
+	unsigned sets = sets_of(g, i), poison = sets & 1u << DF_SET_HWPOISON;
+	uint64_t bit = UINT64_C(1) << i, pages;
+
+	if (huge)
+		sets |= 1u << DF_SET_USER;
+	else
+		sets &= ~poison; /* poison marks single pages, but for hugetlb, where the head stands for all */
+	if (!sets)
+		return;
+	for (unsigned k = 0; k < DF_SET_COUNT; k++)
+		if (k != DF_SET_HWPOISON)
+			g->set[k] &= ~bit;
+	pages = df_unit_pages(s, g->range, g->pfn + i, page, next);
+	if (pages)
+		fill(out, g->pfn + i, pages, sets);
+	else
+		g->set[DF_SET_DOUBT] |= bit;
+}
+
+static void scan_group(struct df_scanner *s, struct group *g, struct df_classes *out)
+{
+	uint64_t words[DF_WORD_ROLES], at = g->pfn - (out->chunk << DF_CHUNK_SHIFT);
+	uint64_t all = g->count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << g->count) - 1;
+
+	g->structs = df_structs_get(&s->near, g->range, g->pfn, g->count, &g->have);
+	df_rules_words(s->c->rules, g->structs, g->count, words);
+	combine(s->c->rules, words, g);
+	free_blocks(s, g, out);
+	for (uint64_t m = g->heads; m; m &= m - 1)
+		one_head(s, g, (unsigned)__builtin_ctzll(m), out);
+	for (unsigned k = 0; k < DF_SET_COUNT; k++)
+		out->w[k][at / 64] |= g->set[k] << at % 64;
+	out->unreadable[at / 64] |= (all & ~g->have) << at % 64;
+}
+
+void df_classify_chunk(struct df_scanner *s, struct df_classes *out)
+{
+	uint64_t first = out->chunk << DF_CHUNK_SHIFT, end = first + DF_CHUNK_PAGES, pfn = first;
+	const struct df_memmap *map = s->c->map;
+
+	memset(out->w, 0, sizeof out->w);
+	memset(out->unreadable, 0, sizeof out->unreadable);
+	out->spill_end = 0;
+	out->spill_sets = 0;
+	for (const struct df_memmap_range *r = df_memmap_at(map, first); r && r < map->v + map->n && r->first < end;
+	     r++) {
+		if (pfn < r->first)
+			pfn = r->first;
+		while (pfn < r->end && pfn < end) {
+			/* groups are aligned, so that a head and the page behind it are always in one */
+			uint64_t stop = (pfn | 63) + 1;
+			struct group g = { .range = r, .pfn = pfn };
+
+			if (stop > r->end)
+				stop = r->end;
+			g.count = (unsigned)(stop - pfn);
+			scan_group(s, &g, out);
+			pfn = stop;
+		}
+	}
+}

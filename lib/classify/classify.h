@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Classes of page frames.  The classification of a chunk is a pure function of the facts and the image: chunks may be
+ * done in any order and by any thread; what reaches beyond a chunk (units larger than one) is handed to the caller, who
+ * applies it in the order of chunks.  The class words know no dump level; a level only chooses which of them count.
+ */
+#ifndef DF_CLASSIFY_CLASSIFY_H
+#define DF_CLASSIFY_CLASSIFY_H
+
+#include "classify/rules.h"
+#include "memmap/memmap.h"
+#include "pageset/pageset.h"
+
+enum df_set {
+	DF_SET_FREE,
+	DF_SET_CACHE,
+	DF_SET_CACHE_PRIVATE,
+	DF_SET_USER,
+	DF_SET_HWPOISON,
+	DF_SET_OFFLINE,
+	DF_SET_DOUBT,
+	DF_SET_COUNT
+};
+
+struct df_classes {
+	uint64_t chunk;
+	uint64_t w[DF_SET_COUNT][DF_CHUNK_WORDS];
+	uint64_t unreadable[DF_CHUNK_WORDS]; /* frames whose struct page cannot be read */
+	/* A unit that goes on behind this chunk: at most one can, because units are aligned to their size.  Its
+	 * frames up to spill_end belong to the sets of spill_sets (a bit per enum df_set). */
+	uint64_t spill_end;
+	unsigned spill_sets;
+};
+
+/* Everything that is the same for all chunks; immutable while threads use it. */
+struct df_classifier {
+	const struct df_rules *rules;
+	const struct df_memmap *map;
+	const struct df_xlat *xlat;
+	unsigned page_shift;
+};
+
+/* One thread's readers. */
+struct df_scanner {
+	const struct df_classifier *c;
+	struct df_reader near_reader, far_reader;
+	struct df_walker near_walker, far_walker;
+	struct df_structs near; /* the run of struct pages that is being scanned */
+	struct df_structs far;  /* single ones elsewhere: the last tail of a unit */
+};
+
+int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err);
+void df_scanner_fini(struct df_scanner *s); /* also of a zeroed struct */
+
+/* Classify chunk out->chunk into *out. */
+void df_classify_chunk(struct df_scanner *s, struct df_classes *out);
+
+/* classify/units.c: frames of the compound page whose head is pfn: 1 = not a compound page of several pages;
+ * 0 = it claims to be one, but order, alignment or tails contradict each other. */
+uint64_t df_unit_pages(struct df_scanner *s, const struct df_memmap_range *r, uint64_t pfn, const uint8_t *page,
+		       bool next_readable);
+/* Frames of the free block that starts at pfn; 0 = its order cannot be. */
+uint64_t df_block_pages(const struct df_classifier *c, const struct df_memmap_range *r, uint64_t pfn,
+			const uint8_t *page);
+
+/* classify/freelist.c: for kernels whose notes do not say how a free block is recognised (before 3.9, but for el6):
+ * walk the buddy allocator's lists.  Sets frames in free; *doubts counts lists that were given up.  E_NOINFO: facts are
+ * missing. */
+int df_freelist_walk(const struct df_classifier *c, const struct df_kdesc *k, struct df_walker *w,
+		     struct df_pageset *free, uint64_t *doubts, struct df_err *err);
+
+/* classify/deduce.c: up to 3.16 notes lack the address of free_huge_page, by which hugetlb pages are told from other
+ * compound pages; the image itself shows it.  true: *address is it. */
+bool df_deduce_free_huge_page(struct df_scanner *s, const struct df_kdesc *k, uint64_t *address);
+
+#endif

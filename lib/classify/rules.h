@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* variants.def compiled for one kernel: tests on struct pages.  The loops that use them know no kernel. */
+#ifndef DF_CLASSIFY_RULES_H
+#define DF_CLASSIFY_RULES_H
+
+#include "kdesc/kdesc.h"
+
+enum df_role {
+	DF_RAW,
+	DF_TAIL,
+	DF_HEAD,
+	DF_TYPED,
+	DF_SLAB,
+	DF_BUDDY,
+	DF_OFFLINE,
+	DF_UNACCEPTED,
+	DF_HWPOISON,
+	DF_LRU,
+	DF_PRIVATE,
+	DF_SWAPCACHE,
+	DF_SWAPBACKED,
+	DF_ANON,
+	DF_WORD_ROLES,              /* those above are evaluated for 64 pages at a time */
+	DF_HUGETLB = DF_WORD_ROLES, /* those from here on for heads only */
+	DF_ORDER,
+	DF_BUDDY_ORDER,
+	DF_LINK,
+	DF_ROLE_COUNT
+};
+
+/* (field & mask) == value, negated where negate is set.  A VALUE has just mask. */
+struct df_test {
+	const char *how; /* NULL = unknown in this kernel */
+	bool second;     /* looks at the struct behind the page's own */
+	bool negate;
+	uint8_t width;
+	uint8_t field; /* index in df_rules.field, for tests on the own struct */
+	uint16_t offset;
+	uint64_t mask, value;
+	uint64_t except; /* with TYPED: the value that is no type */
+};
+
+struct df_field {
+	uint16_t offset;
+	uint8_t width;
+};
+
+#define DF_FIELDS 8u
+
+struct df_rules {
+	struct df_test test[DF_ROLE_COUNT];
+	struct df_field field[DF_FIELDS]; /* distinct fields that word roles look at: loaded once per page */
+	unsigned nfields;
+	uint32_t page_struct;
+	bool be;
+	unsigned free_orders;    /* LENGTH(zone.free_area): orders below this exist */
+	bool link_is_first_page; /* LINK holds the head's address itself, not address|1 or a mask */
+	bool struct_is_pow2;
+};
+
+static inline bool df_known(const struct df_rules *r, enum df_role role)
+{
+	return r->test[role].how != NULL;
+}
+
+/* k must have passed df_kdesc_check().  Never fails: what is not known is off. */
+void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be);
+/* One line per role to fn. */
+void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user);
+
+/* Evaluate for one page: page points to its struct, followed by the next one where the test looks there. */
+bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page);
+/* The number of a VALUE role. */
+uint64_t df_rules_value(const struct df_rules *r, enum df_role role, const uint8_t *page);
+
+/* Evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i. */
+void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);
+
+#endif

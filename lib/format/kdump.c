@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "format/kdump.h"
+
+#include "base/bytes.h"
+
+#define SIGNATURE_SIZE 8u
+#define VERSION_OFFSET 8u
+#define UTS_OFFSET     12u
+#define BLOCK_MIN      4096u
+#define BLOCK_MAX      262144u
+#define COUNT(a)       (sizeof(a) / sizeof *(a))
+
+/* The headers are C structs of the machine that wrote the dump: lists of fields, of a fixed width or a word (long,
+ * time_t) of the machine, put where its compiler puts them. */
+enum width { U32, U64, WORD };
+struct field {
+	uint16_t member; /* offset in our struct */
+	uint8_t member_size;
+	uint8_t width; /* enum width */
+	uint8_t since; /* header version that brought it */
+};
+#define FIELD(type, name, width, since)                                                    \
+	{                                                                                  \
+		offsetof(struct type, name), sizeof((struct type){ 0 }.name), width, since \
+	}
+#define HEADER(name, width)     FIELD(df_kdump_header, name, width, 0)
+#define SUB(name, width, since) FIELD(df_kdump_subheader, name, width, since)
+#define DESC(name, width)       FIELD(df_kdump_desc, name, width, 0)
+
+/* What follows the utsname. */
+static const struct field header_fields[] = {
+	HEADER(time_sec, WORD),      HEADER(time_usec, WORD),       HEADER(status, U32),
+	HEADER(block_size, U32),     HEADER(sub_hdr_size, U32),     HEADER(bitmap_blocks, U32),
+	HEADER(max_mapnr, U32),      HEADER(total_ram_blocks, U32), HEADER(device_blocks, U32),
+	HEADER(written_blocks, U32), HEADER(current_cpu, U32),      HEADER(nr_cpus, U32),
+};
+#define HEADER_FIELDS_TO_STATUS 2u
+
+static const struct field sub_fields[] = {
+	SUB(phys_base, WORD, 0),       SUB(dump_level, U32, 1),      SUB(split, U32, 2),
+	SUB(start_pfn, WORD, 2),       SUB(end_pfn, WORD, 2),        SUB(offset_vmcoreinfo, U64, 3),
+	SUB(size_vmcoreinfo, WORD, 3), SUB(offset_note, U64, 4),     SUB(size_note, WORD, 4),
+	SUB(offset_eraseinfo, U64, 5), SUB(size_eraseinfo, WORD, 5), SUB(start_pfn_64, U64, 6),
+	SUB(end_pfn_64, U64, 6),       SUB(max_mapnr_64, U64, 6),
+};
+
+static const struct field desc_fields[] = {
+	DESC(offset, U64),
+	DESC(size, U32),
+	DESC(flags, U32),
+	DESC(page_flags, U64),
+};
+
+static unsigned width_of(const struct df_kdump_abi *abi, const struct field *f)
+{
+	return f->width == U32 || (f->width == WORD && abi->bits == 32) ? 4 : 8;
+}
+
+/* Where a field of this width goes that may start at `at`. */
+static size_t place(const struct df_kdump_abi *abi, unsigned width, size_t at)
+{
+	return (size_t)df_round_up(at, width < 8 ? width : abi->bits == 64 ? 8 : abi->align64);
+}
+
+/* End of n fields that start at `at`. */
+static size_t measure(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at)
+{
+	for (; n--; f++)
+		at = place(abi, width_of(abi, f), at) + width_of(abi, f);
+	return at;
+}
+
+static void encode(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at, const void *from,
+		   uint8_t *buf)
+{
+	for (; n--; f++) {
+		const char *member = (const char *)from + f->member;
+		unsigned width = width_of(abi, f);
+		uint32_t v32 = 0;
+		uint64_t v64 = 0;
+
+		memcpy(f->member_size == 4 ? (void *)&v32 : (void *)&v64, member, f->member_size);
+		at = place(abi, width, at);
+		df_put(buf + at, width, v64 | v32, abi->be);
+		at += width;
+	}
+}
+
+/* Members of fields that came after version are left as they are. */
+static void decode(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at, uint32_t version,
+		   const uint8_t *buf, void *to)
+{
+	for (; n-- && f->since <= version; f++) {
+		unsigned width = width_of(abi, f);
+		uint64_t v64;
+		uint32_t v32;
+
+		at = place(abi, width, at);
+		v64 = df_get(buf + at, width, abi->be);
+		v32 = (uint32_t)v64;
+		memcpy((char *)to + f->member, f->member_size == 4 ? (void *)&v32 : (void *)&v64, f->member_size);
+		at += width;
+	}
+}
+
+bool df_kdump_is(const void *buf, size_t len)
+{
+	return len >= SIGNATURE_SIZE && !memcmp(buf, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
+}
+
+size_t df_kdump_header_size(const struct df_kdump_abi *abi)
+{
+	return measure(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE);
+}
+
+size_t df_kdump_subheader_size(const struct df_kdump_abi *abi)
+{
+	return measure(abi, sub_fields, COUNT(sub_fields), 0);
+}
+
+size_t df_kdump_status_offset(const struct df_kdump_abi *abi)
+{
+	return measure(abi, header_fields, HEADER_FIELDS_TO_STATUS, UTS_OFFSET + DF_KDUMP_UTS_SIZE);
+}
+
+void df_kdump_encode_header(const struct df_kdump_abi *abi, const struct df_kdump_header *h, void *buf)
+{
+	uint8_t *b = buf;
+
+	memset(b, 0, df_kdump_header_size(abi));
+	memcpy(b, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
+	df_put32(b + VERSION_OFFSET, h->version, abi->be);
+	memcpy(b + UTS_OFFSET, h->uts, DF_KDUMP_UTS_SIZE);
+	encode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, h, b);
+}
+
+void df_kdump_decode_header(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_header *h)
+{
+	const uint8_t *b = buf;
+
+	h->version = df_get32(b + VERSION_OFFSET, abi->be);
+	memcpy(h->uts, b + UTS_OFFSET, DF_KDUMP_UTS_SIZE);
+	decode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, 0, b, h);
+}
+
+void df_kdump_encode_subheader(const struct df_kdump_abi *abi, const struct df_kdump_subheader *s, void *buf)
+{
+	memset(buf, 0, df_kdump_subheader_size(abi));
+	encode(abi, sub_fields, COUNT(sub_fields), 0, s, buf);
+}
+
+void df_kdump_decode_subheader(const struct df_kdump_abi *abi, uint32_t version, const void *buf,
+			       struct df_kdump_subheader *s)
+{
+	*s = (struct df_kdump_subheader){ 0 };
+	decode(abi, sub_fields, COUNT(sub_fields), 0, version, buf, s);
+}
+
+void df_kdump_encode_desc(const struct df_kdump_abi *abi, const struct df_kdump_desc *d, void *buf)
+{
+	encode(abi, desc_fields, COUNT(desc_fields), 0, d, buf);
+}
+
+void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_desc *d)
+{
+	decode(abi, desc_fields, COUNT(desc_fields), 0, 0, buf, d);
+}
+
+/* Would a writer have made this header?  The blocks of the sub header are what tells 64-bit headers from 32-bit ones:
+ * read with the wrong word size they are the high half of a time or an unused counter, 0 either way. */
+static bool plausible(const struct df_kdump_abi *abi, const void *buf)
+{
+	struct df_kdump_header h;
+
+	df_kdump_decode_header(abi, buf, &h);
+	return h.version <= 0xff && h.block_size >= BLOCK_MIN && h.block_size <= BLOCK_MAX &&
+	       !(h.block_size & (h.block_size - 1)) && h.sub_hdr_size && h.sub_hdr_size <= INT32_MAX &&
+	       h.bitmap_blocks <= INT32_MAX && UINT64_C(8) * h.bitmap_blocks * h.block_size >= h.max_mapnr;
+}
+
+bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi)
+{
+	static const struct df_kdump_abi known[] = {
+		{ false, 64, 8 },
+		{ true, 64, 8 },
+		{ false, 32, 8 },
+		{ true, 32, 8 },
+	};
+
+	if (!df_kdump_is(buf, len))
+		return false;
+	for (size_t i = 0; i < COUNT(known); i++) {
+		if (len >= df_kdump_header_size(&known[i]) && plausible(&known[i], buf)) {
+			*abi = known[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t div_up(uint64_t v, uint64_t by)
+{
+	return v / by + (v % by != 0);
+}
+
+/* Readers hold numbers of blocks in an int, and sizes of notes in a word of the machine. */
+static int check_limits(const struct df_kdump_abi *abi, uint32_t block, uint64_t max_mapnr, uint64_t notes,
+			uint64_t pages, struct df_err *err)
+{
+	if (block & (block - 1) || block < df_kdump_header_size(abi) || block > BLOCK_MAX)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "kdump format: pages of %u bytes do not fit it",
+				  block);
+	if (div_up(div_up(max_mapnr, 8), block) > INT32_MAX / 2)
+		return df_err_set(
+			err, DUMPFILTER_E_UNSUPPORTED,
+			"kdump format: %llu page frames are more than its bitmaps can hold; write ELF instead",
+			(unsigned long long)max_mapnr);
+	if (notes / block > INT32_MAX - 2 || (abi->bits == 32 && notes > UINT32_MAX))
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "kdump format: %llu bytes of ELF notes are too many",
+				  (unsigned long long)notes);
+	if (pages > max_mapnr)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "kdump format: %llu pages of only %llu page frames",
+				  (unsigned long long)pages, (unsigned long long)max_mapnr);
+	return 0;
+}
+
+int df_kdump_layout(const struct df_kdump_abi *abi, uint32_t block, uint64_t max_mapnr, uint64_t notes, uint64_t pages,
+		    struct df_kdump_layout *out, struct df_err *err)
+{
+	size_t sub = df_kdump_subheader_size(abi);
+	uint64_t bitmap;
+	int r = check_limits(abi, block, max_mapnr, notes, pages, err);
+
+	if (r < 0)
+		return r;
+	bitmap = div_up(div_up(max_mapnr, 8), block);
+	out->sub_hdr_size = (uint32_t)div_up(sub + notes, block);
+	out->bitmap_blocks = (uint32_t)(2 * bitmap);
+	out->sub_offset = block;
+	out->note_offset = block + sub;
+	out->bitmap_bytes = bitmap * block;
+	out->bitmap1_offset = (UINT64_C(1) + out->sub_hdr_size) * block;
+	out->bitmap2_offset = out->bitmap1_offset + out->bitmap_bytes;
+	out->desc_offset = out->bitmap2_offset + out->bitmap_bytes;
+	out->data_offset = out->desc_offset + pages * DF_KDUMP_DESC_SIZE;
+	return 0;
+}

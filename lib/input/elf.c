@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ELF core files: /proc/vmcore, QEMU's dump-guest-memory of every version, what dump filters write.
+ * Only what the headers say counts, not where makers usually put things: QEMU 7.2 and newer put the section headers
+ * first (e_phoff 192, e_ehsize 8), leave data unaligned and mark loads that are not stored by offset −1.
+ */
+#include "format/elf.h"
+#include "base/bytes.h"
+#include "input/input.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_PHDRS (1u << 20)          /* /proc/vmcore has one per RAM range; PN_XNUM files of thousands exist */
+#define MAX_NOTES (64u << 20)         /* a prstatus note is 356 bytes: enough for 100000 CPUs */
+#define MAX_PADDR (UINT64_C(1) << 56) /* more than any machine's physical addresses */
+
+static bool probe(const uint8_t *head, size_t len)
+{
+	return df_elf_is(head, len);
+}
+
+static int phdr_count(struct df_image *img, const struct df_elf_header *h, uint32_t *n, struct df_err *err)
+{
+	uint8_t sh[DF_ELF_SHDR_MAX];
+	int r;
+
+	*n = h->phnum;
+	if (h->phnum != DF_ELF_PN_XNUM)
+		return 0;
+	/* too many for 16 bits: the number is in section header 0 */
+	if (!h->shoff)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s: e_phnum is PN_XNUM but there is no section header with the number",
+				  img->source.name);
+	r = df_source_read(&img->source, h->shoff, sh, df_elf_shdr_size(h), err);
+	if (r < 0)
+		return df_err_wrap(err, "section header 0");
+	*n = df_elf_decode_shdr0_info(h, sh);
+	return 0;
+}
+
+static int read_phdrs(struct df_image *img, const struct df_elf_header *h, struct df_elf_phdr **out, uint32_t *count,
+		      struct df_err *err)
+{
+	uint8_t *raw;
+	struct df_elf_phdr *p;
+	uint32_t n;
+	int r = phdr_count(img, h, &n, err);
+
+	if (r < 0)
+		return r;
+	if (!n || n > MAX_PHDRS)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: %" PRIu32 " program headers; 1 to %u are possible",
+				  img->source.name, n, MAX_PHDRS);
+	raw = df_alloc_array(img->env, n, h->phentsize);
+	p = df_alloc_array(img->env, n, sizeof *p);
+	if (!raw || !p)
+		r = df_err_nomem(err, img->env, "program headers", (size_t)n * sizeof *p);
+	else
+		r = df_source_read(&img->source, h->phoff, raw, (size_t)n * h->phentsize, err);
+	for (uint32_t i = 0; !r && i < n; i++)
+		df_elf_decode_phdr(h, raw + (size_t)i * h->phentsize, &p[i]);
+	df_free(img->env, raw);
+	if (r < 0) {
+		df_free(img->env, p);
+		return df_err_wrap(err, "program headers");
+	}
+	*out = p;
+	*count = n;
+	return 0;
+}
+
+/* All PT_NOTEs one behind the other, each padded to 4 bytes. */
+static int read_notes(struct df_image *img, const struct df_elf_phdr *p, uint32_t n, struct df_err *err)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (p[i].type != DF_ELF_PT_NOTE)
+			continue;
+		if (p[i].filesz > MAX_NOTES || total + p[i].filesz > MAX_NOTES)
+			return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: notes of %" PRIu64 " bytes; %u are possible",
+					  img->source.name, p[i].filesz, MAX_NOTES);
+		total += df_round_up(p[i].filesz, 4);
+	}
+	img->notes = df_alloc(img->env, total ? total : 1);
+	if (!img->notes)
+		return df_err_nomem(err, img->env, "notes", total);
+	for (uint32_t i = 0; i < n; i++) {
+		int r;
+
+		if (p[i].type != DF_ELF_PT_NOTE)
+			continue;
+		r = df_source_read(&img->source, p[i].offset, img->notes + img->notes_len, p[i].filesz, err);
+		if (r < 0)
+			return df_err_wrap(err, "notes");
+		img->notes_len += df_round_up(p[i].filesz, 4);
+	}
+	return 0;
+}
+
+static void scan_notes(struct df_image *img)
+{
+	struct df_elf_note note;
+
+	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
+		if (note.type == DF_ELF_NT_PRSTATUS && df_elf_note_is(&note, "CORE"))
+			img->cpus++;
+		if (!img->vmcoreinfo_len && df_elf_note_is(&note, "VMCOREINFO")) {
+			img->vmcoreinfo_at = note.desc_offset;
+			img->vmcoreinfo_len = note.descsz;
+		}
+	}
+}
+
+/* A PT_LOAD of memory, checked; false = not one (or of no address). */
+static bool load_of(struct df_image *img, const struct df_elf_phdr *p, struct df_load *l)
+{
+	uint64_t end, file_end;
+
+	if (p->type != DF_ELF_PT_LOAD || p->paddr == UINT64_MAX || !p->memsz)
+		return false;
+	if (img->bits == 32 && p->paddr == UINT32_MAX)
+		return false;
+	if (!df_add64(p->paddr, p->memsz, &end) || end > MAX_PADDR) {
+		df_log(img->env, DUMPFILTER_LOG_WARN,
+		       "%s: PT_LOAD at %#" PRIx64 " of %#" PRIx64 " bytes reaches beyond physical memory: ignored",
+		       img->source.name, p->paddr, p->memsz);
+		return false;
+	}
+	*l = (struct df_load){ p->paddr, p->vaddr, p->memsz, p->filesz, p->offset, p->align, p->flags };
+	if (l->filesz > l->memsz)
+		l->filesz = l->memsz;
+	if (l->filesz && !df_add64(l->offset, l->filesz, &file_end))
+		l->filesz = 0;
+	return true;
+}
+
+/* What of a load the file really holds: the file may have been cut. */
+static uint64_t stored_bytes(struct df_image *img, const struct df_load *l)
+{
+	uint64_t have = l->offset < img->source.length ? img->source.length - l->offset : 0;
+
+	if (l->filesz <= have)
+		return l->filesz;
+	if (!img->truncated)
+		df_log(img->env, DUMPFILTER_LOG_WARN,
+		       "%s is truncated: it ends at byte %" PRIu64
+		       ", its headers promise more; what is missing is lost",
+		       img->source.name, img->source.length);
+	img->truncated = true;
+	return have;
+}
+
+static int build_ranges(struct df_image *img, struct df_err *err)
+{
+	struct df_extent *mem = df_alloc_array(img->env, img->nloads, sizeof *mem);
+	struct df_extent *file = df_alloc_array(img->env, img->nloads, sizeof *file);
+	int r = 0;
+
+	if (!mem || !file)
+		r = df_err_nomem(err, img->env, "memory ranges", 2 * img->nloads * sizeof *mem);
+	for (size_t i = 0; !r && i < img->nloads; i++) {
+		const struct df_load *l = &img->loads[i];
+
+		mem[i] = (struct df_extent){ l->paddr, l->paddr + l->memsz, 0 };
+		file[i] = (struct df_extent){ l->paddr, l->paddr + stored_bytes(img, l), l->offset };
+		if (mem[i].end > img->end_paddr)
+			img->end_paddr = mem[i].end;
+	}
+	if (!r)
+		r = df_extents_build(&img->described, img->env, mem, img->nloads, true, err);
+	if (!r)
+		r = df_extents_build(&img->stored, img->env, file, img->nloads, false, err);
+	df_free(img->env, file);
+	df_free(img->env, mem);
+	return r;
+}
+
+static int take_loads(struct df_image *img, const struct df_elf_phdr *p, uint32_t n, struct df_err *err)
+{
+	img->loads = df_alloc_array(img->env, n, sizeof *img->loads);
+	if (!img->loads)
+		return df_err_nomem(err, img->env, "program headers", n * sizeof *img->loads);
+	for (uint32_t i = 0; i < n; i++)
+		if (load_of(img, &p[i], &img->loads[img->nloads]))
+			img->nloads++;
+	if (!img->nloads)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s has no PT_LOAD: there is no memory in it",
+				  img->source.name);
+	return build_ranges(img, err);
+}
+
+static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err)
+{
+	struct df_elf_header h;
+	struct df_elf_phdr *p = NULL;
+	uint32_t n = 0;
+	int r = df_elf_decode_header(head, len, &h, err);
+
+	if (r < 0)
+		return df_err_wrap(err, "%s", img->source.name);
+	if (h.type != DF_ELF_ET_CORE)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is an ELF file but no core file (e_type %u)",
+				  img->source.name, h.type);
+	if (h.bits != 64)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%s is an ELF32 core file, which is not supported yet",
+				  img->source.name);
+	img->ops = &df_image_extent_ops;
+	img->format = "ELF64";
+	img->be = h.be;
+	img->bits = h.bits;
+	img->machine = h.machine;
+	img->elf_type = h.type;
+	img->osabi = h.osabi;
+	img->elf_flags = h.flags;
+	r = read_phdrs(img, &h, &p, &n, err);
+	if (!r)
+		r = read_notes(img, p, n, err);
+	if (!r)
+		scan_notes(img);
+	if (!r)
+		r = take_loads(img, p, n, err);
+	df_free(img->env, p);
+	return r;
+}
+
+const struct df_input df_input_elf = { .name = "ELF", .probe = probe, .open = open_elf };

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "input/input.h"
+
+#include "format/flat.h"
+#include "format/kdump.h"
+
+#include <string.h>
+
+static const struct df_input *const inputs[] = { &df_input_elf };
+
+/* What a file that no probe takes looks like, for the error's hint. */
+static const char *describe(const uint8_t *head, size_t len)
+{
+	if (len >= 24 && df_flat_is(head, len))
+		return "it is a flattened dump: rearrange it first (makedumpfile -R)";
+	if (df_kdump_is(head, len))
+		return "it is a kdump-compressed file, which cannot be filtered again yet";
+	if (len >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4))
+		return "it is compressed with zstd: unpack it first";
+	if (len >= 2 && !memcmp(head, "\x1f\x8b", 2))
+		return "it is compressed with gzip: unpack it first";
+	return "it is no ELF core file";
+}
+
+/* The beginning of the source: fewer than DF_INPUT_PROBE bytes only where it is shorter. */
+static int read_head(struct df_image *img, uint8_t *head, size_t *len, struct df_err *err)
+{
+	size_t n = img->source.length < DF_INPUT_PROBE ? (size_t)img->source.length : DF_INPUT_PROBE;
+	int r = df_source_read(&img->source, 0, head, n, err);
+
+	while (r == DUMPFILTER_E_TRUNCATED && n > 64) { /* length not known beforehand: see how much there is */
+		n /= 2;
+		r = df_source_read(&img->source, 0, head, n, err);
+	}
+	*len = n;
+	return r;
+}
+
+int df_input_open(struct df_image *img, struct df_err *err)
+{
+	uint8_t head[DF_INPUT_PROBE] = { 0 };
+	size_t len = 0;
+	int r = 0;
+
+	if (img->source.length == 0)
+		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is empty", img->source.name);
+	else
+		r = read_head(img, head, &len, err);
+	for (size_t i = 0; !r && i < sizeof inputs / sizeof *inputs; i++) {
+		if (!inputs[i]->probe(head, len))
+			continue;
+		r = inputs[i]->open(img, head, len, err);
+		if (!r)
+			return 0;
+	}
+	if (!r)
+		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is not a memory image: %s", img->source.name,
+			       describe(head, len));
+	df_image_fini(img);
+	return r;
+}

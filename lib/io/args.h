@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What callers hand over: structs that begin with their size, and names for messages. */
+#ifndef DF_IO_ARGS_H
+#define DF_IO_ARGS_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Copy a struct that begins with its size into dst, known bytes.  A longer one is accepted where the rest is zero.
+ * what: its name for the message. */
+int df_args_copy(void *dst, size_t known, const void *src, const char *what, struct df_err *err);
+
+#define DF_NAME 256u /* bytes of a name for messages */
+
+/* A name that fits one line: bytes below blank become '?', and of a name that is too long the end is kept. */
+void df_args_name(char *dst, size_t size, const char *name);
+
+#endif

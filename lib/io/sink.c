@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/args.h"
+#include "io/sink_impl.h"
+
+#include <inttypes.h>
+
+#define FLAT_GAP_MIN ((UINT64_C(64) << 10) + 1) /* shorter runs of zeros are written to a flattened stream */
+
+static const uint8_t zero_block[16 << 10];
+
+void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *ops, unsigned caps, const char *name,
+		  struct df_err *err)
+{
+	struct dumpfilter_sink *s = df_alloc(env, size);
+
+	if (!s) {
+		df_err_nomem(err, env, "a sink", size);
+		return NULL;
+	}
+	s->ops = ops;
+	s->env = env;
+	s->caps = caps;
+	df_args_name(s->name, sizeof s->name, name);
+	return s;
+}
+
+void df_sink_free(struct dumpfilter_sink *s)
+{
+	if (s && s->ops->free)
+		s->ops->free(s);
+}
+
+static void reach(struct dumpfilter_sink *s, uint64_t end)
+{
+	uint_least64_t old = atomic_load(&s->end);
+
+	while (old < end && !atomic_compare_exchange_weak(&s->end, &old, end))
+		;
+}
+
+static int check(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err)
+{
+	uint64_t end = atomic_load(&s->end);
+
+	if (offset > INT64_MAX || len > INT64_MAX - offset)
+		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: offset %" PRIu64 " is beyond what files can hold",
+				  s->name, offset);
+	if (s->caps & DUMPFILTER_IO_RANDOM || offset == end || (offset < end && s->caps & DUMPFILTER_IO_REWRITE))
+		return 0;
+	return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+			  "%s: a stream takes bytes only in order (it is at %" PRIu64 ", these belong at %" PRIu64
+			  "): write the flattened format to it",
+			  s->name, end, offset);
+}
+
+int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+{
+	int r;
+
+	if (!len)
+		return 0;
+	r = check(s, offset, len, err);
+	if (!r)
+		r = s->ops->write(s, offset, buf, len, err);
+	if (r)
+		return r;
+	atomic_fetch_add(&s->bytes, len);
+	reach(s, offset + len);
+	__atomic_store_n(&s->touched, true, __ATOMIC_RELAXED); /* writers may be several */
+	return 0;
+}
+
+/* Fewest zeros that may be left out. */
+static uint64_t gap_min(const struct dumpfilter_sink *s)
+{
+	if (!(s->caps & DUMPFILTER_IO_RANDOM) || s->ops == &df_sink_device_ops)
+		return UINT64_MAX;
+	return s->ops == &df_sink_flat_ops ? FLAT_GAP_MIN : 0;
+}
+
+int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err)
+{
+	int r = len ? check(s, offset, len, err) : 0;
+
+	if (r || !len)
+		return r;
+	if (len >= gap_min(s)) {
+		reach(s, offset + len);
+		return 0;
+	}
+	while (len && !r) {
+		size_t n = len < sizeof zero_block ? (size_t)len : sizeof zero_block;
+
+		r = df_sink_write(s, offset, zero_block, n, err);
+		offset += n;
+		len -= n;
+	}
+	return r;
+}
+
+int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+{
+	return s->ops->finish ? s->ops->finish(s, result, err) : 0;
+}

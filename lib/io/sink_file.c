@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/args.h"
+#include "io/sink_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CAPS (DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT)
+
+/* How the descriptor came to be. */
+struct origin {
+	int fd;
+	bool own;     /* opened here: closed with the sink */
+	bool created; /* by us, and so ours to remove */
+};
+
+struct file_sink {
+	struct dumpfilter_sink sink;
+	struct origin from;
+	bool regular;         /* else a block device */
+	char *path;           /* where it was created; NULL where it is not ours to remove */
+	pthread_mutex_t lock; /* held while old contents are cut off */
+	atomic_bool begun;    /* old contents are gone */
+	atomic_bool wrote;    /* a byte is in the file */
+};
+
+static int sys_error(const struct file_sink *f, const char *what, struct df_err *err)
+{
+	return df_err_sys(err, df_err_of_errno(errno), errno, "%s: %s", f->sink.name, what);
+}
+
+/* Before the first byte: old contents go, so that gaps read as zeros. */
+static int begin(struct file_sink *f, struct df_err *err)
+{
+	struct stat st;
+	int r = 0;
+
+	if (atomic_load(&f->begun))
+		return 0;
+	pthread_mutex_lock(&f->lock);
+	if (f->regular && !atomic_load(&f->begun)) {
+		if (fstat(f->from.fd, &st) || (st.st_size && ftruncate(f->from.fd, 0)))
+			r = sys_error(f, "truncating it", err);
+	}
+	if (!r)
+		atomic_store(&f->begun, true);
+	pthread_mutex_unlock(&f->lock);
+	return r;
+}
+
+static int file_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+{
+	struct file_sink *f = (struct file_sink *)s;
+	const uint8_t *p = buf;
+	int r = begin(f, err);
+
+	while (!r && len) {
+		ssize_t n = pwrite(f->from.fd, p, len, (off_t)offset);
+
+		if (n > 0) {
+			atomic_store_explicit(&f->wrote, true, memory_order_relaxed);
+			p += n;
+			len -= (size_t)n;
+			offset += (uint64_t)n;
+		} else if (n == 0 || errno != EINTR) {
+			int why = n ? errno : ENOSPC;
+
+			r = df_err_sys(err, df_err_of_errno(why), why, "%s: writing %zu bytes at offset %" PRIu64,
+				       s->name, len, offset);
+		}
+	}
+	return r;
+}
+
+/* A file that ends in a gap gets its length. */
+static int set_length(struct file_sink *f, uint64_t end, struct df_err *err)
+{
+	struct stat st;
+
+	if (!f->regular)
+		return 0;
+	if (fstat(f->from.fd, &st) || ((uint64_t)st.st_size != end && ftruncate(f->from.fd, (off_t)end)))
+		return sys_error(f, "setting its length", err);
+	return 0;
+}
+
+/* Onto the disk: the machine reboots soon after.  Network file systems report a full disk only here. */
+static int flush(struct file_sink *f, struct df_err *err)
+{
+	int r;
+
+	do
+		r = fsync(f->from.fd);
+	while (r && errno == EINTR);
+	if (r && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
+		return sys_error(f, "flushing it to the disk", err);
+	return 0;
+}
+
+static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+{
+	struct file_sink *f = (struct file_sink *)s;
+	uint64_t end = atomic_load(&s->end);
+	int r = 0;
+
+	if (!end)
+		return 0;
+	if (result >= 0) {
+		r = begin(f, err);
+		if (!r)
+			r = set_length(f, end, err);
+		if (!r)
+			atomic_store(&f->wrote, true);
+	}
+	if (!r && f->from.own)
+		r = flush(f, err);
+	if (!f->from.own) /* what the caller's shell lets others write to the same file comes behind */
+		(void)lseek(f->from.fd, (off_t)end, SEEK_SET);
+	return r;
+}
+
+/* Only what is still ours: somebody may have put another file in its place. */
+static void remove_unused(struct file_sink *f)
+{
+	struct stat ours, there;
+
+	if (fstat(f->from.fd, &ours) || lstat(f->path, &there))
+		return;
+	if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		unlink(f->path);
+}
+
+static void file_free(struct dumpfilter_sink *s)
+{
+	struct file_sink *f = (struct file_sink *)s;
+
+	if (f->path && !atomic_load(&f->wrote))
+		remove_unused(f);
+	if (f->from.own)
+		close(f->from.fd);
+	pthread_mutex_destroy(&f->lock);
+	df_free(s->env, f->path);
+	df_free(s->env, f);
+}
+
+static const struct df_sink_ops regular_ops = { .write = file_write, .finish = file_finish, .free = file_free };
+const struct df_sink_ops df_sink_device_ops = { .write = file_write, .finish = file_finish, .free = file_free };
+
+static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, bool regular, const char *name,
+					struct df_err *err)
+{
+	struct file_sink *f;
+
+	f = df_sink_new(env, sizeof *f, regular ? &regular_ops : &df_sink_device_ops, CAPS, name, err);
+	if (!f)
+		return NULL;
+	if (from.created) {
+		f->path = df_alloc(env, strlen(name) + 1);
+		if (!f->path) {
+			df_err_nomem(err, env, "a file name", strlen(name) + 1);
+			df_free(env, f);
+			return NULL;
+		}
+		memcpy(f->path, name, strlen(name) + 1);
+	}
+	f->from = from;
+	f->regular = regular;
+	pthread_mutex_init(&f->lock, NULL);
+	return &f->sink;
+}
+
+/* The sink that fits what fd is.  An fd that appends ignores offsets, so it is a stream. */
+static struct dumpfilter_sink *on_fd(struct df_env *env, struct origin from, const char *name, struct df_err *err)
+{
+	int mode = fcntl(from.fd, F_GETFL);
+	struct stat st;
+
+	if (mode < 0 || fstat(from.fd, &st)) {
+		df_err_sys(err, DUMPFILTER_E_INVAL, errno, "%s: file descriptor %d", name, from.fd);
+	} else if ((mode & O_ACCMODE) == O_RDONLY) {
+		df_err_set(err, DUMPFILTER_E_INVAL, "%s: file descriptor %d is not open for writing", name, from.fd);
+	} else if (mode & O_APPEND || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+		return df_sink_stream(env, from.fd, from.own, name, err);
+	} else {
+		struct dumpfilter_sink *s = new_file(env, from, S_ISREG(st.st_mode), name, err);
+
+		if (s)
+			return s;
+	}
+	if (from.created)
+		unlink(name);
+	if (from.own)
+		close(from.fd);
+	return NULL;
+}
+
+struct dumpfilter_sink *df_sink_fd(struct df_env *env, int fd, const char *name, struct df_err *err)
+{
+	char shown[DF_NAME];
+
+	if (name)
+		df_args_name(shown, sizeof shown, name);
+	else
+		snprintf(shown, sizeof shown, "fd %d", fd);
+	return on_fd(env, (struct origin){ .fd = fd }, shown, err);
+}
+
+static int open_retry(const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+/* What is there already.  Contents stay for now.  A block device is opened exclusively: one that is mounted says
+ * EBUSY.  A FIFO is opened for writing only, which waits for its reader. */
+static int open_existing(const char *path, const char *shown, unsigned flags, struct df_err *err)
+{
+	struct stat st;
+	int mode = O_WRONLY, fd;
+
+	if (stat(path, &st))
+		return df_err_sys(err, df_err_of_errno(errno), errno, "%s", shown);
+	if (S_ISDIR(st.st_mode))
+		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: is a directory, give the name of a file", shown);
+	if (!(flags & DUMPFILTER_SINK_OVERWRITE))
+		return df_err_set(err, DUMPFILTER_E_EXISTS, "%s: File exists (use -f to overwrite)", shown);
+	if (S_ISREG(st.st_mode))
+		mode = O_RDWR;
+	else if (S_ISBLK(st.st_mode))
+		mode = O_RDWR | O_EXCL;
+	fd = open_retry(path, mode);
+	if (fd < 0)
+		return df_err_sys(err, df_err_of_errno(errno), errno, "%s: opening it for writing", shown);
+	return fd;
+}
+
+struct dumpfilter_sink *df_sink_path(struct df_env *env, const char *path, unsigned flags, struct df_err *err)
+{
+	struct origin from = { .own = true };
+	char shown[DF_NAME];
+
+	df_args_name(shown, sizeof shown, path);
+	if (flags & ~DUMPFILTER_SINK_OVERWRITE) {
+		df_err_set(err, DUMPFILTER_E_INVAL, "%s: unknown flags %#x", shown, flags);
+		return NULL;
+	}
+	from.fd = open_retry(path, O_RDWR | O_CREAT | O_EXCL);
+	from.created = from.fd >= 0;
+	if (from.fd < 0 && errno != EEXIST && errno != EISDIR) {
+		df_err_sys(err, df_err_of_errno(errno), errno, "%s: creating it", shown);
+		return NULL;
+	}
+	if (from.fd < 0)
+		from.fd = open_existing(path, shown, flags, err);
+	return from.fd < 0 ? NULL : on_fd(env, from, path, err);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * "These bytes at this offset", one after the other.  Readers sort the records of the whole stream in memory (crash by
+ * insertion), so records are made large, and a range that comes twice is an error here: which of the two a reader
+ * takes is undefined.
+ */
+#include "format/flat.h"
+#include "io/sink_impl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MERGE      ((size_t)64 << 10) /* writes that follow each other become one record up to this */
+#define RECORD_MAX ((size_t)1 << 20)
+#define RANGES     16u
+
+struct range {
+	uint64_t from, to;
+};
+
+struct flat_sink {
+	struct dumpfilter_sink sink;
+	struct dumpfilter_sink *inner;
+	uint64_t pos;                /* bytes in inner */
+	bool begun, broken;          /* header written; inner failed: where it stands is not known */
+	uint64_t pending_at;         /* the record that is being put together: its offset … */
+	size_t pending;              /* … and length so far */
+	uint64_t last;               /* highest end of a record */
+	unsigned nrecent;            /* the check against ranges that come twice: */
+	struct range recent[RANGES]; /* those that grew last, the latest at the end */
+	uint8_t buf[DF_FLAT_RECORD + MERGE];
+};
+
+static int intact(const struct flat_sink *f, struct df_err *err)
+{
+	if (!f->broken)
+		return 0;
+	return df_err_set(err, DUMPFILTER_E_IO, "%s: the stream broke off at byte %" PRIu64, f->sink.name, f->pos);
+}
+
+static int put(struct flat_sink *f, const void *buf, size_t len, struct df_err *err)
+{
+	int r = intact(f, err);
+
+	if (r)
+		return r;
+	r = df_sink_write(f->inner, f->pos, buf, len, err);
+	if (r)
+		f->broken = true;
+	else
+		f->pos += len;
+	return r;
+}
+
+static int begin(struct flat_sink *f, struct df_err *err)
+{
+	uint8_t header[DF_FLAT_HEADER];
+
+	if (f->begun)
+		return intact(f, err);
+	df_flat_encode_header(header);
+	f->begun = true;
+	return put(f, header, sizeof header, err);
+}
+
+static int flush(struct flat_sink *f, struct df_err *err)
+{
+	size_t len = f->pending;
+
+	if (!len)
+		return 0;
+	f->pending = 0;
+	df_flat_encode_record(f->pending_at, len, f->buf);
+	return put(f, f->buf, DF_FLAT_RECORD + len, err);
+}
+
+/* A large write goes out as it is. */
+static int put_record(struct flat_sink *f, uint64_t offset, const uint8_t *p, size_t len, struct df_err *err)
+{
+	uint8_t head[DF_FLAT_RECORD];
+	int r;
+
+	df_flat_encode_record(offset, len, head);
+	r = put(f, head, sizeof head, err);
+	return r ? r : put(f, p, len, err);
+}
+
+static int merge(struct flat_sink *f, uint64_t offset, const uint8_t *p, size_t len, struct df_err *err)
+{
+	while (len) {
+		size_t n = MERGE - f->pending < len ? MERGE - f->pending : len;
+		int r;
+
+		if (!f->pending)
+			f->pending_at = offset;
+		memcpy(f->buf + DF_FLAT_RECORD + f->pending, p, n);
+		f->pending += n;
+		offset += n;
+		p += n;
+		len -= n;
+		r = f->pending == MERGE ? flush(f, err) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Note [from, to); false where a part of it was written lately.  Writers grow a few ranges at a time (headers, bitmaps,
+ * descriptors, data), so few ranges see nearly everything. */
+static bool claim(struct flat_sink *f, uint64_t from, uint64_t to)
+{
+	struct range grown = { from, to };
+	unsigned at = f->nrecent;
+
+	for (unsigned i = 0; i < f->nrecent; i++) {
+		struct range *r = &f->recent[i];
+
+		if (from < r->to && r->from < to)
+			return false;
+		if (from == r->to || to == r->from)
+			at = i;
+	}
+	if (at < f->nrecent) {
+		if (f->recent[at].from < from)
+			grown.from = f->recent[at].from;
+		else
+			grown.to = f->recent[at].to;
+	} else if (f->nrecent < RANGES) {
+		f->nrecent++;
+	} else {
+		at = 0;
+	}
+	memmove(&f->recent[at], &f->recent[at + 1], (f->nrecent - 1 - at) * sizeof f->recent[0]);
+	f->recent[f->nrecent - 1] = grown;
+	return true;
+}
+
+static int flat_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+{
+	struct flat_sink *f = (struct flat_sink *)s;
+	const uint8_t *p = buf;
+	int r;
+
+	if (!claim(f, offset, offset + len))
+		return df_err_set(err, DUMPFILTER_E_INVAL,
+				  "%s: internal error: %zu bytes at %" PRIu64
+				  " were written before, which a flattened stream cannot hold",
+				  s->name, len, offset);
+	r = begin(f, err);
+	if (!r && f->pending && f->pending_at + f->pending != offset)
+		r = flush(f, err);
+	if (!r && len < MERGE) {
+		r = merge(f, offset, p, len, err);
+	} else {
+		if (!r)
+			r = flush(f, err);
+		for (size_t n; !r && len; offset += n, p += n, len -= n) {
+			n = len < RECORD_MAX ? len : RECORD_MAX;
+			r = put_record(f, offset, p, n, err);
+		}
+	}
+	if (!r && offset + len > f->last)
+		f->last = offset + len;
+	return r;
+}
+
+/* All that is missing for a complete stream.  A gap at the end becomes visible by its last byte: crash looks for a
+ * record behind each gap. */
+static int complete(struct flat_sink *f, struct df_err *err)
+{
+	uint64_t end = atomic_load(&f->sink.end);
+	uint8_t tail[DF_FLAT_RECORD];
+	int r = begin(f, err);
+
+	if (!r)
+		r = flush(f, err);
+	if (!r && end > f->last)
+		r = put_record(f, end - 1, (const uint8_t *)"", 1, err);
+	df_flat_encode_end(tail);
+	return r ? r : put(f, tail, sizeof tail, err);
+}
+
+/* No end record after a failure: the reader must see that the stream was cut. */
+static int flat_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+{
+	struct flat_sink *f = (struct flat_sink *)s;
+	struct df_err ignored = { 0 };
+	int r = 0, inner;
+
+	if (result >= 0)
+		r = complete(f, err);
+	else
+		(void)flush(f, &ignored);
+	inner = df_sink_finish(f->inner, r ? r : result, r ? &ignored : err);
+	return r ? r : inner;
+}
+
+static void flat_free(struct dumpfilter_sink *s)
+{
+	df_free(s->env, s);
+}
+
+const struct df_sink_ops df_sink_flat_ops = { .write = flat_write, .finish = flat_finish, .free = flat_free };
+
+struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink *inner, struct df_err *err)
+{
+	struct flat_sink *f;
+
+	if (inner->used || inner->touched) {
+		df_err_set(err, DUMPFILTER_E_SEQUENCE, "%s: holds an output already", inner->name);
+		return NULL;
+	}
+	f = df_sink_new(env, sizeof *f, &df_sink_flat_ops, DUMPFILTER_IO_RANDOM, inner->name, err);
+	if (!f)
+		return NULL;
+	f->inner = inner;
+	inner->used = true;
+	return &f->sink;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/sink_impl.h"
+
+static int null_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+{
+	(void)s;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+static void null_free(struct dumpfilter_sink *s)
+{
+	df_free(s->env, s);
+}
+
+static const struct df_sink_ops null_ops = { .write = null_write, .free = null_free };
+
+struct dumpfilter_sink *df_sink_null(struct df_env *env, struct df_err *err)
+{
+	unsigned caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT;
+
+	return df_sink_new(env, sizeof(struct dumpfilter_sink), &null_ops, caps, "null", err);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/source_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Mappings begin at a multiple of STEP (and so of any page size) and reach DF_WINDOW_MAX over the next one: every
+ * request fits the mapping that its offset begins in. */
+#define STEP    (UINT64_C(2) << 20)
+#define MAP_MAX (STEP + DF_WINDOW_MAX)
+
+/* A buffer holds one request and the bytes before it that make its beginning even. */
+#define EVEN    UINT64_C(4096)
+#define BUF_MAX (DF_WINDOW_MAX + (size_t)EVEN)
+#define AHEAD   ((size_t)16 << 10) /* read at least, where requests jump about */
+
+int df_window_init(struct df_window *w, const struct df_source *s)
+{
+	*w = (struct df_window){ .source = s };
+	return 0;
+}
+
+void df_window_fini(struct df_window *w)
+{
+	if (w->mapped)
+		munmap(w->base, w->capacity);
+	else if (w->base)
+		df_free(w->source->env, w->base);
+	w->base = NULL;
+	w->mapped = false;
+	w->capacity = w->len = 0;
+}
+
+static bool holds(const struct df_window *w, uint64_t offset, size_t len)
+{
+	return w->base && offset >= w->start && offset - w->start <= w->len && len <= w->len - (offset - w->start);
+}
+
+/* Bytes the file has now: what lies behind the end of a file that shrank since it was opened would be SIGBUS. */
+static uint64_t length_now(const struct df_source *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) || st.st_size < 0)
+		return 0;
+	return (uint64_t)st.st_size < s->length ? (uint64_t)st.st_size : s->length;
+}
+
+/* Map around the request.  0 with map_failed set: read instead. */
+static int map(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
+{
+	uint64_t start = offset / STEP * STEP, end = length_now(w->source);
+	size_t size;
+	void *p;
+
+	df_window_fini(w);
+	if (offset > end || len > end - offset)
+		return df_source_truncated(w->source, offset, len, end, err);
+	size = (size_t)(end - start < MAP_MAX ? end - start : MAP_MAX);
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w->source->fd, (off_t)start);
+	if (p == MAP_FAILED) {
+		w->map_failed = true; /* the kernel of the crash may not do it for /proc/vmcore (before 3.11) */
+		return 0;
+	}
+	w->base = p;
+	w->mapped = true;
+	w->start = start;
+	w->len = w->capacity = size;
+	return 0;
+}
+
+/* Bytes worth reading from start on: much for who reads on, little for who jumps. */
+static size_t ahead(const struct df_window *w, uint64_t offset, uint64_t start, size_t need)
+{
+	bool onward = w->len && offset >= w->start && offset <= w->start + w->len;
+	size_t want = onward ? BUF_MAX : AHEAD;
+	uint64_t left = w->source->length - start;
+
+	if (want < need)
+		want = need;
+	return want < left ? want : (size_t)left;
+}
+
+static int fill(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
+{
+	uint64_t start = offset / EVEN * EVEN;
+	size_t need = (size_t)(offset - start) + len, want = ahead(w, offset, start, need);
+	int r;
+
+	w->start = start;
+	w->len = 0;
+	r = df_source_read_some(w->source, start, w->base, need, want, &w->len, err);
+	if (!r && w->len < need)
+		r = df_source_truncated(w->source, offset, len, start + w->len, err);
+	if (r != DUMPFILTER_E_IO)
+		return r;
+	/* what surrounds the range may be what cannot be read */
+	w->start = offset;
+	w->len = 0;
+	r = df_source_read(w->source, offset, w->base, len, err);
+	if (!r)
+		w->len = len;
+	return r;
+}
+
+static int buffer(struct df_window *w, struct df_err *err)
+{
+	if (w->base)
+		return 0;
+	w->base = df_alloc(w->source->env, BUF_MAX);
+	if (!w->base)
+		return df_err_nomem(err, w->source->env, "a read buffer", BUF_MAX);
+	w->capacity = BUF_MAX;
+	return 0;
+}
+
+static int move(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
+{
+	int r = df_source_check(w->source, offset, len, err);
+
+	if (!r && len > DF_WINDOW_MAX)
+		r = df_err_set(err, DUMPFILTER_E_INVAL, "%s: %zu bytes are too many for a window", w->source->name,
+			       len);
+	if (!r && w->source->can_map && !w->map_failed) {
+		r = map(w, offset, len, err);
+		if (r || w->mapped)
+			return r;
+	}
+	if (!r)
+		r = buffer(w, err);
+	return r ? r : fill(w, offset, len, err);
+}
+
+const uint8_t *df_window_get(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
+{
+	static const uint8_t nothing[1];
+
+	if (!len)
+		return nothing;
+	if (!holds(w, offset, len) && move(w, offset, len, err))
+		return NULL;
+	return w->base + (offset - w->start);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bounds of what a note may say.  Everything in it comes from the crashed machine; after this check each fact that is
+ * present is safe to shift, divide and index with as the table says. */
+#include "kdesc/kdesc.h"
+
+#include <inttypes.h>
+
+struct bound {
+	enum df_fact fact;
+	uint64_t min, max;
+};
+
+static const struct bound bounds[] = {
+	{ DF_PAGESIZE, 4096, 256 << 10 },
+	{ DF_SIZE_page, 32, 4096 },
+	{ DF_SIZE_mem_section, 8, 4096 },
+	{ DF_NUM_SECTION_SIZE_BITS, 13, 48 },
+	{ DF_NUM_MAX_PHYSMEM_BITS, 20, 56 },
+	{ DF_LEN_mem_section, 1, UINT64_C(1) << 29 },
+	{ DF_LEN_zone_free_area, 1, 20 },
+	{ DF_LEN_free_area_free_list, 1, 32 },
+	{ DF_SIZE_nodemask_t, 1, 4096 },
+	{ DF_LEN_node_data, 1, 4096 * 8 },
+	{ DF_SIZE_pglist_data, 64, 16 << 20 },
+	{ DF_SIZE_zone, 64, 1 << 20 },
+	{ DF_SIZE_free_area, 16, 4096 },
+	{ DF_NUM_NR_FREE_PAGES, 0, 256 },
+	{ DF_NUM_PG_lru, 0, 63 },
+	{ DF_NUM_PG_private, 0, 63 },
+	{ DF_NUM_PG_swapcache, 0, 63 },
+	{ DF_NUM_PG_swapbacked, 0, 63 },
+	{ DF_NUM_PG_slab, 0, 63 },
+	{ DF_NUM_PG_hwpoison, 0, 63 },
+	{ DF_NUM_PG_buddy, 0, 63 },
+	{ DF_NUM_PG_hugetlb, 0, 63 },
+	{ DF_NUM_HUGETLB_PAGE_DTOR, 1, 255 },
+	{ DF_OFF_uts_namespace_name, 0, 4096 },
+	{ DF_OFF_pglist_data_node_zones, 0, 16 << 20 },
+	{ DF_OFF_pglist_data_nr_zones, 0, 16 << 20 },
+	{ DF_OFF_pglist_data_node_start_pfn, 0, 16 << 20 },
+	{ DF_OFF_pglist_data_node_spanned_pages, 0, 16 << 20 },
+	{ DF_OFF_zone_free_area, 0, 1 << 20 },
+	{ DF_OFF_zone_vm_stat, 0, 1 << 20 },
+	{ DF_OFF_zone_spanned_pages, 0, 1 << 20 },
+};
+
+/* Members of structs: offset + width must lie inside.  width 0 = a word. */
+struct member {
+	enum df_fact offset, size;
+	unsigned width;
+};
+
+static const struct member members[] = {
+	{ DF_OFF_page_flags, DF_SIZE_page, 0 },
+	{ DF_OFF_page__refcount, DF_SIZE_page, 4 },
+	{ DF_OFF_page__mapcount, DF_SIZE_page, 4 },
+	{ DF_OFF_page_mapping, DF_SIZE_page, 0 },
+	{ DF_OFF_page_private, DF_SIZE_page, 0 },
+	{ DF_OFF_page_compound_head, DF_SIZE_page, 0 },
+	{ DF_OFF_page_compound_dtor, DF_SIZE_page, 4 },
+	{ DF_OFF_page_compound_order, DF_SIZE_page, 1 },
+	{ DF_OFF_mem_section_section_mem_map, DF_SIZE_mem_section, 0 },
+	{ DF_OFF_free_area_free_list, DF_SIZE_free_area, 0 },
+	{ DF_OFF_list_head_next, DF_SIZE_list_head, 0 },
+	{ DF_OFF_list_head_prev, DF_SIZE_list_head, 0 },
+};
+
+static void refuse(struct df_kdesc *k, struct df_env *env, enum df_fact f, const char *why)
+{
+	char name[64];
+
+	df_log(env, DUMPFILTER_LOG_WARN, "VMCOREINFO: %s=%" PRIu64 " %s: not used", df_fact_name(f, name, sizeof name),
+	       k->value[f], why);
+	df_kdesc_drop(k, f);
+}
+
+static void check_members(struct df_kdesc *k, struct df_env *env, unsigned word)
+{
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		const struct member *m = &members[i];
+		uint64_t width = m->width ? m->width : word;
+
+		if (!df_has(k, m->offset))
+			continue;
+		if (!df_has(k, m->size) || k->value[m->offset] > k->value[m->size] ||
+		    k->value[m->offset] + width > k->value[m->size])
+			refuse(k, env, m->offset, "lies outside its struct");
+	}
+	/* two words, where it is used as a list head */
+	if (df_has(k, DF_OFF_page_lru) && k->value[DF_OFF_page_lru] + 2 * word > df_fact(k, DF_SIZE_page, 0))
+		refuse(k, env, DF_OFF_page_lru, "lies outside its struct");
+}
+
+/* folio offsets count from the first page; the bytes lie in the second. */
+static void check_folio(struct df_kdesc *k, struct df_env *env, enum df_fact f)
+{
+	uint64_t size = df_fact(k, DF_SIZE_page, 0);
+
+	if (df_has(k, f) && (k->value[f] < size || k->value[f] >= 2 * size))
+		refuse(k, env, f, "does not lie in the second struct page");
+}
+
+void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word)
+{
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		const struct bound *b = &bounds[i];
+
+		if (df_has(k, b->fact) && (k->value[b->fact] < b->min || k->value[b->fact] > b->max))
+			refuse(k, env, b->fact, "is out of range");
+	}
+	if (df_has(k, DF_PAGESIZE) && k->value[DF_PAGESIZE] & (k->value[DF_PAGESIZE] - 1))
+		refuse(k, env, DF_PAGESIZE, "is no power of two");
+	if (df_has(k, DF_SIZE_page) && k->value[DF_SIZE_page] % 4)
+		refuse(k, env, DF_SIZE_page, "is no multiple of 4");
+	if (df_has(k, DF_NUM_SECTION_SIZE_BITS) && df_has(k, DF_NUM_MAX_PHYSMEM_BITS) &&
+	    k->value[DF_NUM_SECTION_SIZE_BITS] >= k->value[DF_NUM_MAX_PHYSMEM_BITS])
+		refuse(k, env, DF_NUM_SECTION_SIZE_BITS, "is not below MAX_PHYSMEM_BITS");
+	check_members(k, env, word);
+	check_folio(k, env, DF_OFF_folio__folio_dtor);
+	check_folio(k, env, DF_OFF_folio__folio_order);
+}

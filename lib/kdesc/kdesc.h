@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernel description: facts (facts.def), each present with a value and an origin, or absent. */
+#ifndef DF_KDESC_KDESC_H
+#define DF_KDESC_KDESC_H
+
+#include "base/env.h"
+
+#include <stdint.h>
+
+enum df_fact {
+#define FACT(id, kind, name)   DF_##id,
+#define PLAIN(id, radix, name) DF_##id,
+#define KNOWN(id, text)        DF_##id,
+#define ALIAS(id, kind, name)
+#include "kdesc/facts.def"
+#undef FACT
+#undef PLAIN
+#undef KNOWN
+#undef ALIAS
+	DF_FACT_COUNT
+};
+
+enum df_origin {
+	DF_ABSENT = 0,
+	DF_FROM_TEXT,    /* a VMCOREINFO text that the caller gave */
+	DF_FROM_NOTE,    /* the image's own note */
+	DF_FROM_LAYOUT,  /* known layout of this release (quirks.c) */
+	DF_FROM_DERIVED, /* found in the image's memory */
+};
+
+struct df_kdesc {
+	uint64_t value[DF_FACT_COUNT];
+	uint8_t origin[DF_FACT_COUNT]; /* enum df_origin */
+	char osrelease[65];
+	char build_id[65];
+	bool has_text; /* some VMCOREINFO was read */
+};
+
+static inline bool df_has(const struct df_kdesc *k, enum df_fact f)
+{
+	return k->origin[f] != DF_ABSENT;
+}
+
+/* Value, or other where it is absent. */
+static inline uint64_t df_fact(const struct df_kdesc *k, enum df_fact f, uint64_t other)
+{
+	return df_has(k, f) ? k->value[f] : other;
+}
+
+static inline bool df_get_fact(const struct df_kdesc *k, enum df_fact f, uint64_t *v)
+{
+	*v = k->value[f];
+	return df_has(k, f);
+}
+
+/* Set unless it is there: who comes first wins. */
+void df_kdesc_set(struct df_kdesc *k, enum df_fact f, uint64_t v, enum df_origin from);
+void df_kdesc_drop(struct df_kdesc *k, enum df_fact f);
+/* "OFFSET(page.flags)" into buf; returns buf. */
+const char *df_fact_name(enum df_fact f, char *buf, size_t len);
+const char *df_origin_name(enum df_origin o);
+
+/* Read VMCOREINFO text; what is there already stays.  A last line without newline that fills the text to its end
+ * was cut by the kernel and is ignored. */
+void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from);
+
+/* Drop facts whose values cannot be (spec: sizes, offsets behind the struct, bit numbers …); each is logged.  After
+ * that, code may rely on the bounds documented at the checks. */
+void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word);
+
+/* Layouts that are known for releases whose notes lack them.  The only place that compares releases. */
+void df_kdesc_quirks(struct df_kdesc *k, unsigned word);
+/* major·2^16 + minor·2^8 + patch (each capped at 255), 0 where osrelease is none. */
+uint32_t df_kdesc_release(const struct df_kdesc *k);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The only place that compares kernel releases.  Each block says why the presence of a fact cannot tell, and what else
+ * confirms the layout: a unit of several pages is only ever left out when its tail pages point back to its head
+ * (classify/units.c), so that a wrong guess here keeps pages and never loses one.
+ */
+#include "kdesc/kdesc.h"
+
+#include <stdlib.h>
+
+#define RELEASE(a, b) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8)
+
+static uint32_t part(const char **s)
+{
+	char *end;
+	unsigned long v;
+
+	if (**s < '0' || **s > '9')
+		return 0;
+	v = strtoul(*s, &end, 10);
+	*s = *end == '.' ? end + 1 : end;
+	return v > 255 ? 255 : (uint32_t)v;
+}
+
+uint32_t df_kdesc_release(const struct df_kdesc *k)
+{
+	const char *s = k->osrelease;
+	uint32_t major = part(&s), minor = part(&s), patch = part(&s);
+
+	return major << 16 | minor << 8 | patch;
+}
+
+static void known(struct df_kdesc *k, enum df_fact f, uint64_t v)
+{
+	df_kdesc_set(k, f, v, DF_FROM_LAYOUT);
+}
+
+/* Up to 4.3 order and destructor of a compound page are the list pointers of its second page (set_compound_order(),
+ * set_compound_page_dtor() in include/linux/mm.h v3.10), and tails point back by first_page, which shares its
+ * union with private.  1d798ca3f164 ("mm: make compound_head() robust", v4.4) changed all three; notes name them
+ * from 4.6 on only (8639a847b0e1 "kexec: update VMCOREINFO for compound_order/dtor", d7f53518f71b
+ * "kexec: export OFFSET(page.compound_head) to find out compound tail page"). */
+static void compound_before_4_4(struct df_kdesc *k, unsigned word)
+{
+	uint64_t lru, private;
+
+	if (df_get_fact(k, DF_OFF_page_lru, &lru)) {
+		known(k, DF_OFF_lru_dtor, lru);
+		known(k, DF_OFF_lru_order, lru + word);
+	}
+	if (df_get_fact(k, DF_OFF_page_private, &private))
+		known(k, DF_OFF_first_page, private);
+}
+
+/* 4.4 and 4.5: struct page as in 4.6, whose note says so: compound_head over lru.next, then destructor and order, an
+ * unsigned int each on 64-bit and a short each on 32-bit machines. */
+static void compound_4_4(struct df_kdesc *k, unsigned word)
+{
+	uint64_t lru;
+
+	if (!df_get_fact(k, DF_OFF_page_lru, &lru))
+		return;
+	known(k, DF_OFF_page_compound_head, lru);
+	known(k, DF_OFF_page_compound_dtor, lru + word);
+	known(k, DF_OFF_page_compound_order, lru + word + word / 2);
+}
+
+void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
+{
+	uint32_t v = df_kdesc_release(k);
+	uint64_t swapcache, private;
+
+	if (!v)
+		return;
+	if (v < RELEASE(4, 4))
+		compound_before_4_4(k, word);
+	else if (v < RELEASE(4, 6) && !df_has(k, DF_OFF_page_compound_head))
+		compound_4_4(k, word);
+	/* enum compound_dtor_id, include/linux/mm.h v4.4 (f1e61557f023): NULL 0, COMPOUND_PAGE 1, HUGETLB_PAGE 2.
+	 * Notes have the number from 4.8 on. */
+	if (v >= RELEASE(4, 4) && v < RELEASE(4, 9) && df_has(k, DF_OFF_page_compound_dtor))
+		known(k, DF_NUM_HUGETLB_PAGE_DTOR, 2);
+	/* 6.6 moved the order to the low byte of the second page's flags (ebc1baf5c9b4); PG_hugetlb in the note
+	 * tells, but only where hugetlb is configured. */
+	if (v >= RELEASE(6, 6) && !df_has(k, DF_OFF_page_compound_order) && !df_has(k, DF_OFF_folio__folio_order))
+		known(k, DF_NUM_order_in_flags, 1);
+	/* enum pageflags had one order from 2.6.26 to 4.9 (62906027091f put PG_waiters in front): head 14, slab 7,
+	 * where the flags were exported before these two were (3.9, 3.16). */
+	if (v < RELEASE(4, 10)) {
+		known(k, DF_NUM_PG_slab, 7);
+		known(k, DF_NUM_PG_head_mask, UINT64_C(1) << 14);
+	}
+	/* 4.10 reused PG_swapcache's bit for other owners; it means swap cache only together with PG_swapbacked
+	 * (6326fec1122c), whose number notes have from 4.18 on.  In between it lies 6 behind PG_private. */
+	if (v >= RELEASE(4, 10) && v < RELEASE(4, 18) && df_get_fact(k, DF_NUM_PG_swapcache, &swapcache) &&
+	    df_get_fact(k, DF_NUM_PG_private, &private) && swapcache < private)
+		known(k, DF_NUM_PG_swapbacked, private + 6);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where facts come from, in order: text that the caller gives, the note in the dump, layouts known for the release. */
+#ifndef DF_KFIND_KFIND_H
+#define DF_KFIND_KFIND_H
+
+#include "image/image.h"
+#include "kdesc/kdesc.h"
+
+/* Fill k.  text (len bytes) may be NULL.  What cannot be is dropped and logged. */
+void df_kfind(struct df_kdesc *k, const struct df_image *img, const char *text, size_t len);
+
+#endif

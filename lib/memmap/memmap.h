@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where the struct pages are: ranges of page frames whose structs lie one behind the other in virtual memory. */
+#ifndef DF_MEMMAP_MEMMAP_H
+#define DF_MEMMAP_MEMMAP_H
+
+#include "arch/arch.h"
+
+struct df_memmap_range {
+	uint64_t first, end; /* page frames [first, end) */
+	uint64_t vaddr;      /* of the struct page of first */
+};
+
+struct df_memmap {
+	const char *model;         /* "sparse", "flat" */
+	struct df_memmap_range *v; /* sorted, disjoint */
+	size_t n, cap;
+	uint64_t end_pfn;     /* behind the last frame that has a struct page */
+	uint32_t page_struct; /* bytes of a struct page */
+	unsigned page_shift;
+	unsigned section_shift; /* frames of a section as a power of two; 64 = no sections */
+	uint64_t odd_sections;  /* present sections whose memory map is not where it must be: not used */
+};
+
+/* Find the memory map of frames below end_pfn.  E_NOINFO: facts are missing (text says which); E_CORRUPT and others:
+ * not readable. */
+int df_memmap_find(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
+		   unsigned page_shift, uint64_t end_pfn, struct df_err *err);
+void df_memmap_fini(struct df_memmap *m, struct df_env *env); /* also of a zeroed struct */
+
+/* The range that holds pfn, else the first one behind it, else NULL. */
+const struct df_memmap_range *df_memmap_at(const struct df_memmap *m, uint64_t pfn);
+/* Virtual address of pfn's struct page; false = it has none. */
+bool df_memmap_vaddr(const struct df_memmap *m, uint64_t pfn, uint64_t *vaddr);
+/* Frame whose struct page is at vaddr (for list entries); false = no struct page starts there.  Binary search over
+ * ranges in the order of addresses is not possible (NUMA nodes may be mapped in any order): the number of ranges
+ * is small, and where it is not the last hit is tried first. */
+bool df_memmap_pfn(const struct df_memmap *m, uint64_t vaddr, size_t *hint, uint64_t *pfn);
+
+/* A reader of struct pages for one thread. */
+struct df_structs {
+	const struct df_memmap *map;
+	struct df_walker *walker;
+	const uint8_t *span; /* mapped bytes of virtual [span_at, span_at + span_len) */
+	uint64_t span_at, span_len;
+	uint8_t *gather; /* where structs that do not lie together are put together */
+};
+
+#define DF_STRUCTS_GROUP 64u
+
+int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, struct df_err *err);
+void df_structs_fini(struct df_structs *s); /* also of a zeroed struct */
+/* The structs of count ≤ DF_STRUCTS_GROUP frames from pfn on, all in one range; bit i of *have: frame pfn + i was
+ * readable (bytes of others are 0xff, which no rule takes for anything).  Pointer valid until the next call. */
+const uint8_t *df_structs_get(struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn, unsigned count,
+			      uint64_t *have);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * SPARSEMEM: memory in sections, each with a word that codes the address of its struct pages
+ * (include/linux/mmzone.h).  EXTREME: a table of roots, each a page of sections; plain: one array of sections.
+ */
+#include "base/bytes.h"
+#include "memmap/models.h"
+
+#include <inttypes.h>
+
+#define PRESENT     UINT64_C(1)
+#define HAS_MEM_MAP UINT64_C(2)
+/* Flags in section_mem_map: five of them up to 6.14, IS_VMEMMAP_PREINIT makes six (d65917c42373, v6.15).  The address
+ * is aligned to far more in every kernel, so all six are cut everywhere. */
+#define FLAGS UINT64_C(0x3f)
+
+struct sections {
+	struct df_memmap *m;
+	const struct df_arch *arch;
+	const struct df_kdesc *k;
+	struct df_walker *w;
+	unsigned section_bits, shift; /* bytes and frames of a section, as powers of two */
+	uint64_t count;               /* sections to look at */
+	uint64_t per_root;            /* sections in a root; 0 = plain */
+	unsigned word;
+	uint64_t size; /* of struct mem_section */
+	uint64_t present;
+	uint8_t block[4096];
+};
+
+static int geometry(struct sections *s, uint64_t end_pfn, struct df_err *err)
+{
+	const struct df_kdesc *k = s->k;
+	unsigned shift = s->m->page_shift;
+	uint64_t page = UINT64_C(1) << shift, len = df_fact(k, DF_LEN_mem_section, 0), per_root, bits, all;
+
+	s->word = s->arch->bits / 8;
+	s->size = k->value[DF_SIZE_mem_section];
+	s->section_bits = (unsigned)df_fact(k, DF_NUM_SECTION_SIZE_BITS, s->arch->section_size_bits);
+	if (s->section_bits <= shift)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT, "SECTION_SIZE_BITS %u with pages of 2^%u bytes",
+				  s->section_bits, shift);
+	s->shift = s->section_bits - shift;
+	per_root = page / s->size;
+	/* the table's length gives the number of sections where the note has no MAX_PHYSMEM_BITS (before 5.9) */
+	if (!df_get_fact(k, DF_NUM_MAX_PHYSMEM_BITS, &bits)) {
+		bits = s->arch->max_physmem_bits;
+		if (len * per_root >> (56 - s->section_bits) == 0 && len)
+			bits = s->section_bits + (63 - (unsigned)__builtin_clzll(len * per_root));
+	}
+	if (bits <= s->section_bits)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT, "MAX_PHYSMEM_BITS %" PRIu64 " with sections of 2^%u bytes",
+				  bits, s->section_bits);
+	all = UINT64_C(1) << (bits - s->section_bits);
+	s->per_root = len == all && per_root > 1 ? 0 : per_root;
+	s->count = (end_pfn + (UINT64_C(1) << s->shift) - 1) >> s->shift;
+	if (s->count > all)
+		s->count = all;
+	return 0;
+}
+
+/* Where SYMBOL(vmemmap) is known it says where every section's structs must be. */
+static bool plausible(const struct sections *s, uint64_t first, uint64_t map)
+{
+	uint64_t vmemmap;
+
+	if (!s->arch->kernel_address(s->w->xlat, map))
+		return false;
+	return !df_get_fact(s->k, DF_SYM_vmemmap, &vmemmap) || map == vmemmap + first * s->m->page_struct;
+}
+
+static int add_section(struct sections *s, uint64_t nr, uint64_t coded, struct df_err *err)
+{
+	uint64_t first = nr << s->shift, map = (coded & ~FLAGS) + first * s->m->page_struct;
+
+	if (!(coded & PRESENT) || !(coded & HAS_MEM_MAP))
+		return 0;
+	if (!plausible(s, first, map)) {
+		s->m->odd_sections++;
+		return 0;
+	}
+	s->present++;
+	if (!df_memmap_add(s->m, s->w->xlat->image->env, first, first + (UINT64_C(1) << s->shift), map))
+		return df_err_nomem(err, s->w->xlat->image->env, "the memory map", (s->m->n + 1) * sizeof *s->m->v);
+	return 0;
+}
+
+/* Sections [nr, nr + count) that lie at vaddr.  What cannot be read counts as odd: its frames are kept. */
+static int add_run(struct sections *s, uint64_t nr, uint64_t count, uint64_t vaddr, struct df_err *err)
+{
+	uint64_t per_block = sizeof s->block / s->size, off = s->k->value[DF_OFF_mem_section_section_mem_map];
+
+	while (count) {
+		uint64_t n = count < per_block ? count : per_block;
+		int r = 0;
+
+		if (df_xlat_read(s->w, vaddr, s->block, n * s->size, err) < 0)
+			s->m->odd_sections += n;
+		else
+			for (uint64_t i = 0; !r && i < n; i++)
+				r = add_section(s, nr + i,
+						df_get(s->block + i * s->size + off, s->word, s->w->xlat->image->be),
+						err);
+		if (r < 0)
+			return r;
+		nr += n;
+		vaddr += n * s->size;
+		count -= n;
+	}
+	return 0;
+}
+
+static int add_roots(struct sections *s, uint64_t table, struct df_err *err)
+{
+	uint64_t roots = (s->count + s->per_root - 1) / s->per_root;
+
+	for (uint64_t i = 0; i < roots; i++) {
+		uint64_t left = s->count - i * s->per_root, root;
+		int r = df_xlat_get(s->w, table + i * s->word, s->word, &root, err);
+
+		if (r < 0)
+			return df_err_wrap(err, "root %" PRIu64 " of mem_section", i);
+		if (!root)
+			continue;
+		if (!s->arch->kernel_address(s->w->xlat, root)) {
+			s->m->odd_sections += left < s->per_root ? left : s->per_root;
+			continue;
+		}
+		r = add_run(s, i * s->per_root, left < s->per_root ? left : s->per_root, root, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int attempt(struct sections *s, uint64_t table, struct df_err *err)
+{
+	int r;
+
+	s->m->n = 0;
+	s->m->end_pfn = 0;
+	s->m->odd_sections = 0;
+	s->present = 0;
+	r = s->per_root ? add_roots(s, table, err) : add_run(s, 0, s->count, table, err);
+	if (!r && !s->present)
+		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section at %#" PRIx64 " lists no section", table);
+	return r;
+}
+
+int df_memmap_sparse(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
+		     uint64_t end_pfn, struct df_err *err)
+{
+	struct sections *s = df_alloc(w->xlat->image->env, sizeof *s);
+	uint64_t table = k->value[DF_SYM_mem_section], inner;
+	struct df_err first;
+	int r;
+
+	if (!s)
+		return df_err_nomem(err, w->xlat->image->env, "the memory map", sizeof *s);
+	*s = (struct sections){ .m = m, .arch = arch, .k = k, .w = w };
+	m->model = "sparse";
+	r = geometry(s, end_pfn, err);
+	if (!r) {
+		m->section_shift = s->shift;
+		r = attempt(s, table, err);
+		/* From 4.15 on mem_section is a pointer (83e3c48729d9).  A note has its value, but text made from a
+		 * vmlinux has its address: look through it where the value itself makes no sense. */
+		first = *err;
+		if (r < 0 && r != DUMPFILTER_E_NOMEM && !df_xlat_get(w, table, s->word, &inner, err) &&
+		    arch->kernel_address(w->xlat, inner))
+			r = attempt(s, inner, err);
+		if (r < 0 && r != DUMPFILTER_E_NOMEM)
+			*err = first;
+	}
+	df_free(w->xlat->image->env, s);
+	return r < 0 ? err->code : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The copying pipeline: kept pages in batches; a worker owns a batch from reading to compressing; batches come out in
+ * the order of frames, whatever the number of threads.
+ */
+#ifndef DF_PIPE_PIPE_H
+#define DF_PIPE_PIPE_H
+
+#include "codec/codec.h"
+#include "image/image.h"
+#include "pageset/pageset.h"
+
+/* A batch is at most 64 pages and at most this many bytes of pages: two batches a thread must fit the memory promise.
+ */
+#define DF_BATCH_PAGES 64u
+#define DF_BATCH_BYTES (256u << 10)
+
+enum df_page_kind { DF_PAGE_ZERO, DF_PAGE_RAW, DF_PAGE_PACKED, DF_PAGE_LOST };
+
+struct df_batch {
+	unsigned n;
+	uint64_t pfn[DF_BATCH_PAGES];
+	uint8_t kind[DF_BATCH_PAGES];  /* enum df_page_kind */
+	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for ZERO and LOST */
+	uint8_t *data;
+	size_t data_len;
+	char why[DF_ERR_TEXT]; /* of the first LOST page */
+};
+
+struct df_pipe {
+	struct df_env *env;
+	const struct df_image *image;
+	const struct df_pageset *keep;
+	unsigned page_shift;
+	unsigned threads;
+	const struct df_codec *codec; /* NULL: pages as they are */
+	int codec_level;              /* 0 = default */
+	bool find_zero;               /* pages of zeros are ZERO instead of stored */
+	/* Takes each batch, in order, on the calling thread.  Negative: stop. */
+	int (*take)(void *user, const struct df_batch *b, struct df_err *err);
+	void *user;
+};
+
+/* Copy all of keep.  DUMPFILTER_E_CANCELLED where df_cancelled() turned true; else the first failure in order.  Pages
+ * that cannot be read are LOST, which is no failure. */
+int df_pipe_run(const struct df_pipe *p, struct df_err *err);
+
+/* keep without its pages of zeros.  Progress: phase ZERO. */
+int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err);
+
+/* true: len bytes (a multiple of 64) at p are all zero. */
+bool df_is_zero(const uint8_t *p, size_t len);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One dump from open to report: what the public entry points call. */
+#ifndef DF_RUN_DUMP_H
+#define DF_RUN_DUMP_H
+
+#include "arch/arch.h"
+#include "classify/classify.h"
+#include "format/kdump.h"
+#include "image/image.h"
+#include "io/sink.h"
+#include "memmap/memmap.h"
+#include "pageset/pageset.h"
+
+/* Combinations of level bits that differ in what they keep: cache (none, clean, all) × user × free. */
+#define DF_PRICES 12u
+
+struct df_plan {
+	struct df_pageset keep;
+	uint64_t max_pfn;
+	uint64_t described_pages, stored_pages, beyond_pages, truncated_pages;
+	uint64_t class_pages[DUMPFILTER_CLASS_COUNT];
+	uint64_t excluded_pages[DUMPFILTER_CLASS_COUNT];
+	uint64_t kept_at[DF_PRICES];
+	uint64_t doubtful, unreadable_structs;
+	bool kept_more; /* something could not be judged as the level asked */
+	double seconds;
+};
+
+struct df_dump {
+	struct df_env *env;
+	struct df_image image;
+	char *text; /* VMCOREINFO given by the caller */
+	size_t text_len;
+	struct df_kdesc k;
+	const struct df_arch *arch; /* NULL: machine not known */
+	unsigned page_shift;
+	struct df_xlat xlat;
+	struct df_memmap map;
+	struct df_rules rules;
+	bool can_classify; /* xlat, map and rules are set */
+	uint8_t uts[DF_KDUMP_UTS_SIZE];
+	struct df_plan plan;
+};
+
+/* d->image is open: facts, page size. */
+int df_dump_describe(struct df_dump *d, struct df_err *err);
+void df_dump_fini(struct df_dump *d); /* also of a zeroed struct */
+
+/* run/locate.c: page tables, memory map, rules; after df_dump_describe().  0; E_NOINFO where the image has no
+ * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
+int df_dump_locate(struct df_dump *d, struct df_err *err);
+
+/* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error. */
+int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
+/* Index in kept_at of a level. */
+unsigned df_plan_price(int level);
+
+/* run/run.c: copy what the plan keeps.  Fills the report's copy fields.  A writer's result. */
+int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
+		struct dumpfilter_report *report, struct df_err *err);
+
+/* Seconds of a clock that only goes forward. */
+double df_now(void);
+
+#endif

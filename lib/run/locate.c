@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/dump.h"
+
+#include "kfind/kfind.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+int df_dump_describe(struct df_dump *d, struct df_err *err)
+{
+	uint64_t page;
+
+	df_kfind(&d->k, &d->image, d->text, d->text_len);
+	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
+	page = df_fact(&d->k, DF_PAGESIZE, 4096);
+	d->page_shift = (unsigned)__builtin_ctzll(page);
+	if (df_dump_locate(d, err) < 0 && err->code == DUMPFILTER_E_NOMEM)
+		return err->code;
+	return 0;
+}
+
+void df_dump_fini(struct df_dump *d)
+{
+	if (!d->env)
+		return;
+	df_pageset_fini(&d->plan.keep);
+	df_memmap_fini(&d->map, d->env);
+	df_image_fini(&d->image);
+	df_free(d->env, d->text);
+	*d = (struct df_dump){ .env = d->env };
+}
+
+/* uname -a of the crashed kernel: six strings, for the dump's header. */
+static void read_uts(struct df_dump *d, struct df_walker *w)
+{
+	uint64_t at;
+	struct df_err ignored;
+
+	if (df_get_fact(&d->k, DF_SYM_init_uts_ns, &at))
+		at += df_fact(&d->k, DF_OFF_uts_namespace_name, 4); /* behind a kref up to 5.10 */
+	else if (!df_get_fact(&d->k, DF_SYM_system_utsname, &at))
+		return;
+	if (df_xlat_read(w, at, d->uts, sizeof d->uts, &ignored) < 0)
+		memset(d->uts, 0, sizeof d->uts);
+	for (unsigned i = 0; i < sizeof d->uts; i++) {
+		if (i % DF_KDUMP_UTS_FIELD == DF_KDUMP_UTS_FIELD - 1)
+			d->uts[i] = '\0';
+		else if (d->uts[i] && (d->uts[i] < ' ' || d->uts[i] > '~'))
+			d->uts[i] = '?';
+	}
+}
+
+static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *err)
+{
+	uint64_t end = (d->image.end_paddr + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
+	struct df_walker w;
+	int r;
+
+	d->xlat = (struct df_xlat){ .image = &d->image };
+	r = d->arch->setup(&d->xlat, &d->k, reader, err);
+	if (r < 0)
+		return r;
+	r = df_walker_init(&w, &d->xlat, reader, err);
+	if (r < 0)
+		return r;
+	read_uts(d, &w);
+	r = df_memmap_find(&d->map, d->arch, &d->k, &w, d->page_shift, end, err);
+	df_walker_fini(&w);
+	return r < 0 ? df_err_wrap(err, "the memory map") : 0;
+}
+
+/* What notes of kernels up to 3.16 lack and the image shows. */
+static int deduce(struct df_dump *d, struct df_err *err)
+{
+	struct df_classifier c = { &d->rules, &d->map, &d->xlat, d->page_shift };
+	struct df_scanner s;
+	uint64_t address;
+	int r = df_scanner_init(&s, &c, err);
+
+	if (r < 0)
+		return r;
+	if (df_deduce_free_huge_page(&s, &d->k, &address)) {
+		df_kdesc_set(&d->k, DF_SYM_free_huge_page, address, DF_FROM_DERIVED);
+		df_log(d->env, DUMPFILTER_LOG_INFO, "free_huge_page found at %#" PRIx64, address);
+		df_rules_compile(&d->rules, &d->k, d->image.bits / 8, d->image.be);
+	}
+	df_scanner_fini(&s);
+	return 0;
+}
+
+int df_dump_locate(struct df_dump *d, struct df_err *err)
+{
+	struct df_reader reader;
+	int r;
+
+	d->can_classify = false;
+	df_memmap_fini(&d->map, d->env);
+	if (!d->k.has_text)
+		return df_err_set(err, DUMPFILTER_E_NOINFO,
+				  "%s has no VMCOREINFO: without it only dump levels 0 and 1 "
+				  "are possible",
+				  d->image.source.name);
+	if (!d->arch)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s is of a machine that is not known (e_machine %u, "
+				  "%u bits, %s-endian)",
+				  d->image.source.name, d->image.machine, d->image.bits,
+				  d->image.be ? "big" : "little");
+	r = df_reader_init(&reader, &d->image, err);
+	if (r < 0)
+		return r;
+	r = locate(d, &reader, err);
+	df_reader_fini(&reader);
+	if (r < 0)
+		return r;
+	df_rules_compile(&d->rules, &d->k, d->image.bits / 8, d->image.be);
+	r = deduce(d, err);
+	d->can_classify = !r;
+	return r;
+}

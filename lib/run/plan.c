@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The plan: chunks classified in parallel, taken in order; what a unit spills into later chunks is applied then. */
+#include "base/bits.h"
+#include "base/pool.h"
+#include "run/dump.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+struct slot {
+	struct df_classes c;
+	uint64_t described[DF_CHUNK_WORDS], stored[DF_CHUNK_WORDS];
+};
+
+struct planner {
+	struct df_dump *d;
+	struct df_plan *p;
+	const struct dumpfilter_config *cfg;
+	struct df_classifier classifier;
+	struct df_scanner *scanners; /* one per worker; NULL: nothing is classified, all is kept */
+	unsigned nscanners;
+	struct df_pageset listed; /* free blocks found by walking the lists */
+	bool use_list;
+	uint64_t next;                    /* chunk */
+	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
+};
+
+double df_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+unsigned df_plan_price(int level)
+{
+	unsigned cache = level & DUMPFILTER_LEVEL_CACHE_PRIVATE ? 2 : level & DUMPFILTER_LEVEL_CACHE ? 1 : 0;
+
+	return cache * 4 + (level & DUMPFILTER_LEVEL_USER ? 2 : 0) + (level & DUMPFILTER_LEVEL_FREE ? 1 : 0);
+}
+
+static int make(void *user, void *slot, struct df_err *err)
+{
+	struct planner *x = user;
+	struct slot *s = slot;
+	const struct df_extents *e = &x->d->image.described;
+	unsigned shift = x->d->page_shift;
+	uint64_t pfn = x->next << DF_CHUNK_SHIFT;
+	size_t i;
+
+	if (df_cancelled(x->d->env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
+	if (pfn >= x->p->max_pfn)
+		return 0;
+	/* over holes in one step */
+	i = df_extents_find(e, pfn << shift);
+	if (i == e->n)
+		return 0;
+	if (e->v[i].start >> shift > pfn)
+		pfn = e->v[i].start >> shift;
+	if (pfn >= x->p->max_pfn)
+		return 0;
+	s->c.chunk = pfn >> DF_CHUNK_SHIFT;
+	x->next = s->c.chunk + 1;
+	return 1;
+}
+
+static void cut_end(uint64_t *words, uint64_t frames)
+{
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
+		if (i * 64 + 64 > frames)
+			words[i] &= i * 64 >= frames ? 0 : df_bit_mask(0, (unsigned)(frames - i * 64));
+}
+
+static int work(void *user, void *slot, unsigned worker, struct df_err *err)
+{
+	struct planner *x = user;
+	struct slot *s = slot;
+	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
+
+	(void)err;
+	df_image_chunk(&x->d->image.described, x->d->page_shift, s->c.chunk, s->described);
+	df_image_chunk(&x->d->image.stored, x->d->page_shift, s->c.chunk, s->stored);
+	if (left < DF_CHUNK_PAGES) {
+		cut_end(s->described, left);
+		cut_end(s->stored, left);
+	}
+	if (x->scanners)
+		df_classify_chunk(&x->scanners[worker], &s->c);
+	else
+		memset(s->c.w, 0, sizeof s->c.w);
+	return 0;
+}
+
+/* Units that began in earlier chunks. */
+static void apply_spills(struct planner *x, struct df_classes *c)
+{
+	uint64_t base = c->chunk << DF_CHUNK_SHIFT;
+
+	for (unsigned k = 0; k < DF_SET_COUNT; k++) {
+		if (x->spill_end[k] > base) {
+			uint64_t n = x->spill_end[k] - base;
+
+			df_bits_fill(c->w[k], 0, n < DF_CHUNK_PAGES ? n : DF_CHUNK_PAGES);
+		}
+		if (c->spill_sets >> k & 1 && c->spill_end > x->spill_end[k])
+			x->spill_end[k] = c->spill_end;
+	}
+}
+
+static void apply_list(struct planner *x, struct df_classes *c)
+{
+	uint64_t listed[DF_CHUNK_WORDS];
+
+	if (!x->use_list)
+		return;
+	df_pageset_load(&x->listed, c->chunk, listed);
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
+		c->w[DF_SET_FREE][i] |= listed[i];
+}
+
+/* Sets in the order in which they claim a page for the counts. */
+static const struct {
+	enum df_set set;
+	enum dumpfilter_class cls;
+	int level; /* bits that leave it out; 0 = every level does: the page must not be read */
+} order[] = {
+	{ DF_SET_FREE, DUMPFILTER_CLASS_FREE, DUMPFILTER_LEVEL_FREE },
+	{ DF_SET_CACHE, DUMPFILTER_CLASS_CACHE, DUMPFILTER_LEVEL_CACHE | DUMPFILTER_LEVEL_CACHE_PRIVATE },
+	{ DF_SET_CACHE_PRIVATE, DUMPFILTER_CLASS_CACHE_PRIVATE, DUMPFILTER_LEVEL_CACHE_PRIVATE },
+	{ DF_SET_USER, DUMPFILTER_CLASS_USER, DUMPFILTER_LEVEL_USER },
+	{ DF_SET_HWPOISON, DUMPFILTER_CLASS_HWPOISON, 0 },
+	{ DF_SET_OFFLINE, DUMPFILTER_CLASS_OFFLINE, 0 },
+};
+#define ORDERED (sizeof order / sizeof *order)
+
+static bool leaves_out(unsigned i, int level)
+{
+	return !order[i].level || (order[i].level & level);
+}
+
+/* Word w of the frames that a level keeps. */
+static uint64_t kept_word(const struct slot *s, unsigned w, int level)
+{
+	uint64_t keep = s->stored[w];
+
+	for (unsigned i = 0; i < ORDERED; i++)
+		if (leaves_out(i, level))
+			keep &= ~s->c.w[order[i].set][w];
+	return keep;
+}
+
+static uint64_t popcount(uint64_t v)
+{
+	return (uint64_t)__builtin_popcountll(v);
+}
+
+static void count_word(struct planner *x, const struct slot *s, unsigned w)
+{
+	static const int cache[] = { 0, DUMPFILTER_LEVEL_CACHE, DUMPFILTER_LEVEL_CACHE_PRIVATE };
+	struct df_plan *p = x->p;
+	uint64_t left = s->stored[w], active = left, any = 0;
+
+	p->described_pages += popcount(s->described[w]);
+	p->stored_pages += popcount(s->stored[w]);
+	for (unsigned i = 0; i < ORDERED; i++) {
+		uint64_t in = s->c.w[order[i].set][w];
+
+		p->class_pages[order[i].cls] += popcount(left & in);
+		left &= ~in;
+		any |= in;
+		if (leaves_out(i, x->cfg->level)) {
+			p->excluded_pages[order[i].cls] += popcount(active & in);
+			active &= ~in;
+		}
+	}
+	p->class_pages[DUMPFILTER_CLASS_KEEP] += popcount(left);
+	if (!x->scanners) {
+		for (unsigned i = 0; i < DF_PRICES; i++)
+			p->kept_at[i] += popcount(s->stored[w]);
+		return;
+	}
+	p->doubtful += popcount(s->c.w[DF_SET_DOUBT][w] & ~any & s->stored[w]);
+	p->unreadable_structs += popcount(s->c.unreadable[w] & s->stored[w]);
+	for (unsigned i = 0; i < DF_PRICES; i++)
+		p->kept_at[i] += popcount(kept_word(s, w,
+						    cache[i / 4] | (i & 2 ? DUMPFILTER_LEVEL_USER : 0) |
+							    (i & 1 ? DUMPFILTER_LEVEL_FREE : 0)));
+}
+
+static int take(void *user, void *slot, struct df_err *err)
+{
+	struct planner *x = user;
+	struct slot *s = slot;
+	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN, .total = x->p->max_pfn };
+	uint64_t keep[DF_CHUNK_WORDS];
+
+	if (x->scanners) {
+		apply_spills(x, &s->c);
+		apply_list(x, &s->c);
+	}
+	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
+		count_word(x, s, w);
+		keep[w] = kept_word(s, w, x->cfg->level);
+	}
+	pr.done = (s->c.chunk + 1) << DF_CHUNK_SHIFT;
+	if (pr.done > pr.total)
+		pr.done = pr.total;
+	df_progress(x->d->env, &pr);
+	return df_pageset_store(&x->p->keep, s->c.chunk, keep, err);
+}
+
+/* Kernels before 3.9 do not say how a free block is recognised: their lists do. */
+static int walk_lists(struct planner *x, struct df_err *err)
+{
+	struct df_dump *d = x->d;
+	uint64_t doubts = 0;
+	int r;
+
+	if (df_known(&d->rules, DF_BUDDY))
+		return 0;
+	r = df_pageset_init(&x->listed, d->env, d->map.end_pfn, err);
+	if (!r)
+		r = df_freelist_walk(&x->classifier, &d->k, &x->scanners[0].far_walker, &x->listed, &doubts, err);
+	if (r == DUMPFILTER_E_NOINFO) {
+		if (x->cfg->level & DUMPFILTER_LEVEL_FREE) {
+			df_log(d->env, DUMPFILTER_LOG_WARN, "%s", err->text);
+			x->p->kept_more = true;
+		}
+		return 0;
+	}
+	if (doubts) {
+		df_log(d->env, DUMPFILTER_LOG_WARN, "%" PRIu64 " free lists are damaged: what they held is kept",
+		       doubts);
+		x->p->kept_more = true;
+	}
+	x->use_list = !r;
+	return r;
+}
+
+static int start_scanners(struct planner *x, unsigned n, struct df_err *err)
+{
+	struct df_dump *d = x->d;
+	int r = 0;
+
+	x->classifier = (struct df_classifier){ &d->rules, &d->map, &d->xlat, d->page_shift };
+	x->scanners = df_alloc_array(d->env, n, sizeof *x->scanners);
+	if (!x->scanners)
+		return df_err_nomem(err, d->env, "workers", n * sizeof *x->scanners);
+	for (; !r && x->nscanners < n; x->nscanners++)
+		r = df_scanner_init(&x->scanners[x->nscanners], &x->classifier, err);
+	return r ? r : walk_lists(x, err);
+}
+
+static void stop_scanners(struct planner *x)
+{
+	for (unsigned i = 0; i < x->nscanners; i++)
+		df_scanner_fini(&x->scanners[i]);
+	df_free(x->d->env, x->scanners);
+	if (x->listed.env)
+		df_pageset_fini(&x->listed);
+}
+
+static int scan(struct planner *x, struct df_err *err)
+{
+	static const struct df_pool_ops ops = { make, work, take };
+	struct df_env *env = x->d->env;
+	unsigned threads = x->cfg->threads, nslots = threads > 1 ? 2 * threads : 1;
+	struct slot *slots = df_alloc_array(env, nslots, sizeof *slots);
+	int r;
+
+	if (!slots)
+		return df_err_nomem(err, env, "workers", nslots * sizeof *slots);
+	r = df_pool_run(env, &ops, x, threads, slots, sizeof *slots, nslots, err);
+	df_free(env, slots);
+	return r;
+}
+
+/* May this image be planned without looking at struct pages?  0 or the reason why not in err. */
+static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p, struct df_err *err)
+{
+	if (d->can_classify)
+		return 0;
+	if (df_dump_locate(d, err) == 0)
+		return 0;
+	if (err->code == DUMPFILTER_E_NOMEM)
+		return err->code;
+	if (!d->k.has_text)
+		return cfg->level <= DUMPFILTER_LEVEL_ZERO ? 0 : err->code;
+	/* One chance: a dump with everything in it is better than none. */
+	df_log(d->env, DUMPFILTER_LOG_WARN, "pages cannot be told apart, all are kept: %s", err->text);
+	p->kept_more = true;
+	return 0;
+}
+
+static void set_end(struct df_dump *d, struct df_plan *p)
+{
+	uint64_t end = (d->image.end_paddr + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
+
+	p->max_pfn = end;
+	/* memory behind the last struct page is none that the kernel knew (device ROMs, mem=): makedumpfile cuts there
+	 */
+	if (d->can_classify && !d->map.odd_sections && d->map.end_pfn < end) {
+		p->max_pfn = d->map.end_pfn;
+		p->beyond_pages = df_extents_pages(&d->image.described, d->page_shift, end) -
+				  df_extents_pages(&d->image.described, d->page_shift, p->max_pfn);
+	}
+}
+
+static void conclude(struct df_dump *d, struct df_plan *p)
+{
+	if (d->image.truncated)
+		p->truncated_pages = p->described_pages - p->stored_pages;
+	if (p->beyond_pages)
+		df_log(d->env, DUMPFILTER_LOG_INFO, "%" PRIu64 " pages behind the kernel's memory map are left out",
+		       p->beyond_pages);
+	if (d->map.odd_sections) {
+		df_log(d->env, DUMPFILTER_LOG_WARN,
+		       "%" PRIu64 " memory sections are not where they must be: their pages are kept",
+		       d->map.odd_sections);
+		p->kept_more = true;
+	}
+	if (p->unreadable_structs) {
+		df_log(d->env, DUMPFILTER_LOG_WARN, "struct pages of %" PRIu64 " pages cannot be read: they are kept",
+		       p->unreadable_structs);
+		p->kept_more = true;
+	}
+	if (p->doubtful)
+		df_log(d->env, DUMPFILTER_LOG_INFO,
+		       "%" PRIu64 " pages are kept because their page structures "
+		       "contradict each other",
+		       p->doubtful);
+}
+
+int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
+{
+	struct df_plan *p = &d->plan;
+	struct planner x = { .d = d, .p = p, .cfg = cfg };
+	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN };
+	double start = df_now();
+	int r;
+
+	df_pageset_fini(&p->keep);
+	memset(p, 0, sizeof *p);
+	r = judge(d, cfg, p, err);
+	if (r < 0)
+		return r;
+	set_end(d, p);
+	pr.total = p->max_pfn;
+	df_progress(d->env, &pr);
+	r = df_pageset_init(&p->keep, d->env, p->max_pfn, err);
+	if (!r && d->can_classify)
+		r = start_scanners(&x, cfg->threads, err);
+	if (!r)
+		r = scan(&x, err);
+	stop_scanners(&x);
+	if (r < 0)
+		return r;
+	pr.done = pr.total;
+	df_progress(d->env, &pr);
+	conclude(d, p);
+	p->seconds = df_now() - start;
+	return p->kept_more ? DUMPFILTER_WARN : 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/dump.h"
+
+#include "writer/writer.h"
+
+#include <inttypes.h>
+
+#include "format/elf.h"
+
+static void fill_report(struct dumpfilter_report *rep, const struct df_written *w, struct dumpfilter_sink *sink)
+{
+	rep->zero_pages = w->zero_pages;
+	rep->written_pages = w->pages;
+	rep->lost_pages += w->lost_pages;
+	rep->unreadable_pages = w->unreadable_pages;
+	rep->elf_written_pages = w->elf_pages;
+	rep->bytes_out = atomic_load(&sink->bytes);
+	rep->output_size = atomic_load(&sink->end);
+}
+
+static bool was_incomplete(const struct df_image *img)
+{
+	return img->elf_flags & DF_ELF_FLAG_INCOMPLETE;
+}
+
+static int write_out(struct df_dump *d, const struct df_writer *writer, const struct df_output *o,
+		     struct dumpfilter_report *report, struct df_err *err)
+{
+	struct df_written done = { 0 };
+	struct df_err late;
+	int r = writer->write(o, &done, err), f;
+
+	f = df_sink_finish(o->sink, r, &late);
+	if (f < 0 && r >= 0) {
+		*err = late;
+		r = DUMPFILTER_PARTIAL;
+	}
+	fill_report(report, &done, o->sink);
+	if (r == 0 && d->image.truncated) {
+		df_err_set(err, DUMPFILTER_E_TRUNCATED,
+			   "%s is truncated: %" PRIu64 " pages of memory are missing in it", d->image.source.name,
+			   d->plan.truncated_pages);
+		r = DUMPFILTER_PARTIAL;
+	}
+	return r;
+}
+
+int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
+		struct dumpfilter_report *report, struct df_err *err)
+{
+	const struct df_writer *writer = df_writer_find(cfg->format);
+	struct df_output o = {
+		.env = d->env,
+		.image = &d->image,
+		.sink = sink,
+		.keep = &d->plan.keep,
+		.max_pfn = d->plan.max_pfn,
+		.page_shift = d->page_shift,
+		.threads = cfg->threads,
+		.level = cfg->level,
+		.codec = df_codec_find(cfg->codec),
+		.uts = d->uts,
+		.crash_time = df_fact(&d->k, DF_CRASHTIME, 0),
+		.phys_base = d->xlat.phys_base,
+		.incomplete = d->image.truncated || was_incomplete(&d->image),
+	};
+	double start = df_now();
+	int r;
+
+	if (was_incomplete(&d->image))
+		df_log(d->env, DUMPFILTER_LOG_WARN, "%s is marked incomplete, and so is the output",
+		       d->image.source.name);
+	if (d->image.truncated)
+		report->lost_pages = d->plan.truncated_pages;
+	r = write_out(d, writer, &o, report, err);
+	report->copy_seconds = df_now() - start;
+	return r;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ELF: the input's loads, cut where at least GAP pages in a row are left out.  What is left out is always the tail of
+ * a load (memsz > filesz); shorter gaps are written with their contents.  Data follows the notes without alignment and
+ * p_align is copied: crash tells kdump's files by that.
+ */
+#include "format/elf.h"
+#include "base/bytes.h"
+#include "base/pool.h"
+#include "writer/writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GAP     256u
+#define NO_DATA UINT64_MAX
+#define PIECE   DF_WINDOW_MAX /* bytes copied at once */
+
+struct segment {
+	uint64_t paddr, vaddr, memsz, filesz, offset, align;
+	uint32_t flags;
+};
+
+struct elf {
+	const struct df_output *o;
+	struct df_written *done;
+	struct df_elf_header h;
+	struct segment *seg;
+	size_t nseg, cap;
+	uint64_t shdr_at, note_at, data_at, end; /* file offsets */
+	/* copying */
+	struct df_reader *readers;
+	size_t at_seg;    /* make: segment … */
+	uint64_t at_byte; /* … and byte of it */
+	uint64_t total, copied;
+	uint64_t written; /* data of segments up to here (file offset) is in the sink */
+};
+
+struct piece {
+	uint64_t paddr, offset;
+	size_t len, missing;
+	uint8_t *buf;
+	char why[DF_ERR_TEXT];
+};
+
+/* ---- layout */
+
+static int add_segment(struct elf *e, const struct df_load *l, uint64_t from, uint64_t to, uint64_t data_end, bool cut,
+		       struct df_err *err)
+{
+	struct segment s = {
+		.paddr = from,
+		.vaddr = l->vaddr + (from - l->paddr),
+		.memsz = to - from,
+		.filesz = data_end - from,
+		.align = l->align,
+		.flags = l->flags,
+	};
+
+	/* a load that is all gap has offset 0, but for the last one of its range: as makedumpfile writes it */
+	s.offset = !s.filesz && cut ? NO_DATA : e->end;
+	e->end += s.filesz;
+	if (!df_grow(e->o->env, (void **)&e->seg, &e->cap, e->nseg + 1, sizeof *e->seg))
+		return df_err_nomem(err, e->o->env, "program headers", (e->nseg + 1) * sizeof *e->seg);
+	e->seg[e->nseg++] = s;
+	return 0;
+}
+
+static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
+{
+	const struct df_output *o = e->o;
+	unsigned shift = o->page_shift;
+	uint64_t start = l->paddr, stop = l->paddr + l->memsz, page = UINT64_C(1) << shift;
+	uint64_t limit = (stop + page - 1) >> shift, kept = start >> shift; /* behind the last kept frame */
+	uint64_t data_end = start, a, b;
+	int r;
+
+	/* a frame that the load begins inside of is never left out */
+	if (start & (page - 1)) {
+		kept++;
+		data_end = kept << shift < stop ? kept << shift : stop;
+	}
+	for (uint64_t at = kept; at < limit && df_pageset_next_run(o->keep, at, &a, &b) && a < limit; at = b) {
+		if (b > limit)
+			b = limit;
+		if (a - kept >= GAP) {
+			r = add_segment(e, l, start, a << shift, data_end, true, err);
+			if (r < 0)
+				return r;
+			start = a << shift;
+		}
+		kept = b;
+		data_end = b << shift < stop ? b << shift : stop;
+	}
+	return add_segment(e, l, start, stop, data_end, false, err);
+}
+
+static int lay_out(struct elf *e, struct df_err *err)
+{
+	const struct df_image *img = e->o->image;
+	uint64_t heads, n;
+
+	e->end = 0;
+	for (size_t i = 0; i < img->nloads; i++) {
+		int r = cut_load(e, &img->loads[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	n = e->nseg + 1;
+	e->h = (struct df_elf_header){ .be = img->be,
+				       .bits = img->bits,
+				       .osabi = img->osabi,
+				       .type = img->elf_type,
+				       .machine = img->machine,
+				       .flags = img->elf_flags | DF_ELF_FLAG_INCOMPLETE };
+	e->h.ehsize = (uint16_t)df_elf_header_size(&e->h);
+	e->h.phentsize = (uint16_t)df_elf_phdr_size(&e->h);
+	e->h.phoff = e->h.ehsize;
+	heads = e->h.phoff + n * e->h.phentsize;
+	if (n >= DF_ELF_PN_XNUM) {
+		e->h.phnum = DF_ELF_PN_XNUM;
+		e->h.shoff = e->shdr_at = heads;
+		e->h.shentsize = (uint16_t)df_elf_shdr_size(&e->h);
+		e->h.shnum = 1;
+		heads += e->h.shentsize;
+	} else {
+		e->h.phnum = (uint16_t)n;
+	}
+	e->note_at = heads;
+	e->data_at = heads + img->notes_len;
+	e->total = e->end;
+	for (size_t i = 0; i < e->nseg; i++)
+		e->seg[i].offset = e->seg[i].offset == NO_DATA ? 0 : e->seg[i].offset + e->data_at;
+	e->end += e->data_at;
+	return 0;
+}
+
+/* ---- headers */
+
+static void encode_segment(const struct elf *e, const struct segment *s, void *buf)
+{
+	struct df_elf_phdr p = { .type = DF_ELF_PT_LOAD,
+				 .flags = s->flags,
+				 .offset = s->offset,
+				 .vaddr = s->vaddr,
+				 .paddr = s->paddr,
+				 .filesz = s->filesz,
+				 .memsz = s->memsz,
+				 .align = s->align };
+
+	df_elf_encode_phdr(&e->h, &p, buf);
+}
+
+/* Program headers in blocks; bytes behind limit are not there: loads are cut to what is. */
+static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
+{
+	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE, .offset = e->note_at, .filesz = e->o->image->notes_len };
+	uint8_t buf[64 * DF_ELF_PHDR_MAX];
+	uint64_t at = e->h.phoff;
+	size_t n = 0;
+	int r = 0;
+
+	note.memsz = note.filesz;
+	df_elf_encode_phdr(&e->h, &note, buf);
+	n += e->h.phentsize;
+	for (size_t i = 0; !r && i < e->nseg; i++) {
+		struct segment s = e->seg[i];
+
+		if (s.filesz && s.offset + s.filesz > limit)
+			s.filesz = s.offset < limit ? limit - s.offset : 0;
+		encode_segment(e, &s, buf + n);
+		n += e->h.phentsize;
+		if (n + e->h.phentsize > sizeof buf) {
+			r = df_sink_write(e->o->sink, at, buf, n, err);
+			at += n;
+			n = 0;
+		}
+	}
+	return r ? r : df_sink_write(e->o->sink, at, buf, n, err);
+}
+
+/* Where e_flags is (gABI). */
+static uint64_t flags_at(const struct elf *e)
+{
+	return e->h.bits == 64 ? 48 : 36;
+}
+
+static int write_mark(struct elf *e, bool complete, struct df_err *err)
+{
+	uint8_t flags[4];
+
+	df_put32(flags, complete ? e->h.flags & ~DF_ELF_FLAG_INCOMPLETE : e->h.flags, e->h.be);
+	return df_sink_write(e->o->sink, flags_at(e), flags, sizeof flags, err);
+}
+
+static int write_header(struct elf *e, struct df_err *err)
+{
+	uint8_t buf[DF_ELF_HEADER_MAX];
+	size_t n = df_elf_encode_header(&e->h, buf);
+	uint64_t mark = flags_at(e);
+	int r;
+
+	if (e->o->sink->caps & DUMPFILTER_IO_REWRITE)
+		return df_sink_write(e->o->sink, 0, buf, n, err);
+	r = df_sink_write(e->o->sink, 0, buf, mark, err);
+	return r ? r : df_sink_write(e->o->sink, mark + 4, buf + mark + 4, n - mark - 4, err);
+}
+
+static int begin(struct elf *e, struct df_err *err)
+{
+	uint8_t shdr[DF_ELF_SHDR_MAX];
+	int r = write_header(e, err);
+
+	/* where they cannot be mended they are written at the end, when it is known what arrived */
+	if (!r && e->o->sink->caps & DUMPFILTER_IO_REWRITE)
+		r = write_phdrs(e, UINT64_MAX, err);
+	if (!r && e->shdr_at) {
+		df_elf_encode_shdr0(&e->h, (uint32_t)(e->nseg + 1), shdr);
+		r = df_sink_write(e->o->sink, e->shdr_at, shdr, e->h.shentsize, err);
+	}
+	if (!r)
+		r = df_sink_write(e->o->sink, e->note_at, e->o->image->notes, e->o->image->notes_len, err);
+	return r;
+}
+
+/* ---- data */
+
+static int make(void *user, void *slot, struct df_err *err)
+{
+	struct elf *e = user;
+	struct piece *p = slot;
+	const struct segment *s;
+	uint64_t left;
+
+	if (df_cancelled(e->o->env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
+	while (e->at_seg < e->nseg && e->at_byte >= e->seg[e->at_seg].filesz) {
+		e->at_seg++;
+		e->at_byte = 0;
+	}
+	if (e->at_seg >= e->nseg)
+		return 0;
+	s = &e->seg[e->at_seg];
+	left = s->filesz - e->at_byte;
+	p->paddr = s->paddr + e->at_byte;
+	p->offset = s->offset + e->at_byte;
+	p->len = left < PIECE ? (size_t)left : PIECE;
+	e->at_byte += p->len;
+	return 1;
+}
+
+/* Page by page where the piece as a whole cannot be read: what is readable of it counts. */
+static void salvage(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
+{
+	size_t page = (size_t)1 << e->o->page_shift, missing;
+
+	snprintf(p->why, sizeof p->why, "%s", err->text);
+	p->missing = 0;
+	for (size_t n, at = 0; at < p->len; at += n) {
+		n = page - ((p->paddr + at) & (page - 1));
+		if (n > p->len - at)
+			n = p->len - at;
+		if (e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0) {
+			memset(p->buf + at, 0, n);
+			p->missing++;
+		}
+	}
+	df_err_clear(err);
+}
+
+static int work(void *user, void *slot, unsigned worker, struct df_err *err)
+{
+	struct elf *e = user;
+	struct piece *p = slot;
+	size_t missing;
+
+	p->why[0] = '\0';
+	p->missing = 0;
+	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
+	if (e->o->image->ops->read(&e->readers[worker], p->paddr, p->buf, p->len, &missing, err) < 0)
+		salvage(e, &e->readers[worker], p, err);
+	return 0;
+}
+
+static void progress(struct elf *e)
+{
+	unsigned shift = e->o->page_shift;
+	struct dumpfilter_progress p = { .phase = DUMPFILTER_PHASE_COPY };
+
+	p.done = e->copied >> shift;
+	p.total = e->total >> shift;
+	p.bytes_in = p.bytes_out = e->copied;
+	df_progress(e->o->env, &p);
+}
+
+static int take(void *user, void *slot, struct df_err *err)
+{
+	struct elf *e = user;
+	struct piece *p = slot;
+	int r = df_sink_write(e->o->sink, p->offset, p->buf, p->len, err);
+
+	if (r < 0)
+		return r;
+	if (p->why[0])
+		df_log(e->o->env, DUMPFILTER_LOG_WARN, "%zu pages cannot be read and are lost: %s", p->missing, p->why);
+	e->done->unreadable_pages += p->missing;
+	e->written = p->offset + p->len;
+	e->copied += p->len;
+	progress(e);
+	return 0;
+}
+
+static void stop(struct elf *e, struct piece *slots, unsigned workers, unsigned nslots)
+{
+	for (unsigned i = 0; slots && i < nslots; i++)
+		df_free(e->o->env, slots[i].buf);
+	df_free(e->o->env, slots);
+	for (unsigned i = 0; e->readers && i < workers; i++)
+		df_reader_fini(&e->readers[i]);
+	df_free(e->o->env, e->readers);
+}
+
+static int copy(struct elf *e, struct df_err *err)
+{
+	static const struct df_pool_ops ops = { make, work, take };
+	struct df_env *env = e->o->env;
+	unsigned workers = e->o->threads ? e->o->threads : 1, nslots = workers > 1 ? 2 * workers : 1;
+	struct piece *slots = df_alloc_array(env, nslots, sizeof *slots);
+	int r = 0;
+
+	e->written = e->data_at;
+	e->readers = df_alloc_array(env, workers, sizeof *e->readers);
+	if (!slots || !e->readers)
+		r = df_err_nomem(err, env, "workers", nslots * sizeof *slots);
+	for (unsigned i = 0; !r && i < workers; i++)
+		r = df_reader_init(&e->readers[i], e->o->image, err);
+	for (unsigned i = 0; !r && i < nslots; i++)
+		if (!(slots[i].buf = df_alloc(env, PIECE)))
+			r = df_err_nomem(err, env, "a piece of memory", PIECE);
+	if (!r) {
+		progress(e);
+		r = df_pool_run(env, &ops, e, workers, slots, sizeof *slots, nslots, err);
+		progress(e);
+	}
+	stop(e, slots, workers, nslots);
+	return r;
+}
+
+/* ---- end */
+
+/* Frames of loads whose data ends at or before limit, each counted once. */
+static uint64_t pages_written(const struct elf *e, uint64_t limit, const struct df_pageset *only)
+{
+	unsigned shift = e->o->page_shift;
+	uint64_t round = (UINT64_C(1) << shift) - 1, pages = 0;
+	struct df_pageset seen;
+	struct df_err ignored;
+
+	if (df_pageset_init(&seen, e->o->env, e->o->max_pfn, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < e->nseg; i++) {
+		const struct segment *s = &e->seg[i];
+		uint64_t n = s->offset + s->filesz > limit ? s->offset < limit ? limit - s->offset : 0 : s->filesz;
+
+		if (n && df_pageset_set_range(&seen, s->paddr >> shift, (s->paddr + n + round) >> shift, &ignored) < 0)
+			break;
+	}
+	if (!only)
+		pages = seen.count;
+	for (uint64_t at = 0, a, b; only && df_pageset_next_run(&seen, at, &a, &b); at = b)
+		pages += df_pageset_count_range(only, a, b);
+	df_pageset_fini(&seen);
+	return pages;
+}
+
+static int finish(struct elf *e, int r, struct df_err *err)
+{
+	bool again = e->o->sink->caps & DUMPFILTER_IO_REWRITE, whole = r >= 0 && !e->done->unreadable_pages;
+	uint64_t limit = r < 0 ? e->written : UINT64_MAX;
+	struct df_err late;
+	int f = 0;
+
+	if (!again || r < 0)
+		f = write_phdrs(e, limit, &late);
+	if (!f)
+		f = write_mark(e, whole && !e->o->incomplete, &late);
+	if (r >= 0 && f < 0) {
+		*err = late;
+		r = f;
+	}
+	e->done->elf_pages = pages_written(e, limit, NULL);
+	e->done->pages = pages_written(e, limit, e->o->keep);
+	e->done->lost_pages = e->o->keep->count - e->done->pages;
+	if (r < 0)
+		return f < 0 && !again ? r : DUMPFILTER_PARTIAL;
+	e->done->pages -= e->done->unreadable_pages < e->done->pages ? e->done->unreadable_pages : e->done->pages;
+	e->done->lost_pages += e->done->unreadable_pages;
+	if (whole)
+		return 0;
+	df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read; zeros are in their place",
+		   e->o->image->source.name);
+	return DUMPFILTER_PARTIAL;
+}
+
+static int drop_zero(const struct df_output *o, struct df_written *done, struct df_err *err)
+{
+	struct df_pipe p = {
+		.env = o->env, .image = o->image, .keep = o->keep, .page_shift = o->page_shift, .threads = o->threads
+	};
+
+	return df_pipe_drop_zero(&p, o->keep, &done->zero_pages, err);
+}
+
+static int write_elf(const struct df_output *o, struct df_written *done, struct df_err *err)
+{
+	struct elf e = { .o = o, .done = done };
+	int r = 0;
+
+	if (!(o->sink->caps & DUMPFILTER_IO_RANDOM))
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s is a stream, and an ELF file needs writing at offsets: use the flattened format",
+				  o->sink->name);
+	if (o->level & DUMPFILTER_LEVEL_ZERO)
+		r = drop_zero(o, done, err);
+	if (!r)
+		r = lay_out(&e, err);
+	if (!r)
+		r = begin(&e, err);
+	if (!r)
+		r = finish(&e, copy(&e, err), err);
+	df_free(o->env, e.seg);
+	return r;
+}
+
+const struct df_writer df_writer_elf = { .format = DUMPFILTER_FORMAT_ELF, .name = "ELF", .write = write_elf };

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kdump-compressed, header version 6: headers, notes, two bitmaps, a descriptor per kept page, page data. */
+#include "format/kdump.h"
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "writer/writer.h"
+
+#include <string.h>
+
+#define DESC_CACHE (64u << 10) /* descriptors are written in pieces of this size */
+
+struct kdump {
+	const struct df_output *o;
+	struct df_written *done;
+	struct df_kdump_abi abi;
+	struct df_kdump_layout at;
+	uint32_t block;
+	uint64_t zero_at;   /* shared page of zeros; 0 = none */
+	uint64_t data_end;  /* where the next page's data goes */
+	uint64_t desc_done; /* bytes of the descriptor table that are written */
+	uint8_t *desc;      /* those behind */
+	size_t desc_len;
+	uint32_t status;
+};
+
+static int put(struct kdump *k, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+{
+	return df_sink_write(k->o->sink, offset, buf, len, err);
+}
+
+/* The main header's block but for the mark, or with it where it may be written again. */
+static int write_header(struct kdump *k, struct df_err *err)
+{
+	const struct df_output *o = k->o;
+	size_t mark = df_kdump_status_offset(&k->abi);
+	bool again = o->sink->caps & DUMPFILTER_IO_REWRITE;
+	struct df_kdump_header h = {
+		.version = DF_KDUMP_VERSION,
+		.time_sec = o->crash_time,
+		.status = k->status | DF_KDUMP_INCOMPLETE,
+		.block_size = k->block,
+		.sub_hdr_size = k->at.sub_hdr_size,
+		.bitmap_blocks = k->at.bitmap_blocks,
+		.max_mapnr = o->max_pfn > UINT32_MAX ? UINT32_MAX : (uint32_t)o->max_pfn,
+		.nr_cpus = (int32_t)o->image->cpus,
+	};
+	uint8_t *block = df_alloc(o->env, k->block);
+	int r;
+
+	if (!block)
+		return df_err_nomem(err, o->env, "the header", k->block);
+	memcpy(h.uts, o->uts, sizeof h.uts);
+	df_kdump_encode_header(&k->abi, &h, block);
+	if (again) {
+		r = put(k, 0, block, k->block, err);
+	} else {
+		r = put(k, 0, block, mark, err);
+		if (!r)
+			r = put(k, mark + 4, block + mark + 4, k->block - mark - 4, err);
+	}
+	df_free(o->env, block);
+	return r;
+}
+
+static int write_subheader(struct kdump *k, struct df_err *err)
+{
+	const struct df_image *img = k->o->image;
+	size_t len = (size_t)k->at.sub_hdr_size * k->block;
+	struct df_kdump_subheader s = {
+		.phys_base = k->o->phys_base,
+		.dump_level = (uint32_t)k->o->level,
+		.max_mapnr_64 = k->o->max_pfn,
+	};
+	uint8_t *buf = df_alloc(k->o->env, len);
+	int r;
+
+	if (!buf)
+		return df_err_nomem(err, k->o->env, "the notes", len);
+	if (img->notes_len) {
+		s.offset_note = k->at.note_offset;
+		s.size_note = img->notes_len;
+		memcpy(buf + (k->at.note_offset - k->at.sub_offset), img->notes, img->notes_len);
+	}
+	if (img->vmcoreinfo_len) {
+		s.offset_vmcoreinfo = k->at.note_offset + img->vmcoreinfo_at;
+		s.size_vmcoreinfo = img->vmcoreinfo_len;
+	}
+	df_kdump_encode_subheader(&k->abi, &s, buf);
+	r = put(k, k->at.sub_offset, buf, len, err);
+	df_free(k->o->env, buf);
+	return r;
+}
+
+/* One bitmap, chunk by chunk; pages: those kept, or NULL for those that the image describes. */
+static int write_bitmap(struct kdump *k, uint64_t offset, const struct df_pageset *pages, struct df_err *err)
+{
+	const struct df_output *o = k->o;
+	uint64_t chunks = (o->max_pfn + DF_CHUNK_PAGES - 1) >> DF_CHUNK_SHIFT, gap = 0, bytes = 0;
+	uint64_t words[DF_CHUNK_WORDS];
+	uint8_t raw[DF_CHUNK_PAGES / 8];
+	int r = 0;
+
+	for (uint64_t c = 0; !r && c < chunks; c++, offset += bytes) {
+		uint64_t left = o->max_pfn - (c << DF_CHUNK_SHIFT), n = left < DF_CHUNK_PAGES ? left : DF_CHUNK_PAGES;
+
+		if (pages)
+			df_pageset_load(pages, c, words);
+		else
+			df_image_chunk(&o->image->described, o->page_shift, c, words);
+		bytes = (n + 7) / 8;
+		for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
+			uint64_t first = i * 64;
+
+			if (first + 64 > n)
+				words[i] &= first >= n ? 0 : df_bit_mask(0, (unsigned)(n - first));
+			df_put64(raw + i * 8, words[i], false); /* bit order is by bytes on every machine */
+		}
+		if (!df_bits_count(words, DF_CHUNK_WORDS)) {
+			gap += bytes;
+			continue;
+		}
+		r = df_sink_zeros(o->sink, offset - gap, gap, err);
+		gap = 0;
+		if (!r)
+			r = put(k, offset, raw, bytes, err);
+	}
+	/* up to the end of the last block */
+	if (!r) {
+		uint64_t end = (pages ? k->at.bitmap2_offset : k->at.bitmap1_offset) + k->at.bitmap_bytes;
+
+		r = df_sink_zeros(o->sink, offset - gap, end - (offset - gap), err);
+	}
+	return r;
+}
+
+/* Room for the index, so that a disk that fills up later still takes it. */
+static int reserve_descriptors(struct kdump *k, struct df_err *err)
+{
+	uint64_t left = k->at.data_offset - k->at.desc_offset, at = k->at.desc_offset;
+	int r = 0;
+
+	if (!(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
+		return 0;
+	for (; !r && left; left -= left < DESC_CACHE ? left : DESC_CACHE, at += DESC_CACHE)
+		r = put(k, at, k->desc, left < DESC_CACHE ? (size_t)left : DESC_CACHE, err);
+	return r;
+}
+
+static int write_zero_page(struct kdump *k, struct df_err *err)
+{
+	int r;
+
+	k->data_end = k->at.data_offset;
+	if (!(k->o->level & DUMPFILTER_LEVEL_ZERO))
+		return 0;
+	/* the descriptor cache is still all zero, and no smaller than a page is not certain: page by piece */
+	for (uint32_t n = 0; n < k->block; n += DESC_CACHE) {
+		r = put(k, k->data_end + n, k->desc, k->block - n < DESC_CACHE ? k->block - n : DESC_CACHE, err);
+		if (r < 0)
+			return r;
+	}
+	k->zero_at = k->data_end;
+	k->data_end += k->block;
+	return 0;
+}
+
+static int begin(struct kdump *k, struct df_err *err)
+{
+	int r = write_header(k, err);
+
+	if (!r)
+		r = write_subheader(k, err);
+	if (!r)
+		r = write_bitmap(k, k->at.bitmap1_offset, NULL, err);
+	if (!r)
+		r = write_bitmap(k, k->at.bitmap2_offset, k->o->keep, err);
+	if (!r)
+		r = reserve_descriptors(k, err);
+	if (!r)
+		r = write_zero_page(k, err);
+	return r;
+}
+
+static int flush_descriptors(struct kdump *k, struct df_err *err)
+{
+	int r = put(k, k->at.desc_offset + k->desc_done, k->desc, k->desc_len, err);
+
+	if (r < 0)
+		return r;
+	k->desc_done += k->desc_len;
+	k->desc_len = 0;
+	return 0;
+}
+
+/* Descriptors of a batch whose data starts at data; an all-zero one says that the page is lost. */
+static void describe(struct kdump *k, const struct df_batch *b, uint64_t data)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct df_kdump_desc d = { .offset = data, .size = b->size[i] };
+
+		if (b->kind[i] == DF_PAGE_ZERO)
+			d = (struct df_kdump_desc){ .offset = k->zero_at, .size = k->block };
+		else if (b->kind[i] == DF_PAGE_LOST)
+			d = (struct df_kdump_desc){ 0 };
+		else if (b->kind[i] == DF_PAGE_PACKED)
+			d.flags = k->o->codec->kdump_flag;
+		df_kdump_encode_desc(&k->abi, &d, k->desc + k->desc_len);
+		k->desc_len += DF_KDUMP_DESC_SIZE;
+		data += b->size[i];
+	}
+}
+
+static void count(struct kdump *k, const struct df_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		k->done->zero_pages += b->kind[i] == DF_PAGE_ZERO;
+		k->done->unreadable_pages += b->kind[i] == DF_PAGE_LOST;
+		k->done->pages += b->kind[i] != DF_PAGE_LOST;
+	}
+	if (b->why[0])
+		df_log(k->o->env, DUMPFILTER_LOG_WARN, "a page cannot be read and is lost: %s", b->why);
+}
+
+static int take(void *user, const struct df_batch *b, struct df_err *err)
+{
+	struct kdump *k = user;
+	int r = 0;
+
+	if (k->desc_len + b->n * DF_KDUMP_DESC_SIZE > DESC_CACHE)
+		r = flush_descriptors(k, err);
+	/* data before its descriptors: what the index lists is there */
+	if (!r)
+		r = put(k, k->data_end, b->data, b->data_len, err);
+	if (r < 0)
+		return r;
+	describe(k, b, k->data_end);
+	k->data_end += b->data_len;
+	count(k, b);
+	return 0;
+}
+
+/* The rest of the index and the mark.  lost: pages are missing. */
+static int finish(struct kdump *k, bool lost, struct df_err *err)
+{
+	uint64_t table = k->at.data_offset - k->at.desc_offset;
+	uint8_t status[4];
+	int r = flush_descriptors(k, err);
+
+	if (!r && k->desc_done < table && !(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
+		r = df_sink_zeros(k->o->sink, k->at.desc_offset + k->desc_done, table - k->desc_done, err);
+	df_put32(status, k->status | (lost || r < 0 ? DF_KDUMP_INCOMPLETE : 0), k->abi.be);
+	if (r < 0) {
+		struct df_err ignored;
+
+		put(k, df_kdump_status_offset(&k->abi), status, sizeof status, &ignored);
+		return r;
+	}
+	return put(k, df_kdump_status_offset(&k->abi), status, sizeof status, err);
+}
+
+static int copy(struct kdump *k, struct df_err *err)
+{
+	const struct df_output *o = k->o;
+	struct df_pipe p = {
+		.env = o->env,
+		.image = o->image,
+		.keep = o->keep,
+		.page_shift = o->page_shift,
+		.threads = o->threads,
+		.codec = o->codec,
+		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
+		.take = take,
+		.user = k,
+	};
+	struct df_err late;
+	int r = df_pipe_run(&p, err), f;
+
+	f = finish(k, r < 0 || k->done->unreadable_pages || o->incomplete, &late);
+	if (r >= 0 && f < 0) {
+		*err = late;
+		r = f;
+	}
+	/* descriptors that could not be written any more: their pages are there but cannot be found */
+	k->done->pages -= k->desc_len / DF_KDUMP_DESC_SIZE < k->done->pages ? k->desc_len / DF_KDUMP_DESC_SIZE
+									    : k->done->pages;
+	k->done->lost_pages = o->keep->count - k->done->pages;
+	if (r >= 0 && k->done->unreadable_pages) {
+		df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read", o->image->source.name);
+		r = DUMPFILTER_PARTIAL;
+	}
+	return r < 0 ? DUMPFILTER_PARTIAL : r;
+}
+
+static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
+{
+	struct kdump k = {
+		.o = o, .done = done, .abi = { o->image->be, o->image->bits, 8 }, .block = 1u << o->page_shift
+	};
+	int r;
+
+	if (!(o->sink->caps & DUMPFILTER_IO_RANDOM))
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s is a stream, and a kdump file needs writing at offsets: use the flattened format",
+				  o->sink->name);
+	k.status = o->codec ? o->codec->kdump_flag : 0;
+	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
+	if (r < 0)
+		return r;
+	k.desc = df_alloc(o->env, DESC_CACHE);
+	if (!k.desc)
+		return df_err_nomem(err, o->env, "descriptors", DESC_CACHE);
+	r = begin(&k, err);
+	if (!r)
+		r = copy(&k, err);
+	df_free(o->env, k.desc);
+	return r;
+}
+
+const struct df_writer df_writer_kdump = {
+	.format = DUMPFILTER_FORMAT_KDUMP, .name = "kdump", .compresses = true, .write = write_kdump
+};

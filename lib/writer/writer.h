@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Output formats.  A writer says "these bytes at this offset" to a sink and knows nothing of where they go.
+ *
+ * What is written opens at any moment: headers and index come first and carry the incomplete mark; the index is filled
+ * as pages arrive; the mark is taken off last.  A sink that cannot write a range twice gets the mark's bytes only at
+ * the end, with the result in them.
+ */
+#ifndef DF_WRITER_WRITER_H
+#define DF_WRITER_WRITER_H
+
+#include "image/image.h"
+#include "io/sink.h"
+#include "pageset/pageset.h"
+#include "pipe/pipe.h"
+
+/* What a writer must know of the dump. */
+struct df_output {
+	struct df_env *env;
+	const struct df_image *image;
+	struct dumpfilter_sink *sink;
+	struct df_pageset *keep; /* kdump: with pages of zeros; ELF: the writer takes them out */
+	uint64_t max_pfn;
+	unsigned page_shift;
+	unsigned threads;
+	int level;
+	const struct df_codec *codec; /* NULL: none */
+	const uint8_t *uts;           /* 6 × 65 bytes */
+	uint64_t crash_time, phys_base;
+	bool incomplete; /* the input is already known to lack pages: the mark stays */
+};
+
+/* What came of it. */
+struct df_written {
+	uint64_t pages; /* in the output, with zero pages */
+	uint64_t zero_pages;
+	uint64_t lost_pages, unreadable_pages;
+	uint64_t elf_pages; /* ELF: pages in the output with those that fill small gaps */
+};
+
+struct df_writer {
+	int format; /* enum dumpfilter_format */
+	const char *name;
+	bool compresses;
+	/* Write all.  0; DUMPFILTER_PARTIAL with err telling why; negative: nothing that opens was written. */
+	int (*write)(const struct df_output *o, struct df_written *done, struct df_err *err);
+};
+
+extern const struct df_writer df_writer_kdump, df_writer_elf;
+const struct df_writer *df_writer_find(int format);
+
+#endif

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kdf_pages: what libkdumpfile makes of a dump.
+ *
+ *     kdf_pages pages DUMP VMCORE         reads every page frame that DUMP claims to have, compares it with VMCORE
+ *     kdf_pages zeros DUMP DUMP2 VMCORE   frames that DUMP has and DUMP2 has not must be filled with zeros
+ *     kdf_pages attrs DUMP                prints machine, registers of the CPUs and VMCOREINFO, for diff
+ *     kdf_pages version                   prints the version of libkdumpfile
+ *
+ * VMCORE is read without libkdumpfile, by the plain meaning of an ELF core: a byte of memory comes from the first
+ * PT_LOAD that has it, and what no PT_LOAD has of a page reads as zeros.  This must know nothing about filtering: it
+ * is the yardstick.
+ *
+ *     cc -O2 -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64 -o kdf_pages kdf_pages.c -lkdumpfile
+ */
+#include <elf.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libkdumpfile/kdumpfile.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BITS_AT_ONCE (1u << 15) /* page frames whose bits are asked for in one go */
+#define MAX_PAGE     65536
+#define SHOWN        5 /* frames named per kind of trouble */
+
+struct load {
+	uint64_t start, end, file; /* physical addresses [start, end) are at this offset of the file */
+};
+
+struct vmcore {
+	int fd;
+	struct load *load;
+	size_t loads;
+};
+
+struct count {
+	uint64_t read, excluded, errors, different, alien; /* alien: pages of DUMP that VMCORE does not have */
+	uint64_t digest;                                   /* of the frame numbers read, FNV-1a */
+};
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "kdf_pages: %s: %s\n", what, why);
+	exit(2);
+}
+
+static kdump_ctx_t *open_dump(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	kdump_ctx_t *ctx = kdump_new();
+
+	if (fd < 0 || !ctx)
+		die(path, "cannot be opened");
+	if (kdump_open_fdset(ctx, 1, &fd) != KDUMP_OK)
+		die(path, kdump_get_err(ctx));
+	return ctx;
+}
+
+static size_t page_size(kdump_ctx_t *ctx, const char *path)
+{
+	kdump_num_t size;
+
+	if (kdump_get_number_attr(ctx, KDUMP_ATTR_PAGE_SIZE, &size) != KDUMP_OK || !size || size > MAX_PAGE)
+		die(path, "page size is not known");
+	return size;
+}
+
+/* ------------------------------------------------------------------------------------------ the yardstick */
+
+static void add_load(struct vmcore *v, const Elf64_Phdr *ph, int big)
+{
+	uint32_t type = big ? be32toh(ph->p_type) : le32toh(ph->p_type);
+	uint64_t size = big ? be64toh(ph->p_filesz) : le64toh(ph->p_filesz);
+	struct load *l = &v->load[v->loads];
+
+	if (type != PT_LOAD || !size)
+		return;
+	l->start = big ? be64toh(ph->p_paddr) : le64toh(ph->p_paddr);
+	l->end = l->start + size;
+	l->file = big ? be64toh(ph->p_offset) : le64toh(ph->p_offset);
+	v->loads++;
+}
+
+static int is_elf(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	char magic[SELFMAG] = "";
+	int elf = pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+
+	close(fd);
+	return elf;
+}
+
+static struct vmcore open_vmcore(const char *path)
+{
+	struct vmcore v = { .fd = open(path, O_RDONLY) };
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+
+	if (v.fd < 0 || pread(v.fd, &eh, sizeof(eh), 0) != sizeof(eh))
+		die(path, "cannot be read");
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
+		die(path, "is no ELF64 file");
+	int big = eh.e_ident[EI_DATA] == ELFDATA2MSB;
+	uint64_t at = big ? be64toh(eh.e_phoff) : le64toh(eh.e_phoff);
+	unsigned n = big ? be16toh(eh.e_phnum) : le16toh(eh.e_phnum);
+	v.load = calloc(n + 1u, sizeof(*v.load));
+	if (!v.load)
+		die(path, "no memory");
+	for (unsigned i = 0; i < n; i++) {
+		if (pread(v.fd, &ph, sizeof(ph), (off_t)(at + i * sizeof(ph))) != sizeof(ph))
+			die(path, "program headers cannot be read");
+		add_load(&v, &ph, big);
+	}
+	return v;
+}
+
+static uint64_t vmcore_end(const struct vmcore *v)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < v->loads; i++)
+		if (v->load[i].end > end)
+			end = v->load[i].end;
+	return end;
+}
+
+static int vmcore_has(const struct vmcore *v, uint64_t addr, size_t size)
+{
+	for (size_t i = 0; i < v->loads; i++)
+		if (addr < v->load[i].end && addr + size > v->load[i].start)
+			return 1;
+	return 0;
+}
+
+/* Fills page; returns 0 where no PT_LOAD has any of it. */
+static int vmcore_page(const struct vmcore *v, uint64_t addr, unsigned char *page, size_t size)
+{
+	int found = 0;
+
+	memset(page, 0, size);
+	for (size_t i = v->loads; i-- > 0;) { /* backwards, so that the first one wins */
+		const struct load *l = &v->load[i];
+		uint64_t from = addr > l->start ? addr : l->start;
+		uint64_t to = addr + size < l->end ? addr + size : l->end;
+
+		if (from >= to)
+			continue;
+		found = 1;
+		if (pread(v->fd, page + (from - addr), to - from, (off_t)(l->file + (from - l->start))) !=
+		    (ssize_t)(to - from))
+			die("VMCORE", "ends before the memory that its headers promise");
+	}
+	return found;
+}
+
+/* ------------------------------------------------------------------------------------------ pages */
+
+static void trouble(uint64_t *n, const char *what, uint64_t pfn, const char *why)
+{
+	if ((*n)++ < SHOWN)
+		fprintf(stderr, "# frame %#" PRIx64 ": %s%s%s\n", pfn, what, *why ? ": " : "", why);
+}
+
+static void one_page(kdump_ctx_t *ctx, const struct vmcore *v, uint64_t pfn, size_t size, struct count *c)
+{
+	unsigned char want[MAX_PAGE], got[MAX_PAGE];
+	size_t len = size;
+
+	if (kdump_read(ctx, KDUMP_MACHPHYSADDR, pfn * size, got, &len) != KDUMP_OK) {
+		trouble(&c->errors, "cannot be read", pfn, kdump_get_err(ctx));
+		return;
+	}
+	c->read++;
+	for (int shift = 0; shift < 64; shift += 8)
+		c->digest = (c->digest ^ (pfn >> shift & 0xff)) * 0x100000001b3u;
+	if (!vmcore_page(v, pfn * size, want, size))
+		trouble(&c->alien, "is not in the vmcore", pfn, "");
+	else if (memcmp(want, got, size) != 0)
+		trouble(&c->different, "differs", pfn, "");
+}
+
+/*
+ * Which frames DUMP claims to have: of a kdump-compressed file libkdumpfile tells; of an ELF file its own PT_LOADs,
+ * for libkdumpfile 0.5.1 (mended in 0.5.2) overruns the buffer of bits where PT_LOADs overlap (the kernel image and the
+ * memory it lies in always do), and reads the frame right in front of a PT_LOAD as zeros although it is not in the
+ * file.
+ */
+struct claims {
+	kdump_bmp_t *map;
+	struct vmcore elf;
+	unsigned char bits[BITS_AT_ONCE / 8]; /* of the frames from first on */
+	uint64_t first;
+};
+
+static void open_claims(struct claims *c, kdump_ctx_t *ctx, const char *path)
+{
+	kdump_attr_t attr;
+	const char *format;
+
+	if (kdump_get_string_attr(ctx, KDUMP_ATTR_FILE_FORMAT, &format) != KDUMP_OK)
+		die(path, "format is not known");
+	c->first = UINT64_MAX;
+	if (strcmp(format, "elf") == 0 && is_elf(path))
+		c->elf = open_vmcore(path);
+	else if (kdump_get_attr(ctx, KDUMP_ATTR_FILE_PAGEMAP, &attr) == KDUMP_OK && attr.type == KDUMP_BITMAP)
+		c->map = attr.val.bitmap;
+	else
+		die(path, "has no page map");
+}
+
+static int claimed(struct claims *c, uint64_t pfn, size_t size)
+{
+	uint64_t first = pfn / BITS_AT_ONCE * BITS_AT_ONCE;
+
+	if (!c->map)
+		return vmcore_has(&c->elf, pfn * size, size);
+	if (first != c->first) {
+		memset(c->bits, 0, sizeof(c->bits));
+		(void)kdump_bmp_get_bits(c->map, first, first + BITS_AT_ONCE - 1, c->bits);
+		c->first = first;
+	}
+	return c->bits[(pfn - first) / 8] >> pfn % 8 & 1;
+}
+
+/* The end of what DUMP claims above end, or end. */
+static uint64_t claims_end(const struct claims *c, uint64_t end, size_t size)
+{
+	kdump_addr_t pfn = end;
+
+	if (!c->map)
+		return vmcore_end(&c->elf) / size > end ? vmcore_end(&c->elf) / size : end;
+	return kdump_bmp_find_set(c->map, &pfn) == KDUMP_OK ? pfn + 1 : end;
+}
+
+static int pages(const char *dump, const char *vmcore)
+{
+	static struct claims claims;
+	struct vmcore v = open_vmcore(vmcore);
+	kdump_ctx_t *ctx = open_dump(dump);
+	struct count c = { .digest = 0xcbf29ce484222325u };
+	size_t size = page_size(ctx, dump);
+
+	open_claims(&claims, ctx, dump);
+	uint64_t end = claims_end(&claims, (vmcore_end(&v) + size - 1) / size, size);
+	for (uint64_t pfn = 0; pfn < end; pfn++) {
+		if (claimed(&claims, pfn, size))
+			one_page(ctx, &v, pfn, size, &c);
+		else if (vmcore_has(&v, pfn * size, size))
+			c.excluded++;
+	}
+	printf("read %" PRIu64 " excluded %" PRIu64 " errors %" PRIu64 " different %" PRIu64 " alien %" PRIu64
+	       " set %016" PRIx64 "\n",
+	       c.read, c.excluded, c.errors, c.different, c.alien, c.digest);
+	kdump_free(ctx);
+	free(v.load);
+	free(claims.elf.load);
+	return !c.read || c.errors || c.different || c.alien;
+}
+
+/* An ELF dump has no shared page of zeros: zero pages are left out of it, and nothing else that the other format has.
+ */
+static int zeros(const char *dump, const char *dump2, const char *vmcore)
+{
+	static const unsigned char zero[MAX_PAGE];
+	static struct claims claims, claims2;
+	unsigned char page[MAX_PAGE];
+	struct vmcore v = open_vmcore(vmcore);
+	kdump_ctx_t *ctx = open_dump(dump), *ctx2 = open_dump(dump2);
+	size_t size = page_size(ctx, dump);
+	uint64_t lost = 0, zero_pages = 0;
+
+	open_claims(&claims, ctx, dump);
+	open_claims(&claims2, ctx2, dump2);
+	for (uint64_t pfn = 0; pfn * size < vmcore_end(&v); pfn++) {
+		if (!claimed(&claims, pfn, size) || claimed(&claims2, pfn, size))
+			continue;
+		vmcore_page(&v, pfn * size, page, size);
+		if (memcmp(page, zero, size) == 0)
+			zero_pages++;
+		else
+			trouble(&lost, "is not in the second dump", pfn, "");
+	}
+	printf("zero pages %" PRIu64 " lost %" PRIu64 "\n", zero_pages, lost);
+	kdump_free(ctx);
+	kdump_free(ctx2);
+	return lost != 0;
+}
+
+/* ------------------------------------------------------------------------------------------ attributes */
+
+static void print_blob(kdump_blob_t *blob)
+{
+	const unsigned char *b = kdump_blob_pin(blob);
+
+	for (size_t i = 0; i < kdump_blob_size(blob); i++)
+		printf("%02x", b[i]);
+	kdump_blob_unpin(blob);
+}
+
+static void print_attr(const char *path, const kdump_attr_t *a)
+{
+	printf("%s=", path);
+	if (a->type == KDUMP_NUMBER)
+		printf("%" KDUMP_PRIuNUM, a->val.number);
+	else if (a->type == KDUMP_ADDRESS)
+		printf("%#" KDUMP_PRIxADDR, a->val.address);
+	else if (a->type == KDUMP_STRING)
+		printf("%s", a->val.string);
+	else if (a->type == KDUMP_BLOB)
+		print_blob(a->val.blob);
+	putchar('\n');
+}
+
+/* Prints what is set below a directory of attributes; depth bounds the recursion. */
+static void print_dir(kdump_ctx_t *ctx, const char *dir, int depth)
+{
+	kdump_attr_iter_t it;
+	kdump_attr_t a;
+	char path[512];
+
+	if (depth > 8 || kdump_attr_iter_start(ctx, dir, &it) != KDUMP_OK)
+		return;
+	for (; it.key; kdump_attr_iter_next(ctx, &it)) {
+		snprintf(path, sizeof(path), "%s.%s", dir, it.key);
+		if (kdump_attr_ref_type(&it.pos) == KDUMP_DIRECTORY)
+			print_dir(ctx, path, depth + 1);
+		else if (kdump_attr_ref_isset(&it.pos) && kdump_attr_ref_get(ctx, &it.pos, &a) == KDUMP_OK)
+			print_attr(path, &a);
+	}
+	kdump_attr_iter_end(ctx, &it);
+}
+
+static int attrs(const char *dump)
+{
+	/* Not all of arch and linux: e_machine is in ELF headers only, utsname in kdump headers only. */
+	static const char *const dirs[] = { "cpu", "linux.vmcoreinfo" };
+	static const char *const keys[] = { "arch.name", "arch.byte_order", "arch.ptr_size", "arch.page_size" };
+	kdump_ctx_t *ctx = open_dump(dump);
+	kdump_attr_t a;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (kdump_get_attr(ctx, keys[i], &a) == KDUMP_OK)
+			print_attr(keys[i], &a);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		print_dir(ctx, dirs[i], 0);
+	kdump_free(ctx);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "pages") == 0)
+		return pages(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "zeros") == 0)
+		return zeros(argv[2], argv[3], argv[4]);
+	if (argc == 3 && strcmp(argv[1], "attrs") == 0)
+		return attrs(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "version") == 0)
+		return puts(KDUMPFILE_VERSION_STRING) < 0;
+	fprintf(stderr, "usage: kdf_pages pages DUMP VMCORE | zeros DUMP DUMP2 VMCORE | attrs DUMP | version\n");
+	return 2;
+}

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The checks of tests/readers/run, sourced by it.  Uses its variables: here, dumps, cache, work, sid, tool.
+
+passed=0 failed=0 skipped=0
+ok() { passed=$((passed + 1)); echo "ok - $*"; }
+skip() { skipped=$((skipped + 1)); echo "ok - $* # SKIP"; }
+not_ok() { failed=$((failed + 1)); echo "not ok - $*"; }
+show() { head -n "${2:-12}" "$1" | cut -c 1-200 | sed 's/^/#   /'; }
+
+# in_root ROOT CMD...: run CMD in ROOT, or right here where ROOT is empty.  The folders in use are at the same paths.
+in_root() {
+	_root=$1
+	shift
+	if [ -z "$_root" ]; then
+		"$@" </dev/null
+		return
+	fi
+	mkdir -p "$_root$cache" "$_root$dumps" "$_root$here"
+	# A mount name space of its own: nothing stays mounted, whatever happens.
+	unshare -m sh -c '
+		root=$1 cache=$2 dumps=$3 here=$4
+		shift 4
+		for d in "$cache" "$dumps" "$here"; do mount --bind "$d" "$root$d" || exit 125; done
+		mount -t proc proc "$root/proc" || exit 125
+		exec chroot "$root" "$@"' sh "$_root" "$cache" "$dumps" "$here" "$@" </dev/null
+}
+
+build_kdf() { # ROOT
+	in_root "$1" cc -std=c11 -O2 -D_FILE_OFFSET_BITS=64 -D_DEFAULT_SOURCE -o "$work/kdf_pages${1:+.sid}" \
+		"$here/kdf_pages.c" -lkdumpfile
+}
+kdf() { # ROOT ARGS...
+	_r=$1
+	shift
+	in_root "$_r" "$work/kdf_pages${_r:+.sid}" "$@"
+}
+
+# ------------------------------------------------------------------------------------------------ our outputs
+
+# Name of the output, and the options it is made with.  "rearranged" is what -R makes of "flat".
+outputs='lzo31:-l -d 31
+zlib31:-c -d 31
+zstd31:-z -d 31
+snappy31:-p -d 31
+elf31:-E -d 31
+lzo1:-l -d 1
+flat:-F -l -d 31
+rearranged:-R
+flat-elf:-F -E -d 31'
+
+make_output() { # OUTPUT OPTIONS VMCORE DIR
+	case $1 in
+	flat*) "$tool" $2 "$3" >"$4/$1" ;;
+	rearranged) "$tool" -R "$4/$1" <"$4/flat" ;;
+	*) "$tool" $2 "$3" "$4/$1" ;;
+	esac
+}
+
+make_outputs() { # NAME VMCORE DIR
+	made=
+	while IFS=: read -r out opts; do
+		if make_output "$out" "$opts" "$2" "$3" >"$3/$out.log" 2>&1 </dev/null; then
+			ok "$1: makedumpfile $opts"
+			made="$made $out"
+		else
+			not_ok "$1: makedumpfile $opts: exit $?"
+			tail -n 3 "$3/$out.log" | tr '\r' '\n' | tail -n 3 | sed 's/^/#   /'
+			rm -f "$3/$out"
+		fi
+	done <<EOT
+$outputs
+EOT
+}
+
+# ------------------------------------------------------------------------------------------------ libkdumpfile
+
+# Flattened files are new in libkdumpfile 0.5.2.
+kdf_opens_flat() { # ROOT
+	case $(kdf "$1" version) in 0.[0-4].* | 0.5.[01]) return 1 ;; esac
+}
+
+check_kdf() { # ROOT NAME VMCORE DIR
+	_who=libkdumpfile-$(kdf "$1" version)
+	kdf "$1" attrs "$3" >"$4/attrs"
+	sets=
+	for out in $made; do
+		case $out in
+		flat*) kdf_opens_flat "$1" || { skip "$2: $out: $_who: does not open flattened files"; continue; } ;;
+		esac
+		if kdf "$1" pages "$4/$out" "$3" >"$4/pages" 2>"$4/err"; then
+			ok "$2: $out: $_who: $(sed 's/ set.*//' "$4/pages")"
+		else
+			not_ok "$2: $out: $_who: $(sed 's/ set.*//' "$4/pages")"
+			show "$4/err"
+		fi
+		case $out in *elf* | lzo1) ;; *) sets="$sets $(sed 's/.* set //' "$4/pages")" ;; esac
+		if kdf "$1" attrs "$4/$out" >"$4/attrs.out" 2>&1 && diff "$4/attrs" "$4/attrs.out" >"$4/diff"; then
+			ok "$2: $out: $_who: machine, CPUs and VMCOREINFO ($(wc -l <"$4/attrs") values)"
+		else
+			not_ok "$2: $out: $_who: machine, CPUs and VMCOREINFO"
+			show "$4/diff"
+		fi
+	done
+	if [ "$(echo $sets | tr ' ' '\n' | sort -u | wc -l)" -eq 1 ]; then
+		ok "$2: $_who: kdump-compressed outputs of level 31 have the same pages"
+	else
+		not_ok "$2: $_who: kdump-compressed outputs of level 31 have not the same pages"
+	fi
+	for out in elf31 flat-elf; do
+		case "$made " in *" lzo31 "*) ;; *) continue ;; esac
+		case "$made " in *" $out "*) ;; *) continue ;; esac
+		[ $out = elf31 ] || kdf_opens_flat "$1" || continue
+		if kdf "$1" zeros "$4/lzo31" "$4/$out" "$3" >"$4/pages" 2>"$4/err"; then
+			ok "$2: $out: $_who: lacks nothing of lzo31 but zero pages: $(cat "$4/pages")"
+		else
+			not_ok "$2: $out: $_who: lacks more of lzo31 than zero pages: $(cat "$4/pages")"
+			show "$4/err"
+		fi
+	done
+}
+
+# ------------------------------------------------------------------------------------------------ crash
+
+# Each command's output goes to a file of its own.  "foreach bt" is there for dumps of a paused guest, where "bt" has no
+# panicking task to show; kmem -s and the commands behind it read much slab memory.
+crash_commands='sys
+bt
+bt -a
+foreach bt
+log
+ps
+kmem -i
+mod
+kmem -s
+mount
+foreach files
+runq
+timer
+irq
+dev
+net
+swap'
+
+crash_run() { # ROOT VMLINUX DUMP DIR: 0 where crash came to its end
+	rm -rf "$4"
+	mkdir -p "$4"
+	echo "$crash_commands" | while read -r c; do
+		echo "$c > $4/$(echo "$c" | tr ' ' _)"
+	done >"$4.cmds"
+	echo quit >>"$4.cmds"
+	# -s leaves out the banner, which names files; HOME, so that no .crashrc of a user has a say.
+	in_root "$1" env HOME="$4" TERM=dumb timeout 900 crash -s --no_scroll -i "$4.cmds" "$2" "$3" \
+		>"$4/session" 2>&1 || return 1
+	# The two things that must differ, both on one line of "sys": the name of the dump file, and "[PARTIAL DUMP]"
+	# behind it, which crash prints where the header's dump level says that pages were left out.
+	sed -i -E 's/^( *DUMPFILE: ).*/\1(its name)/' "$4/sys"
+}
+
+# Would equal outputs mean anything?  They must hold what crash is known to find in these dumps.
+crash_sane() { # DIR
+	grep -q 'RELEASE:' "$1/sys" && grep -q '^ #0 ' "$1/foreach_bt" && grep -q 'Linux version' "$1/log" &&
+		[ "$(wc -l <"$1/ps")" -ge 3 ] && grep -q 'TOTAL MEM' "$1/kmem_-i" && grep -q virtio "$1/mod"
+}
+
+check_crash() { # ROOT NAME VMLINUX VMCORE DIR
+	_who=crash-$(in_root "$1" crash --version 2>/dev/null | sed -n 's/^crash //p' | head -n 1)
+	if ! crash_run "$1" "$3" "$4" "$5/crash.in" || ! crash_sane "$5/crash.in"; then
+		not_ok "$2: $_who: does not read the vmcore itself"
+		show "$5/crash.in/session"
+		return
+	fi
+	_lines=$(cat "$5/crash.in"/* | wc -l)
+	for out in $made; do
+		if crash_run "$1" "$3" "$5/$out" "$5/crash.out" && diff -r "$5/crash.in" "$5/crash.out" >"$5/diff"; then
+			ok "$2: $out: $_who: $(echo "$crash_commands" | wc -l) commands, $_lines lines"
+		else
+			not_ok "$2: $out: $_who"
+			[ -s "$5/diff" ] || cp "$5/crash.out/session" "$5/diff"
+			show "$5/diff"
+		fi
+	done
+}
+
+# ------------------------------------------------------------------------------------------------ drgn
+
+drgn_run() { # ROOT VMLINUX DUMP OUT
+	in_root "$1" env HOME="$work" timeout 900 drgn -q -c "$3" --no-default-symbols -s "$2" "$here/drgn_probe.py" \
+		>"$4" 2>"$4.err"
+}
+
+# The sections marked with a star must have been found in the vmcore itself.
+drgn_sane() { # OUT
+	awk '/^== / { name = $0 } /^FAILED/ && name ~ /\*$/ { bad = 1 } END { exit bad || NR < 500 }' "$1"
+}
+
+check_drgn() { # ROOT NAME VMLINUX VMCORE DIR
+	_who=drgn-$(in_root "$1" drgn --version 2>&1 | sed -nE 's/^drgn ([0-9.]+).*/\1/p')
+	if ! drgn_run "$1" "$3" "$4" "$5/drgn.in" || ! drgn_sane "$5/drgn.in"; then
+		not_ok "$2: $_who: does not read the vmcore itself"
+		show "$5/drgn.in.err"
+		grep -B 1 FAILED "$5/drgn.in" | sed 's/^/#   /'
+		return
+	fi
+	_parts="$(grep -c '^== ' "$5/drgn.in") parts, $(grep -c '^FAILED' "$5/drgn.in") of them not known to this drgn"
+	for out in $made; do
+		if drgn_run "$1" "$3" "$5/$out" "$5/drgn.out" && diff "$5/drgn.in" "$5/drgn.out" >"$5/diff"; then
+			ok "$2: $out: $_who: $(wc -l <"$5/drgn.in") lines, $_parts"
+		elif grep -q -i 'not a recognized core dump\|unknown file format' "$5/drgn.out.err" && [ "$out" != "${out#flat}" ]; then
+			skip "$2: $out: $_who: does not open flattened files"
+		else
+			not_ok "$2: $out: $_who"
+			[ -s "$5/diff" ] || tail -n 4 "$5/drgn.out.err" >"$5/diff"
+			show "$5/diff"
+		fi
+	done
+}
+
+# ------------------------------------------------------------------------------------------------ a dump
+
+vmcore_path() { # NAME: prints where the unpacked dump is
+	if [ -e "$dumps/$1.vmcore" ]; then
+		echo "$dumps/$1.vmcore"
+		return
+	fi
+	if [ ! -e "$cache/dumps/$1.vmcore" ]; then
+		zstd -q -d --long=31 -o "$cache/dumps/$1.part" "$dumps/$1.vmcore.zst" >&2 || return 1
+		mv "$cache/dumps/$1.part" "$cache/dumps/$1.vmcore"
+	fi
+	echo "$cache/dumps/$1.vmcore"
+}
+
+build_id_fits() { # VMLINUX VMCORE
+	_id=$(kdf "" attrs "$2" | sed -n 's/^linux.vmcoreinfo.lines.BUILD-ID=//p')
+	[ -n "$_id" ] && readelf -n "$1" 2>/dev/null | grep -q "Build ID: $_id"
+}
+
+check_readers() { # NAME VMCORE DIR
+	vmlinux=$cache/vmlinux/$1
+	readers=$(awk -v n="$1" '$1 == n { print $5 }' "$here/kernels.tab")
+	[ -n "$readers" ] || { skip "$1: crash and drgn: no vmlinux for this kernel"; return; }
+	"$here/fetch-vmlinux" "$1" "$cache" || { not_ok "$1: vmlinux cannot be had"; return; }
+	build_id_fits "$vmlinux" "$2" || { not_ok "$1: vmlinux has not the build ID of the dump"; return; }
+	ok "$1: vmlinux has the build ID of the dump"
+	for reader in $(echo "$readers" | tr ',' ' '); do
+		root=
+		case $reader in
+		new-*) root=$sid; [ -n "$root" ] || { skip "$1: ${reader#new-}: of --sid only"; continue; } ;;
+		esac
+		[ -n "$(in_root "$root" sh -c "command -v ${reader#new-}")" ] || { skip "$1: $reader: not installed"; continue; }
+		"check_${reader#new-}" "$root" "$1" "$vmlinux" "$2" "$3"
+	done
+}
+
+check_dump() { # NAME
+	dir=$work/$1
+	mkdir -p "$dir"
+	vmcore=$(vmcore_path "$1") || { not_ok "$1: no such dump"; return; }
+	make_outputs "$1" "$vmcore" "$dir"
+	if [ -n "$made" ]; then
+		check_kdf "" "$1" "$vmcore" "$dir"
+		[ -z "$sid" ] || check_kdf "$sid" "$1" "$vmcore" "$dir"
+		check_readers "$1" "$vmcore" "$dir"
+	fi
+	[ -n "$keep" ] || rm -rf "$dir"
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "base/env.h"
+#include "base/err.h"
+#include "t.h"
+
+#include <errno.h>
+
+static void err_text(void)
+{
+	struct df_err e = { 0 };
+
+	CHECK_EQ(df_err_set(&e, DUMPFILTER_E_FORMAT, "field %d", 7), DUMPFILTER_E_FORMAT);
+	CHECK_STR(e.text, "field 7");
+	CHECK_EQ(df_err_wrap(&e, "%s at %#x", "file", 16), DUMPFILTER_E_FORMAT);
+	CHECK_STR(e.text, "file at 0x10: field 7");
+	CHECK_EQ(e.code, DUMPFILTER_E_FORMAT);
+	df_err_clear(&e);
+	CHECK_EQ(e.code, 0);
+	CHECK_STR(e.text, "");
+}
+
+static void err_sys(void)
+{
+	struct df_err e = { 0 };
+
+	CHECK_EQ(df_err_sys(&e, DUMPFILTER_E_IO, ENOSPC, "writing %s", "x"), DUMPFILTER_E_IO);
+	CHECK_HAS(e.text, "writing x: ");
+	CHECK_HAS(e.text, strerror(ENOSPC));
+	CHECK_EQ(df_err_sys(&e, DUMPFILTER_E_IO, 123456, "reading"), DUMPFILTER_E_IO);
+	CHECK_HAS(e.text, "reading: ");
+	CHECK_HAS(e.text, "123456");
+}
+
+/* Whatever the length, the text ends within the buffer and its start is kept. */
+static void err_long(void)
+{
+	struct df_err e = { 0 };
+	char big[2 * DF_ERR_TEXT];
+
+	memset(big, 'a', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	df_err_set(&e, DUMPFILTER_E_IO, "%s", big);
+	CHECK_EQ(strlen(e.text), DF_ERR_TEXT - 1);
+	df_err_wrap(&e, "here");
+	CHECK_EQ(strlen(e.text), DF_ERR_TEXT - 1);
+	CHECK(!strncmp(e.text, "here: aaa", 9));
+	df_err_sys(&e, DUMPFILTER_E_IO, EIO, "%s", big);
+	CHECK_EQ(strlen(e.text), DF_ERR_TEXT - 1);
+	df_err_wrap(&e, "%s", big);
+	CHECK_EQ(strlen(e.text), DF_ERR_TEXT - 1);
+}
+
+static void err_errno(void)
+{
+	CHECK_EQ(df_err_of_errno(ENOSPC), DUMPFILTER_E_NOSPACE);
+	CHECK_EQ(df_err_of_errno(EDQUOT), DUMPFILTER_E_NOSPACE);
+	CHECK_EQ(df_err_of_errno(EFBIG), DUMPFILTER_E_NOSPACE);
+	CHECK_EQ(df_err_of_errno(ENOMEM), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(df_err_of_errno(EEXIST), DUMPFILTER_E_EXISTS);
+	CHECK_EQ(df_err_of_errno(EIO), DUMPFILTER_E_IO);
+	CHECK_EQ(df_err_of_errno(EINTR), DUMPFILTER_E_IO);
+}
+
+static void env_zeroed_and_counted(void)
+{
+	struct df_env env = { 0 };
+	unsigned char *p = df_alloc(&env, 1000);
+	size_t used = env.mem_used;
+
+	CHECK(p);
+	CHECK(used >= 1000);
+	CHECK_EQ((uintptr_t)p % _Alignof(max_align_t), 0);
+	for (int i = 0; i < 1000; i++)
+		CHECK_EQ(p[i], 0);
+	memset(p, 0xff, 1000);
+	df_free(&env, p);
+	CHECK_EQ(env.mem_used, 0);
+	CHECK_EQ(env.mem_peak, used);
+	p = df_alloc(&env, 1000);
+	CHECK_EQ(p[999], 0);
+	df_free(&env, p);
+	df_free(&env, NULL);
+	CHECK_EQ(env.mem_used, 0);
+}
+
+static void env_budget(void)
+{
+	struct df_env env = { 0 };
+	struct df_err err = { 0 };
+	void *p, *q;
+
+	env.mem_limit = 10000;
+	p = df_alloc(&env, 6000);
+	CHECK(p);
+	CHECK(!df_alloc(&env, 6000));
+	CHECK(env.mem_used < 10000);
+	CHECK_EQ(df_err_nomem(&err, &env, "a table", 6000), DUMPFILTER_E_NOMEM);
+	CHECK_HAS(err.text, "a table");
+	CHECK_HAS(err.text, "6000");
+	CHECK_HAS(err.text, "10000");
+	q = df_alloc(&env, 3000); /* a refusal takes nothing */
+	CHECK(q);
+	df_free(&env, p);
+	df_free(&env, q);
+	CHECK_EQ(env.mem_used, 0);
+	CHECK(env.mem_peak <= 10000);
+}
+
+static void env_hostile_sizes(void)
+{
+	struct df_env env = { 0 };
+
+	CHECK(!df_alloc(&env, SIZE_MAX));
+	CHECK(!df_alloc(&env, SIZE_MAX - 8));
+	CHECK(!df_alloc_array(&env, SIZE_MAX / 4, 8));
+	CHECK(!df_alloc_array(&env, SIZE_MAX, SIZE_MAX));
+	CHECK_EQ(env.mem_used, 0);
+	CHECK_EQ(env.mem_peak, 0);
+}
+
+struct counting {
+	int live, calls, fail_at;
+};
+
+static void *count_alloc(void *user, size_t bytes)
+{
+	struct counting *c = user;
+
+	if (++c->calls == c->fail_at)
+		return NULL;
+	c->live++;
+	return malloc(bytes);
+}
+
+static void count_free(void *user, void *ptr)
+{
+	((struct counting *)user)->live--;
+	free(ptr);
+}
+
+static void env_own_allocator(void)
+{
+	struct counting c = { .fail_at = 2 };
+	struct df_env env = { .alloc = count_alloc, .release = count_free, .alloc_user = &c };
+	void *p = df_alloc(&env, 10);
+	size_t used = env.mem_used;
+
+	CHECK(p);
+	CHECK(!df_alloc(&env, 20));
+	CHECK_EQ(env.mem_used, used);
+	CHECK_EQ(c.live, 1);
+	df_free(&env, p);
+	CHECK_EQ(c.live, 0);
+	CHECK_EQ(env.mem_used, 0);
+}
+
+static void env_grow(void)
+{
+	struct df_env env = { 0 };
+	uint32_t *arr = NULL;
+	size_t cap = 0;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		CHECK(df_grow(&env, (void **)&arr, &cap, i + 1, sizeof *arr));
+		arr[i] = i * 3;
+	}
+	CHECK(cap >= 1000);
+	env.mem_limit = env.mem_used + 8;
+	CHECK(!df_grow(&env, (void **)&arr, &cap, cap + 1, sizeof *arr));
+	CHECK(!df_grow(&env, (void **)&arr, &cap, SIZE_MAX, sizeof *arr));
+	for (uint32_t i = 0; i < 1000; i++)
+		CHECK_EQ(arr[i], i * 3);
+	df_free(&env, arr);
+	CHECK_EQ(env.mem_used, 0);
+}
+
+struct lines {
+	int n, level;
+	char last[2048];
+};
+
+static void keep_line(void *user, int level, const char *line)
+{
+	struct lines *l = user;
+
+	l->n++;
+	l->level = level;
+	snprintf(l->last, sizeof l->last, "%s", line);
+}
+
+static void env_log(void)
+{
+	struct lines l = { 0 };
+	struct df_env env = { .log_fn = keep_line, .log_user = &l, .log_max = DUMPFILTER_LOG_WARN };
+
+	df_log(&env, DUMPFILTER_LOG_WARN, "%d of %d", 3, 4);
+	CHECK_EQ(l.n, 1);
+	CHECK_EQ(l.level, DUMPFILTER_LOG_WARN);
+	CHECK_STR(l.last, "3 of 4");
+	df_log(&env, DUMPFILTER_LOG_INFO, "not wanted");
+	CHECK_EQ(l.n, 1);
+	env.log_fn = NULL;
+	df_log(&env, DUMPFILTER_LOG_ERROR, "nobody listens");
+	CHECK_EQ(l.n, 1);
+}
+
+static void bytes_orders(void)
+{
+	const uint8_t b[9] = { 0, 1, 2, 3, 4, 5, 6, 7, 8 }; /* from 1: not aligned */
+	uint8_t out[9];
+
+	CHECK_EQ(df_get16(b + 1, false), 0x0201);
+	CHECK_EQ(df_get16(b + 1, true), 0x0102);
+	CHECK_EQ(df_get32(b + 1, false), 0x04030201);
+	CHECK_EQ(df_get32(b + 1, true), 0x01020304);
+	CHECK_EQ(df_get64(b + 1, false), UINT64_C(0x0807060504030201));
+	CHECK_EQ(df_get64(b + 1, true), UINT64_C(0x0102030405060708));
+	for (unsigned width = 1; width <= 8; width *= 2) {
+		for (int be = 0; be < 2; be++) {
+			memset(out, 0xaa, sizeof out);
+			df_put(out, width, df_get(b + 1, width, be), be);
+			CHECK(!memcmp(out, b + 1, width));
+			CHECK_EQ(out[width], 0xaa);
+		}
+	}
+	CHECK_EQ(df_get(b + 3, 1, true), 3);
+}
+
+static void bytes_arithmetic(void)
+{
+	uint64_t sum;
+
+	CHECK(df_add64(UINT64_MAX - 1, 1, &sum));
+	CHECK_EQ(sum, UINT64_MAX);
+	CHECK(!df_add64(UINT64_MAX, 1, &sum));
+	CHECK_EQ(df_round_up(0, 4), 0);
+	CHECK_EQ(df_round_up(1, 4), 4);
+	CHECK_EQ(df_round_up(4, 4), 4);
+	CHECK_EQ(df_round_up(UINT64_C(0xfffffffffff), 4096), UINT64_C(0x100000000000));
+}
+
+static void bits_single(void)
+{
+	uint64_t w[3] = { 0 };
+
+	df_bit_set(w, 0);
+	df_bit_set(w, 63);
+	df_bit_set(w, 64);
+	df_bit_set(w, 191);
+	CHECK_EQ(w[0], UINT64_C(0x8000000000000001));
+	CHECK_EQ(w[1], 1);
+	CHECK_EQ(w[2], UINT64_C(0x8000000000000000));
+	CHECK(df_bit_test(w, 64) && !df_bit_test(w, 65));
+	CHECK_EQ(df_bits_count(w, 3), 4);
+	df_bit_clear(w, 63);
+	CHECK_EQ(w[0], 1);
+}
+
+static void bits_mask(void)
+{
+	for (unsigned from = 0; from <= 64; from++) {
+		for (unsigned to = from; to <= 64; to++) {
+			uint64_t want = 0;
+
+			for (unsigned i = from; i < to; i++)
+				want |= UINT64_C(1) << i;
+			CHECK_EQ(df_bit_mask(from, to), want);
+		}
+	}
+}
+
+static void bits_fill(void)
+{
+	for (unsigned from = 0; from < 200; from += 7) {
+		for (unsigned to = from; to <= 256; to++) {
+			uint64_t w[5] = { 0 };
+
+			df_bits_fill(w, from, to);
+			for (unsigned i = 0; i < 256; i++)
+				CHECK_EQ(df_bit_test(w, i), i >= from && i < to);
+			CHECK_EQ(w[4], 0);
+			CHECK_EQ(df_bits_count(w, 4), to - from);
+		}
+	}
+}
+
+int main(void)
+{
+	RUN(err_text);
+	RUN(err_sys);
+	RUN(err_long);
+	RUN(err_errno);
+	RUN(env_zeroed_and_counted);
+	RUN(env_budget);
+	RUN(env_hostile_sizes);
+	RUN(env_own_allocator);
+	RUN(env_grow);
+	RUN(env_log);
+	RUN(bytes_orders);
+	RUN(bytes_arithmetic);
+	RUN(bits_single);
+	RUN(bits_mask);
+	RUN(bits_fill);
+	return T_END();
+}

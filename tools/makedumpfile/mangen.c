@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes makedumpfile.8: copies a template (mdoc) to standard output and puts the options of options.def in the place
+ * of the line "@OPTIONS@".  Runs on the host that builds.
+ */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+	int letter;
+	const char *long_name;
+	const char *argument;
+	const char *help; /* of a group: its title */
+	const char *more; /* NULL: a group */
+};
+
+#define GROUP(title) { .help = title },
+#define OPT(let, name, arg, handler, par, text, rest) \
+	{ .letter = let, .long_name = name, .argument = arg, .help = text, .more = rest },
+static const struct row rows[] = {
+#include "options.def"
+};
+
+#define LINE_COLUMNS 78
+#define ROWS         (sizeof rows / sizeof rows[0])
+
+static bool is_option(const char *word, size_t len)
+{
+	return len > 1 && word[0] == '-' && (isalpha((unsigned char)word[1]) || (len > 2 && word[1] == '-'));
+}
+
+/* ".Fl x ." or ".Fl -long ,": mdoc sets punctuation that is an argument of its own close to the word. */
+static void put_option(const char *word, size_t len)
+{
+	size_t name = len;
+
+	while (strchr(".,;:)", word[name - 1]))
+		name--;
+	printf(".Fl %.*s", (int)(name - 1), word + 1);
+	for (size_t i = name; i < len; i++)
+		printf(" %c", word[i]);
+	putchar('\n');
+}
+
+static void put_word(const char *word, size_t len, bool line_start)
+{
+	if (line_start && (word[0] == '.' || word[0] == '\''))
+		fputs("\\&", stdout);
+	for (size_t i = 0; i < len; i++)
+		if (word[i] == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(word[i]);
+}
+
+/* Running text: options marked, each sentence on a line of its own, no line too long for mandoc -Tlint. */
+static void put_text(const char *text)
+{
+	size_t column = 0;
+
+	for (size_t len; *text; text += len, text += strspn(text, " ")) {
+		len = strcspn(text, " ");
+		if (column && (is_option(text, len) || column + 1 + len > LINE_COLUMNS)) {
+			putchar('\n');
+			column = 0;
+		}
+		if (is_option(text, len)) {
+			put_option(text, len);
+			continue;
+		}
+		if (column++)
+			putchar(' ');
+		put_word(text, len, column == 1);
+		column += len;
+		if (text[len - 1] == '.') {
+			putchar('\n');
+			column = 0;
+		}
+	}
+	if (column)
+		putchar('\n');
+}
+
+static void put_row(const struct row *r)
+{
+	fputs(".It", stdout);
+	if (r->letter)
+		printf(" Fl %c", r->letter);
+	if (r->letter && r->long_name)
+		fputs(" ,", stdout);
+	if (r->long_name)
+		printf(" Fl -%s", r->long_name);
+	if (r->argument)
+		printf(" Ar %s", r->argument);
+	putchar('\n');
+	put_text(r->help);
+	put_text(r->more);
+}
+
+static void put_options(void)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].more) {
+			put_row(&rows[i]);
+			continue;
+		}
+		if (i)
+			puts(".El");
+		printf(".Ss %s\n.Bl -tag -width Ds\n", rows[i].help);
+	}
+	puts(".El");
+}
+
+static bool copy_template(FILE *in)
+{
+	bool found = false;
+	char line[1024];
+
+	while (fgets(line, sizeof line, in)) {
+		if (strcmp(line, "@OPTIONS@\n")) {
+			fputs(line, stdout);
+		} else {
+			put_options();
+			found = true;
+		}
+	}
+	return found && !ferror(in) && !fflush(stdout);
+}
+
+int main(int argc, char *argv[])
+{
+	FILE *in = argc == 2 ? fopen(argv[1], "r") : NULL;
+	bool ok;
+
+	if (!in) {
+		fputs("usage: mangen TEMPLATE > MANUAL\n", stderr);
+		return EXIT_FAILURE;
+	}
+	ok = copy_template(in);
+	fclose(in);
+	if (!ok)
+		fprintf(stderr, "mangen: %s: unreadable, or without a line @OPTIONS@; or the output is full\n",
+			argv[1]);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "messages.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES 8192 /* two file names of the longest kind, and some words */
+
+static FILE *stream_of(const struct messages *m, enum message_class cls)
+{
+	return cls == MSG_PROGRESS || cls == MSG_ERROR || m->flat ? stderr : stdout;
+}
+
+static void blot_controls(char *line)
+{
+	for (char *p = line; *p; p++)
+		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+			*p = '?';
+}
+
+void msg(struct messages *m, enum message_class cls, const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list ap;
+
+	if (!(m->level & cls))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	blot_controls(line);
+	if (m->open_line)
+		msg_progress(m, "\n");
+	fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
+}
+
+void msg_progress(struct messages *m, const char *text)
+{
+	size_t n = strlen(text);
+
+	fputs(text, stderr);
+	m->open_line = n && text[n - 1] != '\n';
+}
+
+void msg_log(void *user, int level, const char *line)
+{
+	if (level <= DUMPFILTER_LOG_ERROR)
+		msg(user, MSG_ERROR, "%s", line);
+	else if (level == DUMPFILTER_LOG_WARN)
+		msg(user, MSG_ERROR, "warning: %s", line);
+	else
+		msg(user, MSG_DEBUG, "%s", line);
+}
+
+void msg_debug_line(void *user, const char *line)
+{
+	msg(user, MSG_DEBUG, "%s", line);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "progress.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#define TERMINAL_INTERVAL 0.5 /* seconds between two lines */
+#define PLAIN_INTERVAL    5.0 /* in a log file or on a serial console behind a pipe */
+#define RATE_AFTER        0.2 /* seconds of a phase before a rate means something */
+#define TEXT_BYTES        32
+#define LINE_BYTES        160
+#define LINE_COLUMNS      79 /* one less than a terminal, so that it does not wrap */
+
+void progress_init(struct progress *p, struct messages *m)
+{
+	*p = (struct progress){ .messages = m, .terminal = isatty(STDERR_FILENO), .phase = -1 };
+}
+
+const char *progress_label(int phase)
+{
+	switch (phase) {
+	case DUMPFILTER_PHASE_PLAN:
+		return "Excluding unnecessary pages";
+	case DUMPFILTER_PHASE_ZERO:
+		return "Excluding zero pages";
+	case DUMPFILTER_PHASE_COPY:
+		return "Copying data";
+	case DUMPFILTER_PHASE_REARRANGE:
+		return "Rearranging data";
+	default:
+		return "Working";
+	}
+}
+
+static double clock_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void format_bytes(char text[TEXT_BYTES], double bytes)
+{
+	static const char units[][4] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	unsigned u = 0;
+
+	for (; bytes >= 1024 && u < sizeof units / sizeof units[0] - 1; u++)
+		bytes /= 1024;
+	snprintf(text, TEXT_BYTES, "%.*f %s", u ? 1 : 0, bytes, units[u]);
+}
+
+static void format_eta(char text[TEXT_BYTES], double seconds)
+{
+	unsigned s;
+
+	if (seconds >= 100 * 24 * 3600.0) {
+		snprintf(text, TEXT_BYTES, "eta: >100day");
+		return;
+	}
+	s = (unsigned)seconds;
+	if (s < 100)
+		snprintf(text, TEXT_BYTES, "eta: %us", s);
+	else if (s < 100 * 60)
+		snprintf(text, TEXT_BYTES, "eta: %um%us", s / 60, s % 60);
+	else if (s < 48 * 3600)
+		snprintf(text, TEXT_BYTES, "eta: %uh%um", s / 3600, s / 60 % 60);
+	else
+		snprintf(text, TEXT_BYTES, "eta: %ud%uh", s / 86400, s / 3600 % 24);
+}
+
+/* "[ 45.3 %]"; cut, not rounded: 100.0 means that all is done.  Blank where the total is not known. */
+static void format_percent(char text[TEXT_BYTES], const struct dumpfilter_progress *now)
+{
+	unsigned permille = 1000;
+
+	if (now->done < now->total)
+		permille = (unsigned)((double)now->done / (double)now->total * 1000);
+	if (now->total)
+		snprintf(text, TEXT_BYTES, "[%3u.%u %%]", permille / 10, permille % 10);
+	else
+		snprintf(text, TEXT_BYTES, "         ");
+}
+
+static void format_line(char line[LINE_BYTES], const struct dumpfilter_progress *now, double elapsed)
+{
+	char percent[TEXT_BYTES], bytes[TEXT_BYTES], rate[TEXT_BYTES], eta[TEXT_BYTES];
+	int n;
+
+	format_percent(percent, now);
+	format_bytes(bytes, (double)now->bytes_in);
+	n = snprintf(line, LINE_BYTES, "%-27s : %s  %s", progress_label(now->phase), percent, bytes);
+	if (elapsed < RATE_AFTER)
+		return;
+	format_bytes(rate, (double)now->bytes_in / elapsed);
+	n += snprintf(line + n, (size_t)(LINE_BYTES - n), "  %s/s", rate);
+	if (!now->done || now->done >= now->total)
+		return;
+	format_eta(eta, elapsed * (double)(now->total - now->done) / (double)now->done);
+	snprintf(line + n, (size_t)(LINE_BYTES - n), "  %s", eta);
+}
+
+static void print_line(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
+{
+	char line[LINE_BYTES], out[LINE_BYTES + 4];
+
+	format_line(line, now, elapsed);
+	if (p->terminal)
+		snprintf(out, sizeof out, "\r%-*s%s", LINE_COLUMNS, line, p->complete ? "\n" : "");
+	else
+		snprintf(out, sizeof out, "%s\n", line);
+	msg_progress(p->messages, out);
+}
+
+static void begin_phase(struct progress *p, int phase, double time)
+{
+	if (p->messages->open_line)
+		msg_progress(p->messages, "\n");
+	p->phase = phase;
+	p->complete = false;
+	p->began = time;
+	p->shown = p->terminal ? 0 : time;
+}
+
+void progress_show(void *user, const struct dumpfilter_progress *now)
+{
+	struct progress *p = user;
+	double time;
+
+	p->bytes_out = now->bytes_out;
+	if (!(p->messages->level & MSG_PROGRESS))
+		return;
+	time = clock_seconds();
+	if (now->phase != p->phase)
+		begin_phase(p, now->phase, time);
+	if (p->complete)
+		return;
+	p->complete = now->total && now->done >= now->total;
+	if (!p->complete && time - p->shown < (p->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
+		return;
+	p->shown = time;
+	print_line(p, now, time - p->began);
+}

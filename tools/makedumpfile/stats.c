@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "stats.h"
+
+#include "progress.h"
+
+#include <inttypes.h>
+
+static void print_step(struct messages *m, int phase, double seconds)
+{
+	msg(m, MSG_REPORT, "STEP [%-27s] : %.6f seconds", progress_label(phase), seconds);
+}
+
+static void print_count(struct messages *m, const char *label, uint64_t pages)
+{
+	msg(m, MSG_REPORT, "%s: 0x%016" PRIx64, label, pages);
+}
+
+static void print_if_any(struct messages *m, const char *label, uint64_t pages)
+{
+	if (pages)
+		print_count(m, label, pages);
+}
+
+static uint64_t excluded_sum(const struct dumpfilter_report *r)
+{
+	uint64_t sum = r->zero_pages + r->beyond_memmap_pages;
+
+	for (int c = DUMPFILTER_CLASS_CACHE; c < DUMPFILTER_CLASS_COUNT; c++)
+		sum += r->excluded_pages[c];
+	return sum;
+}
+
+static void print_excluded(struct messages *m, const struct dumpfilter_report *r, bool elf)
+{
+	const uint64_t *n = r->excluded_pages;
+
+	print_count(m, "  Excluded pages   ", excluded_sum(r));
+	if (elf)
+		print_count(m, "     in ELF format ", r->present_pages - r->elf_written_pages);
+	print_count(m, "    Pages filled with zero  ", r->zero_pages);
+	print_count(m, "    Non-private cache pages ", n[DUMPFILTER_CLASS_CACHE]);
+	print_count(m, "    Private cache pages     ", n[DUMPFILTER_CLASS_CACHE_PRIVATE]);
+	print_count(m, "    User process data pages ", n[DUMPFILTER_CLASS_USER]);
+	print_count(m, "    Free pages              ", n[DUMPFILTER_CLASS_FREE]);
+	print_count(m, "    Hwpoison pages          ", n[DUMPFILTER_CLASS_HWPOISON]);
+	print_count(m, "    Offline pages           ", n[DUMPFILTER_CLASS_OFFLINE]);
+	print_if_any(m, "    Behind the memory map   ", r->beyond_memmap_pages);
+}
+
+static void print_remaining(struct messages *m, const struct dumpfilter_report *r, bool elf)
+{
+	uint64_t remaining = r->present_pages - excluded_sum(r);
+
+	print_count(m, "  Remaining pages  ", remaining);
+	if (elf)
+		print_count(m, "     in ELF format ", r->elf_written_pages);
+	if (r->present_pages)
+		msg(m, MSG_REPORT, "  (The number of pages is reduced to %" PRIu64 "%%.)",
+		    remaining * 100 / r->present_pages);
+}
+
+/* What no other program of this name knows; nothing to say in the normal case. */
+static void print_troubles(struct messages *m, const struct dumpfilter_report *r)
+{
+	print_if_any(m, "Pages kept in doubt     ", r->doubtful_pages);
+	print_if_any(m, "Struct pages unreadable ", r->unreadable_memmap_pages);
+	print_if_any(m, "Pages lost              ", r->lost_pages);
+	print_if_any(m, "  of these unreadable   ", r->unreadable_pages);
+}
+
+void stats_print(struct messages *m, const struct dumpfilter_report *r, bool elf)
+{
+	if (!(m->level & MSG_REPORT))
+		return;
+	print_step(m, DUMPFILTER_PHASE_PLAN, r->plan_seconds);
+	print_step(m, DUMPFILTER_PHASE_COPY, r->copy_seconds);
+	msg(m, MSG_REPORT, "%s", "");
+	print_count(m, "Original pages  ", r->present_pages);
+	print_excluded(m, r, elf);
+	print_remaining(m, r, elf);
+	print_count(m, "Memory Hole     ", r->max_pfn - r->present_pages);
+	msg(m, MSG_REPORT, "--------------------------------------------------");
+	print_count(m, "Total pages     ", r->max_pfn);
+	msg(m, MSG_REPORT, "Write bytes     : %" PRIu64, r->bytes_out);
+	print_troubles(m, r);
+	msg(m, MSG_REPORT, "%s", "");
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --help and -v. */
+#include "options.h"
+
+#include <string.h>
+
+#define HELP_COLUMN 26
+#define HELP_WIDTH  80
+
+static void print_lines(struct messages *m, const char *const *lines)
+{
+	for (; *lines; lines++)
+		msg(m, MSG_COMMON, "%s", *lines);
+}
+
+/* "-h, --help", "    --num-threads N" */
+static void print_head(char *buf, size_t size, const struct option_row *row)
+{
+	char letter[8] = "   ";
+
+	if (row->letter)
+		snprintf(letter, sizeof letter, "-%c%s", row->letter, row->long_name ? "," : "");
+	snprintf(buf, size, "  %s%s%s%s%s", letter, row->long_name ? " --" : "", row->long_name ? row->long_name : "",
+		 row->argument ? " " : "", row->argument ? row->argument : "");
+}
+
+/* Bytes of text that fit into width, whole words. */
+static size_t fitting(const char *text, size_t width)
+{
+	size_t n = strlen(text);
+
+	if (n <= width)
+		return n;
+	for (n = width; n && text[n] != ' '; n--)
+		;
+	return n ? n : width;
+}
+
+static void print_option(struct messages *m, const struct option_row *row)
+{
+	char head[64];
+	const char *text = row->help;
+
+	print_head(head, sizeof head, row);
+	if (strlen(head) >= HELP_COLUMN) {
+		msg(m, MSG_COMMON, "%s", head);
+		head[0] = '\0';
+	}
+	while (*text) {
+		size_t n = fitting(text, HELP_WIDTH - HELP_COLUMN);
+
+		msg(m, MSG_COMMON, "%-*s%.*s", HELP_COLUMN, head, (int)n, text);
+		head[0] = '\0';
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static const char *const help_top[] = {
+	"Usage:",
+	"  makedumpfile    [-c|-l|-p|-z|-E] [-d LEVEL] [OPTION]... VMCORE DUMPFILE",
+	"  makedumpfile -F [-c|-l|-p|-z|-E] [-d LEVEL] [OPTION]... VMCORE > STREAM",
+	"  makedumpfile -R [OPTION]... DUMPFILE < STREAM",
+	"  makedumpfile --check-params [OPTION]... VMCORE DUMPFILE",
+	"  makedumpfile -h | -v",
+	"",
+	"Makes a small dump file of the memory of a crashed Linux kernel: leaves out the",
+	"pages that the dump level names and compresses the others.",
+	NULL,
+};
+
+static const char *const help_bottom[] = {
+	"",
+	"Examples:",
+	"  makedumpfile -l -d 31 /proc/vmcore /var/crash/vmcore",
+	"  makedumpfile -F -l -d 31 /proc/vmcore | ssh host 'cat > vmcore.flat'",
+	"  makedumpfile -R vmcore < vmcore.flat",
+	"  makedumpfile --dry-run --show-stats -l -d 31 /proc/vmcore vmcore",
+	"",
+	"Exit status: 0 if the dump is complete, else 1.  More: man 8 makedumpfile.",
+	NULL,
+};
+
+void usage_print_help(struct messages *m)
+{
+	print_lines(m, help_top);
+	for (unsigned i = 0; i < option_row_count; i++) {
+		if (!option_is_group(&option_rows[i])) {
+			print_option(m, &option_rows[i]);
+			continue;
+		}
+		msg(m, MSG_COMMON, "%s", "");
+		msg(m, MSG_COMMON, "%s:", option_rows[i].help);
+	}
+	print_lines(m, help_bottom);
+}
+
+void usage_print_version(struct messages *m)
+{
+	/* the order that scripts know; zlib is always there in other programs of this name */
+	static const int codecs[] = { DUMPFILTER_CODEC_LZO, DUMPFILTER_CODEC_SNAPPY, DUMPFILTER_CODEC_ZSTD,
+				      DUMPFILTER_CODEC_ZLIB };
+
+	msg(m, MSG_COMMON, "makedumpfile: version %s (libdumpfilter)", dumpfilter_version());
+	for (unsigned i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
+		msg(m, MSG_COMMON, "%s\t%s", dumpfilter_codec_name(codecs[i]),
+		    dumpfilter_codec_available(codecs[i]) ? "enabled" : "disabled");
+	msg(m, MSG_COMMON, "%s", "");
+}
