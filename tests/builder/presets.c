@@ -175,6 +175,25 @@ static const char k6_12_s390x[] =
 	"identity\n"
 	"KERNELOFFSET=@kaslr\nKERNELOFFPHYS=@koffphys\n";
 
+/* 32 bits, no NUMA.  Sizes of pgdat and zone are plausible, not measured. */
+static const char k5_10_32[] =
+	"-SYMBOL(node_data)\n-LENGTH(node_data)\n-SYMBOL(init_top_pgt)\n-NUMBER(pgtable_l5_enabled)\n-NUMBER(sme_mask)"
+	"\n"
+	"-NUMBER(phys_base)\n-NUMBER(KERNEL_IMAGE_SIZE)\nSIZE(mem_section)=8\n!NUMBER(SECTION_SIZE_BITS)=26\n"
+	"!NUMBER(MAX_PHYSMEM_BITS)=32\nSIZE(page)=32\nSIZE(pglist_data)=4352\nSIZE(zone)=1024\nSIZE(free_area)=44\n"
+	"SIZE(list_head)=8\nSIZE(nodemask_t)=4\nOFFSET(page._refcount)=28\nOFFSET(page.mapping)=12\nOFFSET(page.lru)="
+	"4\n"
+	"OFFSET(page._mapcount)=24\nOFFSET(page.private)=20\nOFFSET(page.compound_dtor)=8\n"
+	"OFFSET(page.compound_order)=9\nOFFSET(page.compound_head)=4\nOFFSET(pglist_data.nr_zones)=4200\n"
+	"OFFSET(pglist_data.node_start_pfn)=4204\nOFFSET(pglist_data.node_spanned_pages)=4212\n"
+	"OFFSET(pglist_data.node_id)=4216\nOFFSET(zone.free_area)=128\nOFFSET(zone.vm_stat)=640\n"
+	"OFFSET(zone.spanned_pages)=72\nOFFSET(list_head.prev)=4\nOFFSET(vmap_area.list)=20\n!tail_mapping=0x400\n";
+
+static const char k6_12_arm64[] =
+	"-NUMBER(phys_base)\n-SYMBOL(init_top_pgt)\n-NUMBER(pgtable_l5_enabled)\n-NUMBER(sme_mask)\n"
+	"-NUMBER(KERNEL_IMAGE_SIZE)\nNUMBER(MAX_PHYSMEM_BITS)=48\nNUMBER(VA_BITS)=48\n"
+	"NUMBER(kimage_voffset)=0x@kimage_voffset\nNUMBER(PHYS_OFFSET)=0x@PHYS_OFFSET\nNUMBER(TCR_EL1_T1SZ)=0x10\n";
+
 const struct bd_preset bd_presets[] = {
 	{ "2.6.32-el6", NULL, k2_6_32 },
 	{ "3.10", "2.6.32-el6", k3_10 },
@@ -198,5 +217,7 @@ const struct bd_preset bd_presets[] = {
 	{ "4.14-s390x", "s390x-4.14", k4_14_s390x },
 	{ "s390x-6.12", "6.12", s390_common },
 	{ "6.12-s390x", "s390x-6.12", k6_12_s390x },
+	{ "5.10-32bit", "5.10", k5_10_32 },
+	{ "6.12-arm64", "6.12", k6_12_arm64 },
 	{ NULL, NULL, NULL },
 };

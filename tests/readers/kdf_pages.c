@@ -186,7 +186,7 @@ static void one_page(kdump_ctx_t *ctx, const struct vmcore *v, uint64_t pfn, siz
 
 /*
  * Which frames DUMP claims to have: of a kdump-compressed file libkdumpfile tells; of an ELF file its own PT_LOADs,
- * for libkdumpfile 0.5.1 (mended in 0.5.2) overruns the buffer of bits where PT_LOADs overlap (the kernel image and the
+ * for libkdumpfile 0.5.1 (mended in 0.5.4) overruns the buffer of bits where PT_LOADs overlap (the kernel image and the
  * memory it lies in always do), and reads the frame right in front of a PT_LOAD as zeros although it is not in the
  * file.
  */
