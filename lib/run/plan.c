@@ -2,6 +2,7 @@
 /* The plan: chunks classified in parallel, taken in order; what a unit spills into later chunks is applied then. */
 #include "base/bits.h"
 #include "base/pool.h"
+#include "classify/zones.h"
 #include "run/dump.h"
 
 #include <inttypes.h>
@@ -22,6 +23,7 @@ struct planner {
 	unsigned nscanners;
 	struct df_pageset listed; /* free blocks found by walking the lists */
 	bool use_list;
+	bool distrust_free;               /* what looks free is kept */
 	uint64_t next;                    /* chunk */
 	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
 };
@@ -201,6 +203,12 @@ static int take(void *user, void *slot, struct df_err *err)
 		apply_spills(x, &s->c);
 		apply_list(x, &s->c);
 	}
+	if (x->distrust_free) {
+		for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
+			s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
+			s->c.w[DF_SET_FREE][w] = 0;
+		}
+	}
 	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
 		count_word(x, s, w);
 		keep[w] = kept_word(s, w, x->cfg->level);
@@ -309,6 +317,20 @@ static void set_end(struct df_dump *d, struct df_plan *p)
 	}
 }
 
+/* The kernel counted its free pages, too: where far more look free than it knew of, something is misread, and nothing
+ * is left out as free.  (CPUs hold back a few hundred changes each, and pages move while the machine dies.) */
+static bool free_pages_agree(struct planner *x)
+{
+	struct df_dump *d = x->d;
+	uint64_t counted = x->p->class_pages[DUMPFILTER_CLASS_FREE], known;
+
+	if (!x->scanners || !df_zones_free_pages(&d->k, &x->scanners[0].far_walker, &known))
+		return true;
+	df_log(d->env, DUMPFILTER_LOG_DEBUG, "free pages: %" PRIu64 " found, %" PRIu64 " by the kernel's counters",
+	       counted, known);
+	return counted <= known + known / 8 + 4096 + 512 * (uint64_t)d->image.cpus;
+}
+
 static void conclude(struct df_dump *d, struct df_plan *p)
 {
 	if (d->image.truncated)
@@ -334,32 +356,63 @@ static void conclude(struct df_dump *d, struct df_plan *p)
 		       p->doubtful);
 }
 
-int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
+/* One pass over all chunks. */
+static int pass(struct planner *x, struct df_err *err)
 {
-	struct df_plan *p = &d->plan;
-	struct planner x = { .d = d, .p = p, .cfg = cfg };
+	struct df_dump *d = x->d;
+	struct df_plan *p = x->p;
 	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN };
-	double start = df_now();
+	bool kept_more = p->kept_more;
 	int r;
 
 	df_pageset_fini(&p->keep);
 	memset(p, 0, sizeof *p);
-	r = judge(d, cfg, p, err);
-	if (r < 0)
-		return r;
+	p->kept_more = kept_more;
 	set_end(d, p);
 	pr.total = p->max_pfn;
 	df_progress(d->env, &pr);
 	r = df_pageset_init(&p->keep, d->env, p->max_pfn, err);
-	if (!r && d->can_classify)
-		r = start_scanners(&x, cfg->threads, err);
 	if (!r)
-		r = scan(&x, err);
-	stop_scanners(&x);
+		r = scan(x, err);
 	if (r < 0)
 		return r;
 	pr.done = pr.total;
 	df_progress(d->env, &pr);
+	return 0;
+}
+
+static int passes(struct planner *x, struct df_err *err)
+{
+	int r = pass(x, err);
+
+	if (r < 0 || free_pages_agree(x))
+		return r;
+	df_log(x->d->env, DUMPFILTER_LOG_WARN,
+	       "%" PRIu64 " pages look free, far more than the kernel counted: none is left out as free",
+	       x->p->class_pages[DUMPFILTER_CLASS_FREE]);
+	x->p->kept_more = true;
+	x->distrust_free = true;
+	x->next = 0;
+	memset(x->spill_end, 0, sizeof x->spill_end);
+	return pass(x, err);
+}
+
+int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
+{
+	struct df_plan *p = &d->plan;
+	struct planner x = { .d = d, .p = p, .cfg = cfg };
+	double start = df_now();
+	int r;
+
+	p->kept_more = false;
+	r = judge(d, cfg, p, err);
+	if (!r && d->can_classify)
+		r = start_scanners(&x, cfg->threads, err);
+	if (!r)
+		r = passes(&x, err);
+	stop_scanners(&x);
+	if (r < 0)
+		return r;
 	conclude(d, p);
 	p->seconds = df_now() - start;
 	return p->kept_more ? DUMPFILTER_WARN : 0;

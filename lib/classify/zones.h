@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DF_CLASSIFY_ZONES_H
+#define DF_CLASSIFY_ZONES_H
+
+#include "kdesc/kdesc.h"
+#include "xlat/xlat.h"
+
+/* A walk over all populated zones.  each: address of a struct zone; negative stops. */
+struct df_zones {
+	const struct df_kdesc *k;
+	struct df_walker *w;
+	int (*each)(struct df_zones *z, uint64_t zone);
+	void *user;
+	unsigned word;   /* bytes of an unsigned long */
+	uint64_t doubts; /* nodes, zones or lists that could not be followed */
+	struct df_err *err;
+};
+
+/* Are the facts there that the walk needs? */
+bool df_zones_known(const struct df_kdesc *k);
+/* What each() returned, where negative; damage only counts in doubts. */
+int df_zones_foreach(struct df_zones *z);
+
+/* Sum of the zones' own counters of free pages; false = not known.  Each CPU may hold back a few hundred of changes. */
+bool df_zones_free_pages(const struct df_kdesc *k, struct df_walker *w, uint64_t *pages);
+
+#endif
