@@ -3,7 +3,24 @@
 # source).  Each prints "ok - NAME" or "not ok - NAME" for each case,
 # exits non-zero where one failed, and 77 where nothing could be tested.
 #
-# A script may say more in its first lines:   # labels: slow     # timeout: 900
+# A test may say more in its first lines, as a comment of its own:   # labels: slow     /* timeout: 1800 */
+function(df_test name label file)
+	set(labels ${label})
+	set(timeout 900)
+	file(STRINGS ${file} settings LIMIT_COUNT 10 REGEX "^(#|/\\*) (labels|timeout): ")
+	foreach(setting ${settings})
+		if(setting MATCHES " labels: ([a-z ]+)")
+			string(STRIP "${CMAKE_MATCH_1}" more)
+			separate_arguments(more UNIX_COMMAND "${more}")
+			list(APPEND labels ${more})
+		elseif(setting MATCHES " timeout: ([0-9]+)")
+			set(timeout ${CMAKE_MATCH_1})
+		endif()
+	endforeach()
+	add_test(NAME ${label}/${name} COMMAND ${ARGN})
+	set_tests_properties(${label}/${name} PROPERTIES
+		LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT ${timeout} ENVIRONMENT "${test_environment}")
+endfunction()
 
 # What checks dumps links the decompressors itself: it must not believe the library.
 add_library(df_decoders INTERFACE)
@@ -40,18 +57,23 @@ set(test_environment
 	DF_SRC=${PROJECT_SOURCE_DIR} DF_BUILD=${PROJECT_BINARY_DIR} MAKEDUMPFILE=$<TARGET_FILE:makedumpfile>
 	CC=${CMAKE_C_COMPILER} CMAKE=${CMAKE_COMMAND} DF_SANITIZE=${DF_SANITIZE})
 
-# Unit tests see internal names: they link the objects, not the library.
+# Unit tests see internal names: they link the objects, not the library.  Other files of the folder are their helpers.
 file(GLOB unit_tests CONFIGURE_DEPENDS tests/unit/test_*.c)
 file(GLOB unit_helpers CONFIGURE_DEPENDS tests/unit/*.c)
 list(REMOVE_ITEM unit_helpers ${unit_tests} "")
+add_library(df_unit_helpers INTERFACE)
+if(unit_helpers)
+	add_library(df_unit_helper_files STATIC EXCLUDE_FROM_ALL ${unit_helpers})
+	target_include_directories(df_unit_helper_files PRIVATE tests lib include)
+	target_link_libraries(df_unit_helper_files PUBLIC df_builder df_decoders)
+	target_link_libraries(df_unit_helpers INTERFACE df_unit_helper_files)
+endif()
 foreach(source ${unit_tests})
 	cmake_path(GET source STEM name)
-	add_executable(${name} ${source} ${unit_helpers})
+	add_executable(${name} ${source})
 	target_include_directories(${name} PRIVATE tests)
-	target_link_libraries(${name} PRIVATE df_objects df_builder df_decoders)
-	add_test(NAME unit/${name} COMMAND ${name})
-	set_tests_properties(unit/${name} PROPERTIES
-		LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300 ENVIRONMENT "${test_environment}")
+	target_link_libraries(${name} PRIVATE df_objects df_unit_helpers df_builder df_decoders)
+	df_test(${name} unit ${source} ${name})
 endforeach()
 
 foreach(folder cli lint install real)
@@ -62,19 +84,6 @@ foreach(folder cli lint install real)
 			continue()
 		endif()
 		cmake_path(GET script STEM name)
-		set(labels ${folder})
-		set(timeout 300)
-		file(STRINGS ${script} settings LIMIT_COUNT 10 REGEX "^# (labels|timeout): ")
-		foreach(setting ${settings})
-			if(setting MATCHES "^# labels: (.*)")
-				separate_arguments(more UNIX_COMMAND "${CMAKE_MATCH_1}")
-				list(APPEND labels ${more})
-			elseif(setting MATCHES "^# timeout: ([0-9]+)")
-				set(timeout ${CMAKE_MATCH_1})
-			endif()
-		endforeach()
-		add_test(NAME ${folder}/${name} COMMAND ${script})
-		set_tests_properties(${folder}/${name} PROPERTIES
-			LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT ${timeout} ENVIRONMENT "${test_environment}")
+		df_test(${name} ${folder} ${script} ${script})
 	endforeach()
 endforeach()

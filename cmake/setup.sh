@@ -3,11 +3,12 @@
 # Set-up that ./demo and ./run-tests share; sourced, with $top set to the top of the source tree.
 
 export LC_ALL=C.UTF-8
-log_dir=$top/build/logs
-mkdir -p "$log_dir" || exit 1
-
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+log_dir=$top/build/logs
+mkdir -p "$log_dir" && : >"$log_dir/write-test" && rm "$log_dir/write-test" ||
+	die "cannot write in $log_dir. If another user built here, remove $top/build."
 
 wanted_packages() { sed 's/#.*//; /^[[:space:]]*$/d' "$top/cmake/packages.txt"; }
 

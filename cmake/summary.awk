@@ -3,11 +3,14 @@
 # A case is a line "ok - name" or "not ok - name"; "# SKIP reason" behind a name makes it a skipped one.  A program that
 # fails without saying which case counts as one failed case, one that passes without naming any as one passed.
 
-function tail_of(t,    i, n, line, out) {
+# Without the cases that passed and the program's own sums, and at most 100 lines.
+function tail_of(t,    i, n, m, line, keep, out) {
 	n = split(output[t], line, "\n")
-	for (i = n > 100 ? n - 100 : 1; i < n; i++)
+	for (i = 1; i < n; i++)
 		if (line[i] !~ /^(ok |[0-9]+ passed, )/)
-			out = out "    " line[i] "\n"
+			keep[++m] = line[i]
+	for (i = m > 100 ? m - 99 : 1; i <= m; i++)
+		out = out "    " keep[i] "\n"
 	return out
 }
 

@@ -59,6 +59,8 @@ bool df_api_options(void *to, size_t size, const void *from)
 	size_t given, n;
 	const uint8_t *p = from;
 
+	if (!from)
+		return false;
 	memcpy(&given, from, sizeof given);
 	if (given < sizeof given || given > 64u << 10)
 		return false;
@@ -69,6 +71,27 @@ bool df_api_options(void *to, size_t size, const void *from)
 	memcpy(to, from, n);
 	memcpy(to, &size, sizeof size);
 	return true;
+}
+
+int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size, const char *what)
+{
+	size_t given, n;
+
+	if (df_api_given(df, to, what))
+		return df->err.code;
+	memcpy(&given, to, sizeof given);
+	if (given < sizeof given || given > 64u << 10)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: the struct's size member is %zu", what, given);
+	n = given < size ? given : size;
+	memcpy(to, from, n);
+	memset((char *)to + n, 0, given - n);
+	memcpy(to, &given, sizeof given);
+	return 0;
+}
+
+int df_api_given(struct dumpfilter *df, const void *arg, const char *what)
+{
+	return arg ? 0 : df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: an argument is NULL", what);
 }
 
 int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call)

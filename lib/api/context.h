@@ -11,7 +11,6 @@ struct dumpfilter {
 	struct df_err err;
 	enum state state;
 	struct dumpfilter_config cfg;
-	bool configured_since_plan;
 	struct df_dump dump;
 	struct dumpfilter_report report;
 	int plan_result;
@@ -23,5 +22,12 @@ int df_api_check(struct dumpfilter *df, enum state from, enum state to, const ch
 /* Copy an option struct of the caller (its first member is its size) over *to, which has the defaults and size bytes.
  * false: too small to be one, or longer with bytes that this library does not know and are not zero. */
 bool df_api_options(void *to, size_t size, const void *from);
+
+/* Fill an option struct of the caller, whose size member says how long it is, from *from (size bytes): bytes that this
+ * library does not know become 0.  DUMPFILTER_E_INVAL with text where it is NULL or too short. */
+int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size, const char *what);
+
+/* DUMPFILTER_E_INVAL with text where an argument that must not be NULL is. */
+int df_api_given(struct dumpfilter *df, const void *arg, const char *what);
 
 #endif

@@ -29,6 +29,8 @@ int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags
 {
 	int r = df_api_check(df, ST_NEW, ST_NEW, "open");
 
+	if (!r)
+		r = df_api_given(df, path, "open");
 	return r ? r : open_image(df, df_source_open_path(&df->dump.image.source, &df->env, path, flags, &df->err));
 }
 
@@ -67,6 +69,8 @@ int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t le
 
 	if (r)
 		return r;
+	if (df_api_given(df, text, "add_vmcoreinfo"))
+		return df->err.code;
 	if (!len || len > 1u << 20)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "VMCOREINFO text of %zu bytes; 1 to %u are possible",
 				  len, 1u << 20);
@@ -89,8 +93,6 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 
 	if (r)
 		return r;
-	if (info->size < sizeof i.size || info->size > sizeof i)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "image_info: wrong size of the struct");
 	i.format = d->image.format;
 	i.machine = d->arch ? d->arch->name : "unknown";
 	i.osrelease = d->k.osrelease;
@@ -103,9 +105,7 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.present_pages = df_extents_pages(&d->image.described, d->page_shift, UINT64_MAX);
 	i.has_vmcoreinfo = d->k.has_text;
 	i.truncated = d->image.truncated;
-	i.size = info->size;
-	memcpy(info, &i, info->size);
-	return 0;
+	return df_api_answer(df, info, &i, sizeof i, "image_info");
 }
 
 int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *user)
@@ -113,6 +113,8 @@ int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *
 	char name[96];
 	int r = df_api_check(df, ST_OPEN, ST_RUN, "fact_foreach");
 
+	if (!r && !fn)
+		r = df_api_given(df, NULL, "fact_foreach");
 	for (unsigned f = 0; !r && f < DF_FACT_COUNT; f++)
 		if (df_has(&df->dump.k, (enum df_fact)f))
 			fn(user, df_fact_name((enum df_fact)f, name, sizeof name), df->dump.k.value[f],
@@ -123,14 +125,15 @@ int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *
 int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user)
 {
 	struct df_dump *d = &df->dump;
-	struct df_err why;
 	int r = df_api_check(df, ST_OPEN, ST_RUN, "explain");
 
+	if (!r && !fn)
+		r = df_api_given(df, NULL, "explain");
 	if (r)
 		return r;
 	if (d->can_classify)
 		df_rules_explain(&d->rules, fn, user);
-	else if (df_dump_locate(d, &why) < 0)
-		fn(user, why.text);
+	else
+		fn(user, d->why_not.text);
 	return 0;
 }

@@ -6,8 +6,6 @@
 #include "run/rearrange.h"
 #include "writer/writer.h"
 
-#include <string.h>
-
 #define MAX_THREADS 1024u
 
 int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg)
@@ -78,6 +76,7 @@ static int make_plan(struct dumpfilter *df)
 
 	if (r < 0)
 		return r;
+	df_err_clear(&df->err);
 	report_plan(df, &cfg);
 	df->plan_result = df->report.result = r;
 	df->state = ST_PLANNED;
@@ -97,6 +96,8 @@ int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 
 	if (r)
 		return r;
+	if (df_api_given(df, pages, "plan_count"))
+		return df->err.code;
 	if (cls < 0 || cls >= DUMPFILTER_CLASS_COUNT)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "class %d does not exist", cls);
 	*pages = df->dump.plan.class_pages[cls];
@@ -109,6 +110,8 @@ int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 
 	if (r)
 		return r;
+	if (df_api_given(df, pages, "plan_kept"))
+		return df->err.code;
 	if (level < 0 || level > DUMPFILTER_LEVEL_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", level,
 				  DUMPFILTER_LEVEL_MAX);
@@ -120,6 +123,8 @@ int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void 
 {
 	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_foreach");
 
+	if (!r && !fn)
+		r = df_api_given(df, NULL, "plan_foreach");
 	for (uint64_t at = 0, a, b; !r && df_pageset_next_run(&df->dump.plan.keep, at, &a, &b); at = b)
 		r = fn(user, a, b - a);
 	return r;
@@ -130,6 +135,8 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	struct dumpfilter_config cfg;
 	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
 
+	if (!r)
+		r = df_api_given(df, sink, "run");
 	if (r)
 		return r;
 	if (sink->used)
@@ -145,7 +152,9 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	if (r == 0)
 		r = df->plan_result;
 	df->report.result = r;
-	df->state = ST_RUN;
+	/* where nothing was written the caller may try again, with fewer threads or more memory */
+	sink->used = r >= 0 || sink->touched;
+	df->state = sink->used ? ST_RUN : ST_PLANNED;
 	return r;
 }
 
@@ -155,17 +164,15 @@ int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report)
 
 	if (r)
 		return r;
-	if (report->size < sizeof report->size || report->size > sizeof *report)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "report: wrong size of the struct");
 	df->report.peak_memory = atomic_load(&df->env.mem_peak);
-	df->report.size = report->size;
-	memcpy(report, &df->report, report->size);
-	return 0;
+	return df_api_answer(df, report, &df->report, sizeof df->report, "report");
 }
 
 int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink)
 {
 	df_err_clear(&df->err);
+	if (df_api_given(df, sink, "rearrange"))
+		return df->err.code;
 	if (sink->used)
 		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "rearrange: %s has taken an output already",
 				  sink->name);
@@ -176,6 +183,8 @@ int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct
 struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags)
 {
 	df_err_clear(&df->err);
+	if (df_api_given(df, path, "sink_path"))
+		return NULL;
 	return df_sink_path(&df->env, path, flags, &df->err);
 }
 
@@ -188,6 +197,8 @@ struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const 
 struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner)
 {
 	df_err_clear(&df->err);
+	if (df_api_given(df, inner, "sink_flat"))
+		return NULL;
 	return df_sink_flat(&df->env, inner, &df->err);
 }
 

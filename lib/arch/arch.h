@@ -10,9 +10,10 @@ struct df_arch {
 	uint16_t machine; /* ELF e_machine */
 	uint8_t bits;     /* 32 or 64 */
 	bool be;
-	const char *name;          /* as utsname.machine */
-	uint8_t section_size_bits; /* where the note has none */
-	uint8_t max_physmem_bits;  /* where neither note nor LENGTH(mem_section) tell */
+	const char *name;                       /* as utsname.machine */
+	uint8_t min_page_shift, max_page_shift; /* pages of this machine's kernels; the smaller is the usual one */
+	uint8_t section_size_bits;              /* where the note has none */
+	uint8_t max_physmem_bits;               /* where neither note nor LENGTH(mem_section) tell */
 	/* Paging form, root and regions of this kernel; x->image is set.  reader: of the image.  E_NOINFO where facts
 	 * are missing, E_CORRUPT where the image contradicts them. */
 	int (*setup)(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err);

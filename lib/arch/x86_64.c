@@ -57,31 +57,35 @@ static bool phys_base_of_loads(const struct df_image *img, uint64_t *base)
 	return false;
 }
 
-/* Do the tables at x->root map the kernel image to where phys_base says it is? */
-static bool tables_agree(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
+/* 0: the tables at x->root map the kernel's vaddr to where phys_base says it is; E_NODATA: they do not. */
+static int tables_agree(struct df_xlat *x, uint64_t vaddr, struct df_reader *reader, struct df_err *err)
 {
-	uint64_t vaddr, paddr, run;
+	uint64_t paddr, run;
 	struct df_walker w;
-	bool ok;
+	int r = df_walker_init(&w, x, reader, err);
 
-	if (!df_get_fact(k, DF_SYM_init_uts_ns, &vaddr) && !df_get_fact(k, DF_SYM_stext, &vaddr))
-		return false;
-	if (df_walker_init(&w, x, reader, err) < 0)
-		return false;
-	ok = !df_xlat_v2p(&w, vaddr, &paddr, &run, err) && paddr == vaddr - START_KERNEL_MAP + x->phys_base;
+	if (!r)
+		r = df_xlat_v2p(&w, vaddr, &paddr, &run, err);
+	if (!r && paddr != vaddr - START_KERNEL_MAP + x->phys_base)
+		r = DUMPFILTER_E_NODATA;
 	df_walker_fini(&w);
-	return ok;
+	return r;
 }
 
 static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
 {
-	uint64_t candidates[3], top;
+	uint64_t candidates[3], top, image;
 	unsigned n = 0;
+	int r;
 
 	if (!df_get_fact(k, DF_SYM_init_top_pgt, &top) && !df_get_fact(k, DF_SYM_swapper_pg_dir, &top))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has neither SYMBOL(init_top_pgt) nor "
 				  "SYMBOL(swapper_pg_dir): the page tables cannot be found");
+	if (!df_get_fact(k, DF_SYM_init_uts_ns, &image) && !df_get_fact(k, DF_SYM_stext, &image))
+		return df_err_set(err, DUMPFILTER_E_NOINFO,
+				  "VMCOREINFO has neither SYMBOL(init_uts_ns) nor SYMBOL(_stext): "
+				  "the page tables cannot be checked");
 	paging_form(&x->paging, df_fact(k, DF_NUM_pgtable_l5_enabled, 0) != 0, df_fact(k, DF_NUM_sme_mask, 0));
 	/* Before 4.9 (401721ecd1dc) the note has no value; kernels without KASLR mostly run where they were linked. */
 	if (df_has(k, DF_NUM_phys_base))
@@ -92,8 +96,9 @@ static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *
 	for (unsigned i = 0; i < n; i++) {
 		x->phys_base = candidates[i];
 		x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
-		if (tables_agree(x, k, reader, err))
-			return 0;
+		r = tables_agree(x, image, reader, err);
+		if (!r || r == DUMPFILTER_E_NOMEM)
+			return r;
 	}
 	x->phys_base = candidates[0];
 	x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
@@ -115,6 +120,8 @@ const struct df_arch df_arch_x86_64 = {
 	.bits = 64,
 	.be = false,
 	.name = "x86_64",
+	.min_page_shift = 12,
+	.max_page_shift = 12,
 	.section_size_bits = 27,
 	.max_physmem_bits = 46,
 	.setup = setup,

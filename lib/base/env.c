@@ -91,6 +91,9 @@ int df_err_nomem(struct df_err *err, struct df_env *env, const char *what, size_
 {
 	size_t limit = atomic_load(&env->mem_limit);
 
+	if (!bytes)
+		return df_err_set(err, DUMPFILTER_E_NOMEM, "no memory for %s (%zu bytes in use, limit %zu)", what,
+				  atomic_load(&env->mem_used), limit);
 	if (limit)
 		return df_err_set(err, DUMPFILTER_E_NOMEM,
 				  "no memory for %s: %zu bytes more than the limit of %zu leaves (%zu in use)", what,

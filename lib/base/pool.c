@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-enum state { FREE, MADE, WORKING, DONE };
+enum state { FREE, MADE, WORKED, FAILED, ORDERED, FINISHED };
 
 struct pool {
 	const struct df_pool_ops *ops;
@@ -17,35 +17,87 @@ struct pool {
 	unsigned nslots;
 
 	pthread_mutex_t lock;
-	pthread_cond_t more;         /* something was made, or it is over: helpers wait for this */
-	pthread_cond_t done;         /* the item that is due was finished: the caller waits for this */
-	enum state *state;           /* of each slot */
-	int *result;                 /* of work, by slot */
-	struct df_err *errs;         /* by slot */
-	uint64_t made, begun, taken; /* items so far; item n lives in slot n % nslots */
+	pthread_cond_t more; /* something is to be worked on or written, or it is over: helpers wait for this */
+	pthread_cond_t done; /* the item that is due was finished: the caller waits for this */
+	enum state *state;   /* of each slot */
+	struct df_err *errs; /* by slot */
+	/* Items so far, each number ≤ the one before it; item n lives in slot n % nslots. */
+	uint64_t made, begun, ordered, writing, taken;
 	bool over;
 };
+
+static unsigned index_of(const struct pool *p, uint64_t item)
+{
+	return (unsigned)(item % p->nslots);
+}
 
 static void *slot_of(struct pool *p, uint64_t item)
 {
 	return p->slots + item % p->nslots * p->slot_size;
 }
 
+/* Item was finished (or has failed): wake the caller where it waits for just this one. */
+static void settle(struct pool *p, uint64_t item, enum state state, unsigned worker)
+{
+	p->state[index_of(p, item)] = state;
+	if (item == p->taken && worker)
+		pthread_cond_signal(&p->done);
+}
+
+/* Order what can be: up to the first item that is not worked on yet, or failed. */
+static void order_some(struct pool *p, unsigned worker)
+{
+	while (p->ordered < p->begun && p->state[index_of(p, p->ordered)] == WORKED) {
+		uint64_t item = p->ordered++;
+
+		if (p->ops->order)
+			p->ops->order(p->user, slot_of(p, item));
+		settle(p, item, p->ops->write ? ORDERED : FINISHED, worker);
+		if (p->ops->write && p->ordered > p->writing + 1)
+			pthread_cond_signal(&p->more); /* more than this worker can write at once */
+	}
+}
+
 /* Work on the oldest item that waits.  Called and left with the lock held. */
 static void work_one(struct pool *p, unsigned worker)
 {
 	uint64_t item = p->begun++;
-	unsigned s = (unsigned)(item % p->nslots);
+	unsigned s = index_of(p, item);
 	int r;
 
-	p->state[s] = WORKING;
 	pthread_mutex_unlock(&p->lock);
 	r = p->ops->work(p->user, slot_of(p, item), worker, &p->errs[s]);
 	pthread_mutex_lock(&p->lock);
-	p->result[s] = r;
-	p->state[s] = DONE;
-	if (item == p->taken && worker)
-		pthread_cond_signal(&p->done);
+	if (r < 0)
+		p->errs[s].code = r;
+	settle(p, item, r < 0 ? FAILED : WORKED, worker);
+	order_some(p, worker);
+}
+
+static void write_one(struct pool *p, unsigned worker)
+{
+	uint64_t item = p->writing++;
+	unsigned s = index_of(p, item);
+	int r;
+
+	pthread_mutex_unlock(&p->lock);
+	r = p->ops->write(p->user, slot_of(p, item), &p->errs[s]);
+	pthread_mutex_lock(&p->lock);
+	if (r < 0)
+		p->errs[s].code = r;
+	settle(p, item, r < 0 ? FAILED : FINISHED, worker);
+}
+
+/* Something useful, if there is any: false = nothing to do now. */
+static bool step(struct pool *p, unsigned worker)
+{
+	if (p->ops->write && p->writing < p->ordered)
+		write_one(p, worker);
+	else if (p->begun < p->made)
+		work_one(p, worker);
+	else
+		return false;
+	return true;
 }
 
 struct helper {
@@ -60,14 +112,9 @@ static void *helper_main(void *arg)
 	struct pool *p = h->pool;
 
 	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		if (p->begun < p->made)
-			work_one(p, h->worker);
-		else if (p->over)
-			break;
-		else
+	while (!p->over)
+		if (!step(p, h->worker))
 			pthread_cond_wait(&p->more, &p->lock);
-	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
@@ -93,19 +140,27 @@ static int make_some(struct pool *p, bool *end, struct df_err *err)
 	return 0;
 }
 
-/* Take the item that is due and finished.  Lock held on entry and exit. */
+/* Is the item that is due finished, or has it failed? */
+static bool due(const struct pool *p)
+{
+	enum state s = p->state[index_of(p, p->taken)];
+
+	return s == FINISHED || s == FAILED;
+}
+
+/* Take the item that is due.  Lock held on entry and exit. */
 static int take_one(struct pool *p, struct df_err *err)
 {
-	unsigned s = (unsigned)(p->taken % p->nslots);
-	int r = p->result[s];
+	unsigned s = index_of(p, p->taken);
+	int r;
 
-	if (r < 0) {
+	if (p->state[s] == FAILED) {
 		*err = p->errs[s];
-	} else {
-		pthread_mutex_unlock(&p->lock);
-		r = p->ops->take(p->user, slot_of(p, p->taken), err);
-		pthread_mutex_lock(&p->lock);
+		return err->code;
 	}
+	pthread_mutex_unlock(&p->lock);
+	r = p->ops->take(p->user, slot_of(p, p->taken), err);
+	pthread_mutex_lock(&p->lock);
 	p->state[s] = FREE;
 	p->taken++;
 	return r < 0 ? r : 0;
@@ -123,11 +178,9 @@ static int serve(struct pool *p, struct df_err *err)
 			made = make_some(p, &end, &make_err);
 		if (failed || p->taken == p->made)
 			break;
-		if (p->state[p->taken % p->nslots] == DONE)
+		if (due(p))
 			failed = take_one(p, err);
-		else if (p->begun < p->made)
-			work_one(p, 0);
-		else
+		else if (!step(p, 0))
 			pthread_cond_wait(&p->done, &p->lock);
 	}
 	if (failed || made >= 0)
@@ -160,8 +213,7 @@ static int run_parallel(struct pool *p, struct helper *helpers, unsigned threads
 
 	pthread_mutex_lock(&p->lock);
 	r = serve(p, err);
-	p->over = true;
-	p->begun = p->made; /* after a failure: what waits is not worked on any more */
+	p->over = true; /* after a failure: what waits is not worked on any more */
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < started; i++)
@@ -177,6 +229,10 @@ static int run_serial(const struct df_pool_ops *ops, void *user, void *slot, str
 		if (r <= 0)
 			return r;
 		r = ops->work(user, slot, 0, err);
+		if (r >= 0 && ops->order)
+			ops->order(user, slot);
+		if (r >= 0 && ops->write)
+			r = ops->write(user, slot, err);
 		if (r >= 0)
 			r = ops->take(user, slot, err);
 		if (r < 0)
@@ -194,10 +250,9 @@ int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, u
 	if (threads <= 1 || nslots <= 1)
 		return run_serial(ops, user, slots, err);
 	p.state = df_alloc_array(env, nslots, sizeof *p.state);
-	p.result = df_alloc_array(env, nslots, sizeof *p.result);
 	p.errs = df_alloc_array(env, nslots, sizeof *p.errs);
 	helpers = df_alloc_array(env, threads - 1, sizeof *helpers);
-	if (p.state && p.result && p.errs && helpers) {
+	if (p.state && p.errs && helpers) {
 		pthread_mutex_init(&p.lock, NULL);
 		pthread_cond_init(&p.more, NULL);
 		pthread_cond_init(&p.done, NULL);
@@ -210,7 +265,6 @@ int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, u
 	}
 	df_free(env, helpers);
 	df_free(env, p.errs);
-	df_free(env, p.result);
 	df_free(env, p.state);
 	return r;
 }

@@ -5,11 +5,15 @@
  *
  *   make   next item into its slot; 1 = made, 0 = no more, negative = stop.  Calling thread only.
  *   work   the expensive part.  Any worker, any order; touches only its slot and its worker's state.
+ *   order  optional.  In the order of make, one item at a time, by any thread with the pool's lock held: hands out what
+ *          depends on the items before (offsets).  Must be quick and cannot fail.
+ *   write  optional.  After order; any worker, several at the same time.
  *   take   the finished item, strictly in the order of make.  Calling thread only.
  *
  * The calling thread is one of the workers: it takes what is due, else works itself, else sleeps; nobody spins.
  * A failing call stops the making of new items; items made before are still worked on and taken in order up to the one
- * that failed, and the first failure in item order is returned.
+ * that failed, and the first failure in item order is returned.  Items behind it may have been written, but are not
+ * taken.
  */
 #ifndef DF_BASE_POOL_H
 #define DF_BASE_POOL_H
@@ -19,6 +23,8 @@
 struct df_pool_ops {
 	int (*make)(void *user, void *slot, struct df_err *err);
 	int (*work)(void *user, void *slot, unsigned worker, struct df_err *err);
+	void (*order)(void *user, void *slot);
+	int (*write)(void *user, void *slot, struct df_err *err);
 	int (*take)(void *user, void *slot, struct df_err *err);
 };
 

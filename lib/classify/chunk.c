@@ -50,7 +50,7 @@ struct group {
 	uint64_t free_heads, unaccepted;
 };
 
-/* spec: rules in the order that decides; tails carry nothing but poison. */
+/* Which sets a page belongs to by its own struct; tails carry nothing but poison. */
 static void combine(const struct df_rules *r, const uint64_t w[DF_WORD_ROLES], struct group *g)
 {
 	uint64_t sound = g->have & ~w[DF_RAW], own = sound & ~w[DF_TAIL];
@@ -77,12 +77,12 @@ static void fill(struct df_classes *out, uint64_t pfn, uint64_t pages, unsigned 
 {
 	uint64_t base = out->chunk << DF_CHUNK_SHIFT, end = pfn + pages, stop = base + DF_CHUNK_PAGES;
 
-	for (unsigned i = 0; i < DF_SET_COUNT; i++)
-		if (sets >> i & 1)
-			df_bits_fill(out->w[i], pfn - base, (end < stop ? end : stop) - base);
-	if (end > stop) {
-		out->spill_end = end;
-		out->spill_sets |= sets;
+	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
+		if (!(sets >> i & 1))
+			continue;
+		df_bits_fill(out->w[i], pfn - base, (end < stop ? end : stop) - base);
+		if (end > stop && end > out->spill_end[i])
+			out->spill_end[i] = end;
 	}
 }
 
@@ -105,7 +105,7 @@ static void free_blocks(struct df_scanner *s, struct group *g, struct df_classes
 	}
 }
 
-/* Sets of the page at bit i; with cut: and take it out of those that reach over a whole unit. */
+/* Sets of the page at bit i. */
 static unsigned sets_of(const struct group *g, unsigned i)
 {
 	unsigned sets = 0;
@@ -165,8 +165,7 @@ void df_classify_chunk(struct df_scanner *s, struct df_classes *out)
 
 	memset(out->w, 0, sizeof out->w);
 	memset(out->unreadable, 0, sizeof out->unreadable);
-	out->spill_end = 0;
-	out->spill_sets = 0;
+	memset(out->spill_end, 0, sizeof out->spill_end);
 	for (const struct df_memmap_range *r = df_memmap_at(map, first); r && r < map->v + map->n && r->first < end;
 	     r++) {
 		if (pfn < r->first)

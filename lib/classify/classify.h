@@ -26,10 +26,8 @@ struct df_classes {
 	uint64_t chunk;
 	uint64_t w[DF_SET_COUNT][DF_CHUNK_WORDS];
 	uint64_t unreadable[DF_CHUNK_WORDS]; /* frames whose struct page cannot be read */
-	/* A unit that goes on behind this chunk: at most one can, because units are aligned to their size.  Its
-	 * frames up to spill_end belong to the sets of spill_sets (a bit per enum df_set). */
-	uint64_t spill_end;
-	unsigned spill_sets;
+	/* Frames behind this chunk, up to here, that belong to a set because a unit goes on there; 0 = none. */
+	uint64_t spill_end[DF_SET_COUNT];
 };
 
 /* Everything that is the same for all chunks; immutable while threads use it. */

@@ -52,25 +52,37 @@ static void look_at_head(struct df_scanner *s, const struct df_memmap_range *r, 
 	count(c, df_get64(page + s->c->rules->page_struct + dtor->offset, s->c->rules->be), like);
 }
 
-static void census_range(struct df_scanner *s, const struct df_memmap_range *r, const struct df_test *dtor,
-			 struct census *c)
+static void census_group(struct df_scanner *s, const struct df_memmap_range *r, uint64_t pfn, unsigned n,
+			 const struct df_test *dtor, struct census *c)
 {
 	uint64_t words[DF_WORD_ROLES], have;
+	const uint8_t *p = df_structs_get(&s->near, r, pfn, n, &have);
 
-	for (uint64_t pfn = r->first, stop; pfn < r->end; pfn = stop) {
-		unsigned n;
-		const uint8_t *p;
+	df_rules_words(s->c->rules, p, n, words);
+	for (uint64_t m = words[DF_HEAD] & have & have >> 1 & ~words[DF_RAW]; m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(m);
 
-		stop = (pfn | 63) + 1;
-		if (stop > r->end)
-			stop = r->end;
-		n = (unsigned)(stop - pfn);
-		p = df_structs_get(&s->near, r, pfn, n, &have);
-		df_rules_words(s->c->rules, p, n, words);
-		for (uint64_t m = words[DF_HEAD] & have & have >> 1 & ~words[DF_RAW]; m; m &= m - 1) {
-			unsigned i = (unsigned)__builtin_ctzll(m);
+		look_at_head(s, r, pfn + i, p + (size_t)i * s->c->map->page_struct, dtor, c);
+	}
+}
 
-			look_at_head(s, r, pfn + i, p + (size_t)i * s->c->map->page_struct, dtor, c);
+/* Frames [pfn, end), all of which the image holds. */
+static void census_frames(struct df_scanner *s, uint64_t pfn, uint64_t end, const struct df_test *dtor,
+			  struct census *c)
+{
+	const struct df_memmap *map = s->c->map;
+	const struct df_memmap_range *r = df_memmap_at(map, pfn);
+
+	for (; r && r < map->v + map->n && r->first < end; r++) {
+		uint64_t stop;
+
+		if (pfn < r->first)
+			pfn = r->first;
+		for (; pfn < r->end && pfn < end; pfn = stop) {
+			stop = (pfn | 63) + 1;
+			if (stop > r->end)
+				stop = r->end;
+			census_group(s, r, pfn, (unsigned)(stop - pfn), dtor, c);
 		}
 	}
 }
@@ -78,14 +90,16 @@ static void census_range(struct df_scanner *s, const struct df_memmap_range *r, 
 bool df_deduce_free_huge_page(struct df_scanner *s, const struct df_kdesc *k, uint64_t *address)
 {
 	struct df_test dtor = { .offset = (uint16_t)k->value[DF_OFF_lru_dtor] };
+	const struct df_extents *stored = &s->c->xlat->image->stored;
 	struct census c = { .n = 0 };
 	unsigned fits = 0;
 	bool common = false;
 
 	if (!df_has(k, DF_OFF_lru_dtor) || df_known(s->c->rules, DF_HUGETLB) || s->c->xlat->image->bits != 64)
 		return false;
-	for (size_t i = 0; i < s->c->map->n; i++)
-		census_range(s, &s->c->map->v[i], &dtor, &c);
+	for (size_t i = 0; i < stored->n && !df_cancelled(s->c->xlat->image->env); i++)
+		census_frames(s, stored->v[i].start >> s->c->page_shift,
+			      ((stored->v[i].end - 1) >> s->c->page_shift) + 1, &dtor, &c);
 	for (unsigned i = 0; i < c.n; i++) {
 		if (c.kind[i].other) {
 			common = true;

@@ -55,7 +55,8 @@ static int one_list(struct df_zones *z, uint64_t head, unsigned order)
 	for (uint64_t n = 0; entry != head; n++) {
 		int r;
 
-		if (n >= limit || df_xlat_get(z->w, entry + prev_at, z->word, &prev, z->err) < 0 || prev != before ||
+		if (n >= limit || !df_zones_spend(z) ||
+		    df_xlat_get(z->w, entry + prev_at, z->word, &prev, z->err) < 0 || prev != before ||
 		    !block_of(z, entry, order, &pfn))
 			return 0;
 		r = df_pageset_set_range(x->free, pfn, pfn + (UINT64_C(1) << order), z->err);
@@ -102,6 +103,7 @@ int df_freelist_walk(const struct df_classifier *c, const struct df_kdesc *k, st
 				  "VMCOREINFO has neither the mark of free pages nor the "
 				  "offsets of the free lists: free pages are kept");
 	z.word = c->xlat->image->bits / 8;
+	z.budget = 2 * df_extents_pages(&c->xlat->image->stored, c->page_shift, UINT64_MAX) + (1 << 20);
 	r = df_zones_foreach(&z);
 	*doubts = z.doubts;
 	return r;

@@ -93,7 +93,7 @@ static void compile(struct df_rules *r, const struct df_kdesc *k, const struct v
 	/* the folio's offsets count from the first page */
 	if (v->second && offset >= r->page_struct)
 		offset -= r->page_struct;
-	if (offset + width > r->page_struct)
+	if (offset > r->page_struct || offset + width > r->page_struct)
 		return;
 	if (v->op == BIT && k->value[v->operand] >= 8 * width)
 		return;

@@ -16,6 +16,14 @@ bool df_zones_known(const struct df_kdesc *k)
 	       df_has(k, DF_SYM_contig_page_data);
 }
 
+bool df_zones_spend(struct df_zones *z)
+{
+	if (!z->budget || df_cancelled(z->w->xlat->image->env))
+		return false;
+	z->budget--;
+	return true;
+}
+
 static int one_node(struct df_zones *z, uint64_t pgdat)
 {
 	const struct df_kdesc *k = z->k;
@@ -30,7 +38,8 @@ static int one_node(struct df_zones *z, uint64_t pgdat)
 		uint64_t zone = pgdat + k->value[DF_OFF_pglist_data_node_zones] + i * k->value[DF_SIZE_zone];
 		int r;
 
-		if (df_xlat_get(z->w, zone + k->value[DF_OFF_zone_spanned_pages], z->word, &spanned, z->err) < 0) {
+		if (!df_zones_spend(z) ||
+		    df_xlat_get(z->w, zone + k->value[DF_OFF_zone_spanned_pages], z->word, &spanned, z->err) < 0) {
 			z->doubts++;
 			continue;
 		}
@@ -41,28 +50,43 @@ static int one_node(struct df_zones *z, uint64_t pgdat)
 	return 0;
 }
 
-static int numa_nodes(struct df_zones *z)
+/* Nodes [n, n + bits of a word), by one word of the map of those that are online. */
+static int nodes_of_word(struct df_zones *z, uint64_t n, uint64_t online)
 {
 	const struct df_kdesc *k = z->k;
-	uint64_t nodes = k->value[DF_LEN_node_data], online, pgdat;
-	unsigned bits = 8 * z->word;
 
-	for (uint64_t n = 0; n < nodes; n++) {
+	for (; online; online &= online - 1) {
+		uint64_t nid = n + (unsigned)__builtin_ctzll(online), pgdat;
 		int r;
 
-		if (df_xlat_get(z->w, k->value[DF_SYM_node_online_map] + n / bits * z->word, z->word, &online, z->err) <
-		    0) {
-			z->doubts++;
-			return 0;
-		}
-		if (!(online >> n % bits & 1))
-			continue;
-		if (df_xlat_get(z->w, k->value[DF_SYM_node_data] + n * z->word, z->word, &pgdat, z->err) < 0 ||
+		if (nid >= k->value[DF_LEN_node_data])
+			break;
+		if (df_xlat_get(z->w, k->value[DF_SYM_node_data] + nid * z->word, z->word, &pgdat, z->err) < 0 ||
 		    !pgdat) {
 			z->doubts++;
 			continue;
 		}
 		r = one_node(z, pgdat);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int numa_nodes(struct df_zones *z)
+{
+	const struct df_kdesc *k = z->k;
+	uint64_t online;
+	unsigned bits = 8 * z->word;
+
+	for (uint64_t n = 0; n < k->value[DF_LEN_node_data]; n += bits) {
+		int r;
+
+		if (df_xlat_get(z->w, k->value[DF_SYM_node_online_map] + n / 8, z->word, &online, z->err) < 0) {
+			z->doubts++;
+			return 0;
+		}
+		r = nodes_of_word(z, n, online);
 		if (r < 0)
 			return r;
 	}
@@ -91,7 +115,7 @@ static int add_free(struct df_zones *z, uint64_t zone)
 bool df_zones_free_pages(const struct df_kdesc *k, struct df_walker *w, uint64_t *pages)
 {
 	struct df_err ignored;
-	struct df_zones z = { .k = k, .w = w, .each = add_free, .user = pages, .err = &ignored };
+	struct df_zones z = { .k = k, .w = w, .each = add_free, .user = pages, .budget = 1 << 16, .err = &ignored };
 
 	*pages = 0;
 	z.word = w->xlat->image->bits / 8;

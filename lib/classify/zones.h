@@ -12,12 +12,15 @@ struct df_zones {
 	int (*each)(struct df_zones *z, uint64_t zone);
 	void *user;
 	unsigned word;   /* bytes of an unsigned long */
+	uint64_t budget; /* zones and list entries that may still be looked at: damaged links may never end */
 	uint64_t doubts; /* nodes, zones or lists that could not be followed */
 	struct df_err *err;
 };
 
 /* Are the facts there that the walk needs? */
 bool df_zones_known(const struct df_kdesc *k);
+/* Of the budget; false = used up, or the dump was cancelled. */
+bool df_zones_spend(struct df_zones *z);
 /* What each() returned, where negative; damage only counts in doubts. */
 int df_zones_foreach(struct df_zones *z);
 

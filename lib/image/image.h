@@ -60,7 +60,9 @@ struct df_image {
 	size_t nloads;
 	struct df_extents described; /* by memsz; merged, overlaps gone */
 	struct df_extents stored;    /* by filesz; where loads overlap the first in the file's order wins */
+	size_t page_size;            /* for the buffers of readers; 4096 until the kernel's is known */
 	uint64_t end_paddr;          /* end of the highest described byte */
+	uint64_t missing_bytes;      /* that the headers promise behind the end of the file */
 	bool truncated;              /* the file ends before its headers say */
 
 	uint8_t *notes; /* contents of all PT_NOTEs */

@@ -18,10 +18,14 @@ void df_image_fini(struct df_image *img)
 
 int df_reader_init(struct df_reader *r, const struct df_image *img, struct df_err *err)
 {
-	*r = (struct df_reader){ .image = img };
-	if (df_window_init(&r->window, &img->source))
-		return df_err_nomem(err, img->env, "a read window", 0);
-	return 0;
+	size_t page = img->page_size ? img->page_size : 4096;
+
+	/* all memory now: later no page may be lost for lack of it */
+	*r = (struct df_reader){ .image = img, .patch = df_alloc(img->env, page) };
+	if (r->patch && !df_window_init(&r->window, &img->source))
+		return 0;
+	df_reader_fini(r);
+	return df_err_nomem(err, img->env, "a read buffer", DF_WINDOW_MAX);
 }
 
 void df_reader_fini(struct df_reader *r)
@@ -112,9 +116,5 @@ const uint8_t *df_reader_page(struct df_reader *r, uint64_t paddr, size_t page_s
 
 	if (p)
 		return p;
-	if (!r->patch && !(r->patch = df_alloc(r->image->env, page_size))) {
-		df_err_nomem(err, r->image->env, "a page", page_size);
-		return NULL;
-	}
 	return r->image->ops->read(r, paddr, r->patch, page_size, &missing, err) ? NULL : r->patch;
 }

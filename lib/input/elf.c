@@ -11,9 +11,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAX_PHDRS (1u << 20)          /* /proc/vmcore has one per RAM range; PN_XNUM files of thousands exist */
-#define MAX_NOTES (64u << 20)         /* a prstatus note is 356 bytes: enough for 100000 CPUs */
-#define MAX_PADDR (UINT64_C(1) << 56) /* more than any machine's physical addresses */
+#define MAX_PHDRS  (1u << 20) /* /proc/vmcore has one per RAM range; PN_XNUM files of thousands exist */
+#define PHDR_BLOCK 64u
+#define MAX_NOTES  (64u << 20)         /* a prstatus note is 356 bytes: enough for 100000 CPUs */
+#define MAX_PADDR  (UINT64_C(1) << 56) /* more than any machine's physical addresses */
 
 static bool probe(const uint8_t *head, size_t len)
 {
@@ -40,64 +41,65 @@ static int phdr_count(struct df_image *img, const struct df_elf_header *h, uint3
 	return 0;
 }
 
+/* In blocks, so that a header that lies about their number costs no memory before it is found out. */
 static int read_phdrs(struct df_image *img, const struct df_elf_header *h, struct df_elf_phdr **out, uint32_t *count,
 		      struct df_err *err)
 {
-	uint8_t *raw;
-	struct df_elf_phdr *p;
+	uint8_t raw[PHDR_BLOCK * DF_ELF_PHDR_MAX];
+	size_t cap = 0, size = df_elf_phdr_size(h);
 	uint32_t n;
 	int r = phdr_count(img, h, &n, err);
 
 	if (r < 0)
 		return r;
-	if (!n || n > MAX_PHDRS)
-		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: %" PRIu32 " program headers; 1 to %u are possible",
-				  img->source.name, n, MAX_PHDRS);
-	raw = df_alloc_array(img->env, n, h->phentsize);
-	p = df_alloc_array(img->env, n, sizeof *p);
-	if (!raw || !p)
-		r = df_err_nomem(err, img->env, "program headers", (size_t)n * sizeof *p);
-	else
-		r = df_source_read(&img->source, h->phoff, raw, (size_t)n * h->phentsize, err);
-	for (uint32_t i = 0; !r && i < n; i++)
-		df_elf_decode_phdr(h, raw + (size_t)i * h->phentsize, &p[i]);
-	df_free(img->env, raw);
-	if (r < 0) {
-		df_free(img->env, p);
-		return df_err_wrap(err, "program headers");
+	if (!n || n > MAX_PHDRS || h->phentsize != size)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s: %" PRIu32 " program headers of %u bytes; 1 to %u of %zu bytes are possible",
+				  img->source.name, n, h->phentsize, MAX_PHDRS, size);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = i % PHDR_BLOCK, block = n - i < PHDR_BLOCK ? n - i : PHDR_BLOCK;
+
+		if (!k && df_source_read(&img->source, h->phoff + i * size, raw, block * size, err) < 0)
+			return df_err_wrap(err, "program headers");
+		if (!df_grow(img->env, (void **)out, &cap, i + 1, sizeof **out))
+			return df_err_nomem(err, img->env, "program headers", (i + 1) * sizeof **out);
+		df_elf_decode_phdr(h, raw + k * size, &(*out)[i]);
 	}
-	*out = p;
 	*count = n;
 	return 0;
 }
 
-/* All PT_NOTEs one behind the other, each padded to 4 bytes. */
+/* One PT_NOTE's contents behind what is there, padded to 4 bytes.  A damaged one is no reason to lose the memory. */
+static int add_notes(struct df_image *img, const struct df_elf_phdr *p, size_t *cap, struct df_err *err)
+{
+	size_t len = p->filesz < MAX_NOTES ? (size_t)df_round_up(p->filesz, 4) : MAX_NOTES + 1;
+	struct df_err why;
+	uint64_t end;
+
+	if (!df_add64(p->offset, p->filesz, &end) || end > img->source.length || img->notes_len + len > MAX_NOTES) {
+		df_log(img->env, DUMPFILTER_LOG_WARN,
+		       "%s: notes of %" PRIu64 " bytes at %" PRIu64 " are not in the file: ignored", img->source.name,
+		       p->filesz, p->offset);
+		return 0;
+	}
+	if (!df_grow(img->env, (void **)&img->notes, cap, img->notes_len + len, 1))
+		return df_err_nomem(err, img->env, "notes", img->notes_len + len);
+	if (df_source_read(&img->source, p->offset, img->notes + img->notes_len, (size_t)p->filesz, &why) < 0)
+		df_log(img->env, DUMPFILTER_LOG_WARN, "notes: %s: ignored", why.text);
+	else
+		img->notes_len += len;
+	return 0;
+}
+
 static int read_notes(struct df_image *img, const struct df_elf_phdr *p, uint32_t n, struct df_err *err)
 {
-	uint64_t total = 0;
+	size_t cap = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (p[i].type != DF_ELF_PT_NOTE)
-			continue;
-		if (p[i].filesz > MAX_NOTES || total + p[i].filesz > MAX_NOTES)
-			return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: notes of %" PRIu64 " bytes; %u are possible",
-					  img->source.name, p[i].filesz, MAX_NOTES);
-		total += df_round_up(p[i].filesz, 4);
-	}
-	img->notes = df_alloc(img->env, total ? total : 1);
-	if (!img->notes)
-		return df_err_nomem(err, img->env, "notes", total);
-	for (uint32_t i = 0; i < n; i++) {
-		int r;
-
-		if (p[i].type != DF_ELF_PT_NOTE)
-			continue;
-		r = df_source_read(&img->source, p[i].offset, img->notes + img->notes_len, p[i].filesz, err);
-		if (r < 0)
-			return df_err_wrap(err, "notes");
-		img->notes_len += df_round_up(p[i].filesz, 4);
-	}
-	return 0;
+	for (uint32_t i = 0; !r && i < n; i++)
+		if (p[i].type == DF_ELF_PT_NOTE && p[i].filesz)
+			r = add_notes(img, &p[i], &cap, err);
+	return r;
 }
 
 static void scan_notes(struct df_image *img)
@@ -144,6 +146,8 @@ static uint64_t stored_bytes(struct df_image *img, const struct df_load *l)
 
 	if (l->filesz <= have)
 		return l->filesz;
+	have &= ~(uint64_t)4095; /* of a page that is cut nothing can be trusted (pages are no smaller) */
+	img->missing_bytes += l->filesz - have;
 	if (!img->truncated)
 		df_log(img->env, DUMPFILTER_LOG_WARN,
 		       "%s is truncated: it ends at byte %" PRIu64
@@ -189,7 +193,12 @@ static int take_loads(struct df_image *img, const struct df_elf_phdr *p, uint32_
 	if (!img->nloads)
 		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s has no PT_LOAD: there is no memory in it",
 				  img->source.name);
-	return build_ranges(img, err);
+	if (build_ranges(img, err) < 0)
+		return err->code;
+	if (!img->stored.n)
+		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before its first byte of memory",
+				  img->source.name);
+	return 0;
 }
 
 static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err)

@@ -22,18 +22,34 @@ static const char *describe(const uint8_t *head, size_t len)
 	return "it is no ELF core file";
 }
 
-/* The beginning of the source: fewer than DF_INPUT_PROBE bytes only where it is shorter. */
+/* Length of a source that does not tell (a file that the kernel makes as it is read, callbacks): the first offset at
+ * which nothing can be read.  Nothing may be looked for behind it, whatever headers promise. */
+static void measure(struct df_image *img)
+{
+	uint64_t have = 0, none = UINT64_C(1) << 62;
+	struct df_err ignored;
+	uint8_t byte;
+
+	if (img->source.length != UINT64_MAX)
+		return;
+	while (none - have > 1) {
+		uint64_t mid = have + (none - have) / 2;
+
+		/* a byte that cannot be read is there all the same */
+		if (df_source_read(&img->source, mid, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
+			none = mid;
+		else
+			have = mid;
+	}
+	if (!have && df_source_read(&img->source, 0, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
+		none = 0;
+	img->source.length = none;
+}
+
 static int read_head(struct df_image *img, uint8_t *head, size_t *len, struct df_err *err)
 {
-	size_t n = img->source.length < DF_INPUT_PROBE ? (size_t)img->source.length : DF_INPUT_PROBE;
-	int r = df_source_read(&img->source, 0, head, n, err);
-
-	while (r == DUMPFILTER_E_TRUNCATED && n > 64) { /* length not known beforehand: see how much there is */
-		n /= 2;
-		r = df_source_read(&img->source, 0, head, n, err);
-	}
-	*len = n;
-	return r;
+	*len = img->source.length < DF_INPUT_PROBE ? (size_t)img->source.length : DF_INPUT_PROBE;
+	return df_source_read(&img->source, 0, head, *len, err);
 }
 
 int df_input_open(struct df_image *img, struct df_err *err)
@@ -42,6 +58,7 @@ int df_input_open(struct df_image *img, struct df_err *err)
 	size_t len = 0;
 	int r = 0;
 
+	measure(img);
 	if (img->source.length == 0)
 		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is empty", img->source.name);
 	else

@@ -30,11 +30,11 @@ void df_sink_free(struct dumpfilter_sink *s)
 		s->ops->free(s);
 }
 
-static void reach(struct dumpfilter_sink *s, uint64_t end)
+static void reach(atomic_uint_least64_t *mark, uint64_t end)
 {
-	uint_least64_t old = atomic_load(&s->end);
+	uint_least64_t old = atomic_load(mark);
 
-	while (old < end && !atomic_compare_exchange_weak(&s->end, &old, end))
+	while (old < end && !atomic_compare_exchange_weak(mark, &old, end))
 		;
 }
 
@@ -65,7 +65,8 @@ int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, s
 	if (r)
 		return r;
 	atomic_fetch_add(&s->bytes, len);
-	reach(s, offset + len);
+	reach(&s->written, offset + len);
+	reach(&s->end, offset + len);
 	__atomic_store_n(&s->touched, true, __ATOMIC_RELAXED); /* writers may be several */
 	return 0;
 }
@@ -85,7 +86,7 @@ int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, stru
 	if (r || !len)
 		return r;
 	if (len >= gap_min(s)) {
-		reach(s, offset + len);
+		reach(&s->end, offset + len);
 		return 0;
 	}
 	while (len && !r) {

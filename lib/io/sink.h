@@ -16,11 +16,12 @@ struct df_sink_ops {
 struct dumpfilter_sink {
 	const struct df_sink_ops *ops;
 	struct df_env *env;
-	unsigned caps;               /* DUMPFILTER_IO_* */
-	bool used;                   /* a run has begun on it */
-	bool touched;                /* a byte was written */
-	atomic_uint_least64_t bytes; /* written */
-	atomic_uint_least64_t end;   /* highest offset written to + 1 */
+	unsigned caps;                 /* DUMPFILTER_IO_* */
+	bool used;                     /* a run has begun on it */
+	bool touched;                  /* a byte was written */
+	atomic_uint_least64_t bytes;   /* written */
+	atomic_uint_least64_t written; /* highest offset that really has a byte + 1: end may lie in a gap */
+	atomic_uint_least64_t end;     /* highest offset written to + 1 */
 	char name[256];
 };
 

@@ -28,6 +28,7 @@ struct file_sink {
 	pthread_mutex_t lock; /* held while old contents are cut off */
 	atomic_bool begun;    /* old contents are gone */
 	atomic_bool wrote;    /* a byte is in the file */
+	bool discard;         /* what is in it is of no use */
 };
 
 static int sys_error(const struct file_sink *f, const char *what, struct df_err *err)
@@ -111,6 +112,7 @@ static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err
 
 	if (!end)
 		return 0;
+	f->discard = result < 0;
 	if (result >= 0) {
 		r = begin(f, err);
 		if (!r)
@@ -140,8 +142,10 @@ static void file_free(struct dumpfilter_sink *s)
 {
 	struct file_sink *f = (struct file_sink *)s;
 
-	if (f->path && !atomic_load(&f->wrote))
+	if (f->path && (f->discard || !atomic_load(&f->wrote)))
 		remove_unused(f);
+	else if (f->discard && f->regular && atomic_load(&f->begun) && ftruncate(f->from.fd, 0))
+		f->discard = false; /* then its mark must do */
 	if (f->from.own)
 		close(f->from.fd);
 	pthread_mutex_destroy(&f->lock);
@@ -233,7 +237,8 @@ static int open_existing(const char *path, const char *shown, unsigned flags, st
 	if (S_ISDIR(st.st_mode))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: is a directory, give the name of a file", shown);
 	if (!(flags & DUMPFILTER_SINK_OVERWRITE))
-		return df_err_set(err, DUMPFILTER_E_EXISTS, "%s: File exists (use -f to overwrite)", shown);
+		return df_err_set(err, DUMPFILTER_E_EXISTS, "%s: File exists, and overwriting it was not asked for",
+				  shown);
 	if (S_ISREG(st.st_mode))
 		mode = O_RDWR;
 	else if (S_ISBLK(st.st_mode))

@@ -11,16 +11,7 @@
 #define STEP    (UINT64_C(2) << 20)
 #define MAP_MAX (STEP + DF_WINDOW_MAX)
 
-/* A buffer holds one request and the bytes before it that make its beginning even. */
-#define EVEN    UINT64_C(4096)
-#define BUF_MAX (DF_WINDOW_MAX + (size_t)EVEN)
-#define AHEAD   ((size_t)16 << 10) /* read at least, where requests jump about */
-
-int df_window_init(struct df_window *w, const struct df_source *s)
-{
-	*w = (struct df_window){ .source = s };
-	return 0;
-}
+#define BUF_MAX ((size_t)DF_WINDOW_MAX)
 
 void df_window_fini(struct df_window *w)
 {
@@ -71,37 +62,13 @@ static int map(struct df_window *w, uint64_t offset, size_t len, struct df_err *
 	return 0;
 }
 
-/* Bytes worth reading from start on: much for who reads on, little for who jumps. */
-static size_t ahead(const struct df_window *w, uint64_t offset, uint64_t start, size_t need)
-{
-	bool onward = w->len && offset >= w->start && offset <= w->start + w->len;
-	size_t want = onward ? BUF_MAX : AHEAD;
-	uint64_t left = w->source->length - start;
-
-	if (want < need)
-		want = need;
-	return want < left ? want : (size_t)left;
-}
-
+/* Just what is asked for: what lies around it may be memory that must not be touched (poisoned, not accepted). */
 static int fill(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
 {
-	uint64_t start = offset / EVEN * EVEN;
-	size_t need = (size_t)(offset - start) + len, want = ahead(w, offset, start, need);
-	int r;
+	int r = df_source_read(w->source, offset, w->base, len, err);
 
-	w->start = start;
-	w->len = 0;
-	r = df_source_read_some(w->source, start, w->base, need, want, &w->len, err);
-	if (!r && w->len < need)
-		r = df_source_truncated(w->source, offset, len, start + w->len, err);
-	if (r != DUMPFILTER_E_IO)
-		return r;
-	/* what surrounds the range may be what cannot be read */
 	w->start = offset;
-	w->len = 0;
-	r = df_source_read(w->source, offset, w->base, len, err);
-	if (!r)
-		w->len = len;
+	w->len = r ? 0 : len;
 	return r;
 }
 
@@ -114,6 +81,14 @@ static int buffer(struct df_window *w, struct df_err *err)
 		return df_err_nomem(err, w->source->env, "a read buffer", BUF_MAX);
 	w->capacity = BUF_MAX;
 	return 0;
+}
+
+int df_window_init(struct df_window *w, const struct df_source *s)
+{
+	struct df_err ignored;
+
+	*w = (struct df_window){ .source = s };
+	return s->can_map ? 0 : buffer(w, &ignored);
 }
 
 static int move(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)

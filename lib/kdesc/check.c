@@ -19,9 +19,7 @@ static const struct bound bounds[] = {
 	{ DF_LEN_mem_section, 1, UINT64_C(1) << 29 },
 	{ DF_LEN_zone_free_area, 1, 20 },
 	{ DF_LEN_free_area_free_list, 1, 32 },
-	{ DF_SIZE_nodemask_t, 1, 4096 },
-	{ DF_LEN_node_data, 1, 4096 * 8 },
-	{ DF_SIZE_pglist_data, 64, 16 << 20 },
+	{ DF_LEN_node_data, 1, 4096 }, /* CONFIG_NODES_SHIFT is 10 at most */
 	{ DF_SIZE_zone, 64, 1 << 20 },
 	{ DF_SIZE_free_area, 16, 4096 },
 	{ DF_NUM_NR_FREE_PAGES, 0, 256 },
@@ -37,8 +35,6 @@ static const struct bound bounds[] = {
 	{ DF_OFF_uts_namespace_name, 0, 4096 },
 	{ DF_OFF_pglist_data_node_zones, 0, 16 << 20 },
 	{ DF_OFF_pglist_data_nr_zones, 0, 16 << 20 },
-	{ DF_OFF_pglist_data_node_start_pfn, 0, 16 << 20 },
-	{ DF_OFF_pglist_data_node_spanned_pages, 0, 16 << 20 },
 	{ DF_OFF_zone_free_area, 0, 1 << 20 },
 	{ DF_OFF_zone_vm_stat, 0, 1 << 20 },
 	{ DF_OFF_zone_spanned_pages, 0, 1 << 20 },
@@ -52,7 +48,6 @@ struct member {
 
 static const struct member members[] = {
 	{ DF_OFF_page_flags, DF_SIZE_page, 0 },
-	{ DF_OFF_page__refcount, DF_SIZE_page, 4 },
 	{ DF_OFF_page__mapcount, DF_SIZE_page, 4 },
 	{ DF_OFF_page_mapping, DF_SIZE_page, 0 },
 	{ DF_OFF_page_private, DF_SIZE_page, 0 },
@@ -87,7 +82,8 @@ static void check_members(struct df_kdesc *k, struct df_env *env, unsigned word)
 			refuse(k, env, m->offset, "lies outside its struct");
 	}
 	/* two words, where it is used as a list head */
-	if (df_has(k, DF_OFF_page_lru) && k->value[DF_OFF_page_lru] + 2 * word > df_fact(k, DF_SIZE_page, 0))
+	if (df_has(k, DF_OFF_page_lru) && (k->value[DF_OFF_page_lru] > df_fact(k, DF_SIZE_page, 0) ||
+					   k->value[DF_OFF_page_lru] + 2 * word > df_fact(k, DF_SIZE_page, 0)))
 		refuse(k, env, DF_OFF_page_lru, "lies outside its struct");
 }
 

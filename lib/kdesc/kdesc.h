@@ -64,7 +64,7 @@ const char *df_origin_name(enum df_origin o);
  * was cut by the kernel and is ignored. */
 void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from);
 
-/* Drop facts whose values cannot be (spec: sizes, offsets behind the struct, bit numbers …); each is logged.  After
+/* Drop facts whose values cannot be (sizes, offsets behind the struct, bit numbers …); each is logged.  After
  * that, code may rely on the bounds documented at the checks. */
 void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word);
 

@@ -65,6 +65,16 @@ static void compound_4_4(struct df_kdesc *k, unsigned word)
 	known(k, DF_OFF_page_compound_order, lru + word + word / 2);
 }
 
+/* Memory that the guest has not accepted yet got page type 0xf7 in 6.12 (4ffca5a96678 gave each type a top byte: buddy
+ * 0xf0, slab 0xf5); the note names it from 6.16 on, where it is configured.  Where it is not, no page has it. */
+static void unaccepted_6_12(struct df_kdesc *k)
+{
+	uint32_t buddy = (uint32_t)df_fact(k, DF_NUM_PAGE_BUDDY, 0), slab = (uint32_t)df_fact(k, DF_NUM_PAGE_SLAB, 0);
+
+	if (buddy == 0xf0000000 && slab == 0xf5000000)
+		known(k, DF_NUM_PAGE_UNACCEPTED, 0xf7000000);
+}
+
 void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 {
 	uint32_t v = df_kdesc_release(k);
@@ -84,6 +94,8 @@ void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 	 * tells, but only where hugetlb is configured. */
 	if (v >= RELEASE(6, 6) && !df_has(k, DF_OFF_page_compound_order) && !df_has(k, DF_OFF_folio__folio_order))
 		known(k, DF_NUM_order_in_flags, 1);
+	if (v >= RELEASE(6, 12) && v < RELEASE(6, 16))
+		unaccepted_6_12(k);
 	/* enum pageflags had one order from 2.6.26 to 4.9 (62906027091f put PG_waiters in front): head 14, slab 7,
 	 * where the flags were exported before these two were (3.9, 3.16). */
 	if (v < RELEASE(4, 10)) {

@@ -31,9 +31,8 @@ void df_memmap_fini(struct df_memmap *m, struct df_env *env); /* also of a zeroe
 const struct df_memmap_range *df_memmap_at(const struct df_memmap *m, uint64_t pfn);
 /* Virtual address of pfn's struct page; false = it has none. */
 bool df_memmap_vaddr(const struct df_memmap *m, uint64_t pfn, uint64_t *vaddr);
-/* Frame whose struct page is at vaddr (for list entries); false = no struct page starts there.  Binary search over
- * ranges in the order of addresses is not possible (NUMA nodes may be mapped in any order): the number of ranges
- * is small, and where it is not the last hit is tried first. */
+/* Frame whose struct page is at vaddr (for list entries); false = no struct page starts there.  The ranges are
+ * looked through one by one from the last hit on: with a virtual memory map there are few. */
 bool df_memmap_pfn(const struct df_memmap *m, uint64_t vaddr, size_t *hint, uint64_t *pfn);
 
 /* A reader of struct pages for one thread. */

@@ -24,7 +24,7 @@ struct sections {
 	uint64_t per_root;            /* sections in a root; 0 = plain */
 	unsigned word;
 	uint64_t size; /* of struct mem_section */
-	uint64_t present;
+	uint64_t present, unreachable;
 	uint8_t block[4096];
 };
 
@@ -54,8 +54,11 @@ static int geometry(struct sections *s, uint64_t end_pfn, struct df_err *err)
 	all = UINT64_C(1) << (bits - s->section_bits);
 	s->per_root = len == all && per_root > 1 ? 0 : per_root;
 	s->count = (end_pfn + (UINT64_C(1) << s->shift) - 1) >> s->shift;
-	if (s->count > all)
+	if (s->count > all) {
+		/* memory where the kernel says none can be: one of the two is wrong, so it is kept */
+		s->unreachable = s->count - all;
 		s->count = all;
+	}
 	return 0;
 }
 
@@ -85,48 +88,75 @@ static int add_section(struct sections *s, uint64_t nr, uint64_t coded, struct d
 	return 0;
 }
 
-/* Sections [nr, nr + count) that lie at vaddr.  What cannot be read counts as odd: its frames are kept. */
+/* Sections [nr, nr + count), at most a block of them, that lie at vaddr.  What cannot be read counts as odd: its frames
+ * are kept. */
 static int add_run(struct sections *s, uint64_t nr, uint64_t count, uint64_t vaddr, struct df_err *err)
 {
-	uint64_t per_block = sizeof s->block / s->size, off = s->k->value[DF_OFF_mem_section_section_mem_map];
+	uint64_t off = s->k->value[DF_OFF_mem_section_section_mem_map];
+	int r = 0;
 
-	while (count) {
-		uint64_t n = count < per_block ? count : per_block;
-		int r = 0;
-
-		if (df_xlat_read(s->w, vaddr, s->block, n * s->size, err) < 0)
-			s->m->odd_sections += n;
-		else
-			for (uint64_t i = 0; !r && i < n; i++)
-				r = add_section(s, nr + i,
-						df_get(s->block + i * s->size + off, s->word, s->w->xlat->image->be),
-						err);
-		if (r < 0)
-			return r;
-		nr += n;
-		vaddr += n * s->size;
-		count -= n;
+	if (df_xlat_read(s->w, vaddr, s->block, count * s->size, err) < 0) {
+		s->m->odd_sections += count;
+		return 0;
 	}
+	for (uint64_t i = 0; !r && i < count; i++)
+		r = add_section(s, nr + i, df_get(s->block + i * s->size + off, s->word, s->w->xlat->image->be), err);
+	return r;
+}
+
+/* Sections [*nr, return value) hold memory of the image; *nr moves on to the first such.  Only these are looked at:
+ * the table may claim more than a loop could do. */
+static uint64_t next_sections(const struct sections *s, uint64_t *nr)
+{
+	const struct df_extents *x = &s->w->xlat->image->stored;
+	size_t i = df_extents_find(x, *nr << s->section_bits);
+
+	if (i == x->n)
+		return 0;
+	if (x->v[i].start >> s->section_bits > *nr)
+		*nr = x->v[i].start >> s->section_bits;
+	return ((x->v[i].end - 1) >> s->section_bits) + 1;
+}
+
+/* Address of section nr's struct; *left = how many follow one another from there.  0: it has none. */
+static int section_at(struct sections *s, uint64_t table, uint64_t nr, uint64_t *vaddr, uint64_t *left,
+		      struct df_err *err)
+{
+	uint64_t root;
+	int r;
+
+	*left = s->count - nr;
+	*vaddr = table + nr * s->size;
+	if (!s->per_root)
+		return 0;
+	r = df_xlat_get(s->w, table + nr / s->per_root * s->word, s->word, &root, err);
+	if (r < 0)
+		return df_err_wrap(err, "root %" PRIu64 " of mem_section", nr / s->per_root);
+	if (*left > s->per_root - nr % s->per_root)
+		*left = s->per_root - nr % s->per_root;
+	*vaddr = root ? root + nr % s->per_root * s->size : 0;
 	return 0;
 }
 
-static int add_roots(struct sections *s, uint64_t table, struct df_err *err)
+static int add_sections(struct sections *s, uint64_t table, struct df_err *err)
 {
-	uint64_t roots = (s->count + s->per_root - 1) / s->per_root;
+	uint64_t per_block = sizeof s->block / s->size, end, vaddr, n;
 
-	for (uint64_t i = 0; i < roots; i++) {
-		uint64_t left = s->count - i * s->per_root, root;
-		int r = df_xlat_get(s->w, table + i * s->word, s->word, &root, err);
+	for (uint64_t nr = 0; (end = next_sections(s, &nr)) && nr < s->count; nr += n) {
+		int r = section_at(s, table, nr, &vaddr, &n, err);
 
 		if (r < 0)
-			return df_err_wrap(err, "root %" PRIu64 " of mem_section", i);
-		if (!root)
+			return r;
+		if (n > end - nr)
+			n = end - nr;
+		if (n > per_block)
+			n = per_block;
+		if (!vaddr)
 			continue;
-		if (!s->arch->kernel_address(s->w->xlat, root)) {
-			s->m->odd_sections += left < s->per_root ? left : s->per_root;
-			continue;
-		}
-		r = add_run(s, i * s->per_root, left < s->per_root ? left : s->per_root, root, err);
+		if (s->arch->kernel_address(s->w->xlat, vaddr))
+			r = add_run(s, nr, n, vaddr, err);
+		else
+			s->m->odd_sections += n;
 		if (r < 0)
 			return r;
 	}
@@ -139,9 +169,9 @@ static int attempt(struct sections *s, uint64_t table, struct df_err *err)
 
 	s->m->n = 0;
 	s->m->end_pfn = 0;
-	s->m->odd_sections = 0;
+	s->m->odd_sections = s->unreachable;
 	s->present = 0;
-	r = s->per_root ? add_roots(s, table, err) : add_run(s, 0, s->count, table, err);
+	r = add_sections(s, table, err);
 	if (!r && !s->present)
 		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section at %#" PRIx64 " lists no section", table);
 	return r;

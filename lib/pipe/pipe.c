@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "pipe/pipe.h"
-
 #include "base/pool.h"
+#include "pipe/workers.h"
 
-#include <stdio.h>
 #include <string.h>
 
-struct worker {
-	struct df_reader reader;
-	void *codec_state;
-};
-
-struct run {
-	const struct df_pipe *p;
-	struct worker *workers;
+struct df_pipe_run {
+	struct df_pipe p;
+	struct df_pipe_workers workers;
 	struct df_batch *slots;
-	unsigned nworkers, nslots;
 	size_t page_size, batch_pages;
 	uint64_t next, run_end; /* where make stands: the run of kept frames [next, run_end) */
 	uint64_t done, bytes_out;
@@ -23,30 +15,30 @@ struct run {
 
 static int make(void *user, void *slot, struct df_err *err)
 {
-	struct run *r = user;
+	struct df_pipe_run *r = user;
 	struct df_batch *b = slot;
 
-	if (df_cancelled(r->p->env))
-		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	b->n = 0;
 	while (b->n < r->batch_pages) {
-		if (r->next >= r->run_end && !df_pageset_next_run(r->p->keep, r->next, &r->next, &r->run_end))
+		if (r->next >= r->run_end && !df_pageset_next_run(r->p.keep, r->next, &r->next, &r->run_end))
 			break;
 		b->pfn[b->n++] = r->next++;
 	}
+	if (b->n && df_cancelled(r->p.env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	return b->n ? 1 : 0;
 }
 
 /* Append page to the batch's data, compressed where that makes it smaller. */
-static void pack(const struct run *r, struct worker *w, struct df_batch *b, unsigned i, const uint8_t *page)
+static void pack(const struct df_pipe_run *r, void *state, struct df_batch *b, unsigned i, const uint8_t *page)
 {
-	const struct df_codec *c = r->p->codec;
+	const struct df_codec *c = r->p.codec;
 	uint8_t *to = b->data + b->data_len;
 	size_t n = 0;
 
 	/* room: data holds all pages raw, and the last one's worst case behind that */
 	if (c)
-		n = c->compress(w->codec_state, page, r->page_size, to, c->bound(r->page_size));
+		n = c->compress(state, page, r->page_size, to, c->bound(r->page_size));
 	if (!n || n >= r->page_size) {
 		memcpy(to, page, r->page_size);
 		n = r->page_size;
@@ -58,209 +50,143 @@ static void pack(const struct run *r, struct worker *w, struct df_batch *b, unsi
 	b->data_len += n;
 }
 
+/* The frames of a batch that follow one another from i on: where they must be read, at once instead of one by one. */
+static void look_at_run(const struct df_pipe_run *r, struct df_pipe_worker *w, const struct df_batch *b, unsigned i)
+{
+	unsigned n = 1;
+	struct df_err ignored;
+
+	while (i + n < b->n && b->pfn[i + n] == b->pfn[i] + n)
+		n++;
+	r->p.image->ops->peek(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size, &ignored);
+}
+
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
-	struct run *r = user;
-	struct worker *w = &r->workers[worker];
+	struct df_pipe_run *r = user;
+	struct df_pipe_worker *w = &r->workers.v[worker];
 	struct df_batch *b = slot;
 
 	b->data_len = 0;
 	b->why[0] = '\0';
 	for (unsigned i = 0; i < b->n; i++) {
-		const uint8_t *page = df_reader_page(&w->reader, b->pfn[i] << r->p->page_shift, r->page_size, err);
+		if (!i || b->pfn[i] != b->pfn[i - 1] + 1)
+			look_at_run(r, w, b, i);
+		const uint8_t *page = df_reader_page(&w->reader, b->pfn[i] << r->p.page_shift, r->page_size, err);
 
 		b->size[i] = 0;
+		if (!page && err->code == DUMPFILTER_E_NOMEM)
+			return err->code; /* the page is there: not its fault */
 		if (!page) {
 			if (!b->why[0])
-				snprintf(b->why, sizeof b->why, "%s", err->text);
+				memcpy(b->why, err->text, sizeof b->why);
 			b->kind[i] = DF_PAGE_LOST;
-		} else if (r->p->find_zero && df_is_zero(page, r->page_size)) {
+		} else if (r->p.find_zero && df_is_zero(page, r->page_size)) {
 			b->kind[i] = DF_PAGE_ZERO;
 		} else {
-			pack(r, w, b, i, page);
+			pack(r, w->codec_state, b, i, page);
 		}
 	}
 	df_err_clear(err);
 	return 0;
 }
 
-static void progress(struct run *r, int phase)
+static void order(void *user, void *slot)
 {
-	struct dumpfilter_progress p = { .phase = phase, .done = r->done, .total = r->p->keep->count };
+	struct df_pipe_run *r = user;
 
-	p.bytes_in = r->done << r->p->page_shift;
+	r->p.place(r->p.user, slot);
+}
+
+static int write_batch(void *user, void *slot, struct df_err *err)
+{
+	struct df_pipe_run *r = user;
+
+	return r->p.write(r->p.user, slot, err);
+}
+
+static void progress(struct df_pipe_run *r)
+{
+	struct dumpfilter_progress p = { .phase = DUMPFILTER_PHASE_COPY, .done = r->done, .total = r->p.keep->count };
+
+	p.bytes_in = r->done << r->p.page_shift;
 	p.bytes_out = r->bytes_out;
-	df_progress(r->p->env, &p);
+	df_progress(r->p.env, &p);
 }
 
 static int take(void *user, void *slot, struct df_err *err)
 {
-	struct run *r = user;
+	struct df_pipe_run *r = user;
 	struct df_batch *b = slot;
-	int rc = r->p->take(r->p->user, b, err);
+	int rc = r->p.take(r->p.user, b, err);
 
+	if (rc < 0)
+		return rc;
 	r->done += b->n;
 	r->bytes_out += b->data_len;
-	progress(r, DUMPFILTER_PHASE_COPY);
-	return rc;
-}
-
-static void stop(struct run *r)
-{
-	struct df_env *env = r->p->env;
-
-	for (unsigned i = 0; r->slots && i < r->nslots; i++)
-		df_free(env, r->slots[i].data);
-	df_free(env, r->slots);
-	for (unsigned i = 0; r->workers && i < r->nworkers; i++) {
-		df_reader_fini(&r->workers[i].reader);
-		if (r->p->codec && r->workers[i].codec_state)
-			r->p->codec->state_free(env, r->workers[i].codec_state);
-	}
-	df_free(env, r->workers);
-}
-
-static int start_worker(struct run *r, struct worker *w, struct df_err *err)
-{
-	const struct df_codec *c = r->p->codec;
-	int rc = df_reader_init(&w->reader, r->p->image, err);
-
-	if (!rc && c && c->state_new && !(w->codec_state = c->state_new(r->p->env, r->p->codec_level)))
-		rc = df_err_nomem(err, r->p->env, c->name, 0);
-	return rc;
-}
-
-static int start(struct run *r, bool data, struct df_err *err)
-{
-	struct df_env *env = r->p->env;
-	size_t bytes = r->batch_pages * r->page_size + (r->p->codec ? r->p->codec->bound(r->page_size) : 0);
-	int rc = 0;
-
-	r->workers = df_alloc_array(env, r->nworkers, sizeof *r->workers);
-	r->slots = df_alloc_array(env, r->nslots, sizeof *r->slots);
-	if (!r->workers || !r->slots)
-		return df_err_nomem(err, env, "workers", r->nworkers * sizeof *r->workers);
-	for (unsigned i = 0; !rc && i < r->nworkers; i++)
-		rc = start_worker(r, &r->workers[i], err);
-	for (unsigned i = 0; !rc && data && i < r->nslots; i++)
-		if (!(r->slots[i].data = df_alloc(env, bytes)))
-			rc = df_err_nomem(err, env, "a batch of pages", bytes);
-	return rc;
-}
-
-static void prepare(struct run *r, const struct df_pipe *p)
-{
-	*r = (struct run){ .p = p, .page_size = (size_t)1 << p->page_shift };
-	r->nworkers = p->threads ? p->threads : 1;
-	r->nslots = r->nworkers > 1 ? 2 * r->nworkers : 1;
-	r->batch_pages = DF_BATCH_BYTES >> p->page_shift;
-	if (r->batch_pages > DF_BATCH_PAGES)
-		r->batch_pages = DF_BATCH_PAGES;
-	if (!r->batch_pages)
-		r->batch_pages = 1;
-}
-
-int df_pipe_run(const struct df_pipe *p, struct df_err *err)
-{
-	static const struct df_pool_ops ops = { make, work, take };
-	struct run r;
-	int rc;
-
-	prepare(&r, p);
-	rc = start(&r, true, err);
-	if (!rc) {
-		progress(&r, DUMPFILTER_PHASE_COPY);
-		rc = df_pool_run(p->env, &ops, &r, r.nworkers, r.slots, sizeof *r.slots, r.nslots, err);
-		progress(&r, DUMPFILTER_PHASE_COPY);
-	}
-	stop(&r);
-	return rc;
-}
-
-/* ---- pages of zeros, for formats that must know them beforehand */
-
-struct sieve {
-	struct run run;
-	struct df_pageset *keep;
-	uint64_t chunk, dropped;
-};
-
-struct sieve_slot {
-	uint64_t chunk, zero;
-	uint64_t words[DF_CHUNK_WORDS];
-};
-
-static int sieve_make(void *user, void *slot, struct df_err *err)
-{
-	struct sieve *s = user;
-	struct sieve_slot *c = slot;
-	uint64_t first, end;
-
-	if (df_cancelled(s->run.p->env))
-		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
-	if (!df_pageset_next_run(s->keep, s->chunk << DF_CHUNK_SHIFT, &first, &end))
-		return 0;
-	c->chunk = first >> DF_CHUNK_SHIFT;
-	s->chunk = c->chunk + 1;
-	df_pageset_load(s->keep, c->chunk, c->words);
-	return 1;
-}
-
-static int sieve_work(void *user, void *slot, unsigned worker, struct df_err *err)
-{
-	struct sieve *s = user;
-	struct sieve_slot *c = slot;
-	struct worker *w = &s->run.workers[worker];
-
-	c->zero = 0;
-	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
-		for (uint64_t m = c->words[i]; m; m &= m - 1) {
-			uint64_t pfn = (c->chunk << DF_CHUNK_SHIFT) + i * 64 + (unsigned)__builtin_ctzll(m);
-			const uint8_t *page = df_reader_page(&w->reader, pfn << s->run.p->page_shift, s->run.page_size,
-							     err);
-
-			if (!page || !df_is_zero(page, s->run.page_size))
-				continue;
-			c->words[i] &= ~(m & -m);
-			c->zero++;
-		}
-	}
-	df_err_clear(err);
+	progress(r);
 	return 0;
 }
 
-static int sieve_take(void *user, void *slot, struct df_err *err)
+static int allocate(struct df_pipe_run *r, struct df_err *err)
 {
-	struct sieve *s = user;
-	struct sieve_slot *c = slot;
-	uint64_t had = df_pageset_chunk_count(s->keep, c->chunk), total = s->keep->count + s->dropped;
-	struct dumpfilter_progress p = { .phase = DUMPFILTER_PHASE_ZERO, .total = total };
-	int rc = c->zero ? df_pageset_store(s->keep, c->chunk, c->words, err) : 0;
+	struct df_env *env = r->p.env;
+	size_t bytes = r->batch_pages * r->page_size + (r->p.codec ? r->p.codec->bound(r->page_size) : 0);
+	int rc = df_pipe_workers_init(&r->workers, &r->p, err);
 
-	s->dropped += c->zero;
-	s->run.done += had;
-	p.done = s->run.done;
-	p.bytes_in = s->run.done << s->run.p->page_shift;
-	df_progress(s->run.p->env, &p);
+	if (rc < 0)
+		return rc;
+	r->slots = df_alloc_array(env, r->workers.nslots, sizeof *r->slots);
+	if (!r->slots)
+		return df_err_nomem(err, env, "batches", r->workers.nslots * sizeof *r->slots);
+	for (unsigned i = 0; i < r->workers.nslots; i++)
+		if (!(r->slots[i].data = df_alloc(env, bytes)))
+			return df_err_nomem(err, env, "a batch of pages", bytes);
+	return 0;
+}
+
+struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err)
+{
+	struct df_pipe_run *r = df_alloc(p->env, sizeof *r);
+
+	if (!r) {
+		df_err_nomem(err, p->env, "the pipeline", sizeof *r);
+		return NULL;
+	}
+	r->p = *p;
+	r->page_size = (size_t)1 << p->page_shift;
+	r->batch_pages = DF_BATCH_BYTES >> p->page_shift;
+	if (r->batch_pages > DF_BATCH_PAGES)
+		r->batch_pages = DF_BATCH_PAGES;
+	if (allocate(r, err) < 0) {
+		df_pipe_stop(r);
+		return NULL;
+	}
+	return r;
+}
+
+int df_pipe_copy(struct df_pipe_run *r, struct df_err *err)
+{
+	struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+	int rc;
+
+	if (r->p.place)
+		ops.order = order;
+	if (r->p.write)
+		ops.write = write_batch;
+	progress(r);
+	rc = df_pool_run(r->p.env, &ops, r, r->workers.n, r->slots, sizeof *r->slots, r->workers.nslots, err);
+	progress(r);
 	return rc;
 }
 
-int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err)
+void df_pipe_stop(struct df_pipe_run *r)
 {
-	static const struct df_pool_ops ops = { sieve_make, sieve_work, sieve_take };
-	struct sieve s = { .keep = keep };
-	struct sieve_slot *slots;
-	int rc;
-
-	prepare(&s.run, p);
-	rc = start(&s.run, false, err);
-	slots = df_alloc_array(p->env, s.run.nslots, sizeof *slots);
-	if (!rc && !slots)
-		rc = df_err_nomem(err, p->env, "workers", s.run.nslots * sizeof *slots);
-	if (!rc)
-		rc = df_pool_run(p->env, &ops, &s, s.run.nworkers, slots, sizeof *slots, s.run.nslots, err);
-	df_free(p->env, slots);
-	stop(&s.run);
-	*dropped = s.dropped;
-	return rc;
+	if (!r)
+		return;
+	for (unsigned i = 0; r->slots && i < r->workers.nslots; i++)
+		df_free(r->p.env, r->slots[i].data);
+	df_free(r->p.env, r->slots);
+	df_pipe_workers_fini(&r->workers);
+	df_free(r->p.env, r);
 }

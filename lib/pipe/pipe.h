@@ -24,6 +24,7 @@ struct df_batch {
 	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for ZERO and LOST */
 	uint8_t *data;
 	size_t data_len;
+	uint64_t at;           /* for the writer's use: where data goes */
 	char why[DF_ERR_TEXT]; /* of the first LOST page */
 };
 
@@ -36,14 +37,23 @@ struct df_pipe {
 	const struct df_codec *codec; /* NULL: pages as they are */
 	int codec_level;              /* 0 = default */
 	bool find_zero;               /* pages of zeros are ZERO instead of stored */
-	/* Takes each batch, in order, on the calling thread.  Negative: stop. */
-	int (*take)(void *user, const struct df_batch *b, struct df_err *err);
 	void *user;
+	/* In order, by any thread, one at a time: give the batch its place.  NULL = nothing to do. */
+	void (*place)(void *user, struct df_batch *b);
+	/* After place, by any thread, several at the same time: write the data.  NULL = take does it. */
+	int (*write)(void *user, struct df_batch *b, struct df_err *err);
+	/* Each batch, in order, on the calling thread.  Negative: stop. */
+	int (*take)(void *user, struct df_batch *b, struct df_err *err);
 };
 
+struct df_pipe_run;
+
+/* Readers, codec states and buffers: all memory that copying needs.  NULL with err set. */
+struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err);
 /* Copy all of keep.  DUMPFILTER_E_CANCELLED where df_cancelled() turned true; else the first failure in order.  Pages
  * that cannot be read are LOST, which is no failure. */
-int df_pipe_run(const struct df_pipe *p, struct df_err *err);
+int df_pipe_copy(struct df_pipe_run *r, struct df_err *err);
+void df_pipe_stop(struct df_pipe_run *r); /* NULL is fine */
 
 /* keep without its pages of zeros.  Progress: phase ZERO. */
 int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err);

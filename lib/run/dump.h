@@ -16,6 +16,7 @@
 
 struct df_plan {
 	struct df_pageset keep;
+	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
 	uint64_t max_pfn;
 	uint64_t described_pages, stored_pages, beyond_pages, truncated_pages;
 	uint64_t class_pages[DUMPFILTER_CLASS_COUNT];
@@ -37,7 +38,8 @@ struct df_dump {
 	struct df_xlat xlat;
 	struct df_memmap map;
 	struct df_rules rules;
-	bool can_classify; /* xlat, map and rules are set */
+	bool can_classify;     /* xlat, map and rules are set */
+	struct df_err why_not; /* where they are not */
 	uint8_t uts[DF_KDUMP_UTS_SIZE];
 	struct df_plan plan;
 };

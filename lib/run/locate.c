@@ -6,16 +6,33 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* What the note says, where it is possible on this machine. */
+static unsigned page_shift(struct df_dump *d)
+{
+	unsigned usual = d->arch ? d->arch->min_page_shift : 12, max = d->arch ? d->arch->max_page_shift : 18, shift;
+
+	if (!df_has(&d->k, DF_PAGESIZE))
+		return usual;
+	shift = (unsigned)__builtin_ctzll(d->k.value[DF_PAGESIZE]);
+	if (shift >= usual && shift <= max)
+		return shift;
+	df_log(d->env, DUMPFILTER_LOG_WARN, "VMCOREINFO: pages of 2^%u bytes do not exist on %s: 2^%u is used", shift,
+	       d->arch ? d->arch->name : "any machine", usual);
+	return usual;
+}
+
 int df_dump_describe(struct df_dump *d, struct df_err *err)
 {
-	uint64_t page;
-
+	memset(d->uts, 0, sizeof d->uts);
 	df_kfind(&d->k, &d->image, d->text, d->text_len);
 	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
-	page = df_fact(&d->k, DF_PAGESIZE, 4096);
-	d->page_shift = (unsigned)__builtin_ctzll(page);
-	if (df_dump_locate(d, err) < 0 && err->code == DUMPFILTER_E_NOMEM)
+	d->page_shift = page_shift(d);
+	d->image.page_size = (size_t)1 << d->page_shift;
+	df_err_clear(&d->why_not);
+	if (df_dump_locate(d, &d->why_not) < 0 && d->why_not.code == DUMPFILTER_E_NOMEM) {
+		*err = d->why_not;
 		return err->code;
+	}
 	return 0;
 }
 
@@ -23,6 +40,7 @@ void df_dump_fini(struct df_dump *d)
 {
 	if (!d->env)
 		return;
+	df_pageset_fini(&d->plan.forbidden);
 	df_pageset_fini(&d->plan.keep);
 	df_memmap_fini(&d->map, d->env);
 	df_image_fini(&d->image);

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+#define BEYOND_WARN 1024u /* frames behind the memory map: more than a device's ROM is worth a warning */
+
 struct slot {
 	struct df_classes c;
-	uint64_t described[DF_CHUNK_WORDS], stored[DF_CHUNK_WORDS];
+	uint64_t stored[DF_CHUNK_WORDS];
 };
 
 struct planner {
@@ -47,16 +49,14 @@ static int make(void *user, void *slot, struct df_err *err)
 {
 	struct planner *x = user;
 	struct slot *s = slot;
-	const struct df_extents *e = &x->d->image.described;
+	const struct df_extents *e = &x->d->image.stored;
 	unsigned shift = x->d->page_shift;
 	uint64_t pfn = x->next << DF_CHUNK_SHIFT;
 	size_t i;
 
-	if (df_cancelled(x->d->env))
-		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	if (pfn >= x->p->max_pfn)
 		return 0;
-	/* over holes in one step */
+	/* over holes, and over what is described but not stored, in one step */
 	i = df_extents_find(e, pfn << shift);
 	if (i == e->n)
 		return 0;
@@ -64,6 +64,8 @@ static int make(void *user, void *slot, struct df_err *err)
 		pfn = e->v[i].start >> shift;
 	if (pfn >= x->p->max_pfn)
 		return 0;
+	if (df_cancelled(x->d->env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	s->c.chunk = pfn >> DF_CHUNK_SHIFT;
 	x->next = s->c.chunk + 1;
 	return 1;
@@ -83,12 +85,9 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
 
 	(void)err;
-	df_image_chunk(&x->d->image.described, x->d->page_shift, s->c.chunk, s->described);
 	df_image_chunk(&x->d->image.stored, x->d->page_shift, s->c.chunk, s->stored);
-	if (left < DF_CHUNK_PAGES) {
-		cut_end(s->described, left);
+	if (left < DF_CHUNK_PAGES)
 		cut_end(s->stored, left);
-	}
 	if (x->scanners)
 		df_classify_chunk(&x->scanners[worker], &s->c);
 	else
@@ -107,8 +106,8 @@ static void apply_spills(struct planner *x, struct df_classes *c)
 
 			df_bits_fill(c->w[k], 0, n < DF_CHUNK_PAGES ? n : DF_CHUNK_PAGES);
 		}
-		if (c->spill_sets >> k & 1 && c->spill_end > x->spill_end[k])
-			x->spill_end[k] = c->spill_end;
+		if (c->spill_end[k] > x->spill_end[k])
+			x->spill_end[k] = c->spill_end[k];
 	}
 }
 
@@ -165,7 +164,6 @@ static void count_word(struct planner *x, const struct slot *s, unsigned w)
 	struct df_plan *p = x->p;
 	uint64_t left = s->stored[w], active = left, any = 0;
 
-	p->described_pages += popcount(s->described[w]);
 	p->stored_pages += popcount(s->stored[w]);
 	for (unsigned i = 0; i < ORDERED; i++) {
 		uint64_t in = s->c.w[order[i].set][w];
@@ -197,7 +195,8 @@ static int take(void *user, void *slot, struct df_err *err)
 	struct planner *x = user;
 	struct slot *s = slot;
 	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN, .total = x->p->max_pfn };
-	uint64_t keep[DF_CHUNK_WORDS];
+	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
+	int r;
 
 	if (x->scanners) {
 		apply_spills(x, &s->c);
@@ -212,12 +211,14 @@ static int take(void *user, void *slot, struct df_err *err)
 	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
 		count_word(x, s, w);
 		keep[w] = kept_word(s, w, x->cfg->level);
+		forbidden[w] = s->stored[w] & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
 	}
 	pr.done = (s->c.chunk + 1) << DF_CHUNK_SHIFT;
 	if (pr.done > pr.total)
 		pr.done = pr.total;
 	df_progress(x->d->env, &pr);
-	return df_pageset_store(&x->p->keep, s->c.chunk, keep, err);
+	r = df_pageset_store(&x->p->forbidden, s->c.chunk, forbidden, err);
+	return r ? r : df_pageset_store(&x->p->keep, s->c.chunk, keep, err);
 }
 
 /* Kernels before 3.9 do not say how a free block is recognised: their lists do. */
@@ -273,7 +274,7 @@ static void stop_scanners(struct planner *x)
 
 static int scan(struct planner *x, struct df_err *err)
 {
-	static const struct df_pool_ops ops = { make, work, take };
+	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
 	struct df_env *env = x->d->env;
 	unsigned threads = x->cfg->threads, nslots = threads > 1 ? 2 * threads : 1;
 	struct slot *slots = df_alloc_array(env, nslots, sizeof *slots);
@@ -286,34 +287,39 @@ static int scan(struct planner *x, struct df_err *err)
 	return r;
 }
 
-/* May this image be planned without looking at struct pages?  0 or the reason why not in err. */
+/* May this image be planned?  0, also where nothing can be told apart, or the reason why not in err. */
 static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p, struct df_err *err)
 {
 	if (d->can_classify)
 		return 0;
-	if (df_dump_locate(d, err) == 0)
-		return 0;
-	if (err->code == DUMPFILTER_E_NOMEM)
-		return err->code;
-	if (!d->k.has_text)
+	if (!d->k.has_text) {
+		*err = d->why_not;
 		return cfg->level <= DUMPFILTER_LEVEL_ZERO ? 0 : err->code;
+	}
 	/* One chance: a dump with everything in it is better than none. */
-	df_log(d->env, DUMPFILTER_LOG_WARN, "pages cannot be told apart, all are kept: %s", err->text);
-	p->kept_more = true;
+	p->kept_more = cfg->level > DUMPFILTER_LEVEL_ZERO;
+	df_log(d->env, p->kept_more ? DUMPFILTER_LOG_WARN : DUMPFILTER_LOG_INFO,
+	       "pages cannot be told apart, all are kept: %s", d->why_not.text);
 	return 0;
 }
 
 static void set_end(struct df_dump *d, struct df_plan *p)
 {
-	uint64_t end = (d->image.end_paddr + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
+	const struct df_extents *described = &d->image.described;
+	uint64_t round = (UINT64_C(1) << d->page_shift) - 1, end = (d->image.end_paddr + round) >> d->page_shift;
+	const struct df_extents *stored = &d->image.stored;
 
+	/* where no memory map sets bounds, headers may describe any amount of memory that is not in the file */
+	if (!d->can_classify || d->map.section_shift == 64)
+		end = stored->n ? (stored->v[stored->n - 1].end + round) >> d->page_shift : 0;
 	p->max_pfn = end;
+	p->described_pages = df_extents_pages(described, d->page_shift, end);
 	/* memory behind the last struct page is none that the kernel knew (device ROMs, mem=): makedumpfile cuts there
 	 */
 	if (d->can_classify && !d->map.odd_sections && d->map.end_pfn < end) {
 		p->max_pfn = d->map.end_pfn;
-		p->beyond_pages = df_extents_pages(&d->image.described, d->page_shift, end) -
-				  df_extents_pages(&d->image.described, d->page_shift, p->max_pfn);
+		p->beyond_pages = p->described_pages - df_extents_pages(described, d->page_shift, p->max_pfn);
+		p->described_pages -= p->beyond_pages;
 	}
 }
 
@@ -334,10 +340,10 @@ static bool free_pages_agree(struct planner *x)
 static void conclude(struct df_dump *d, struct df_plan *p)
 {
 	if (d->image.truncated)
-		p->truncated_pages = p->described_pages - p->stored_pages;
+		p->truncated_pages = (d->image.missing_bytes + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
 	if (p->beyond_pages)
-		df_log(d->env, DUMPFILTER_LOG_INFO, "%" PRIu64 " pages behind the kernel's memory map are left out",
-		       p->beyond_pages);
+		df_log(d->env, p->beyond_pages > BEYOND_WARN ? DUMPFILTER_LOG_WARN : DUMPFILTER_LOG_INFO,
+		       "%" PRIu64 " pages behind the kernel's memory map are left out", p->beyond_pages);
 	if (d->map.odd_sections) {
 		df_log(d->env, DUMPFILTER_LOG_WARN,
 		       "%" PRIu64 " memory sections are not where they must be: their pages are kept",
@@ -365,6 +371,7 @@ static int pass(struct planner *x, struct df_err *err)
 	bool kept_more = p->kept_more;
 	int r;
 
+	df_pageset_fini(&p->forbidden);
 	df_pageset_fini(&p->keep);
 	memset(p, 0, sizeof *p);
 	p->kept_more = kept_more;
@@ -372,6 +379,8 @@ static int pass(struct planner *x, struct df_err *err)
 	pr.total = p->max_pfn;
 	df_progress(d->env, &pr);
 	r = df_pageset_init(&p->keep, d->env, p->max_pfn, err);
+	if (!r)
+		r = df_pageset_init(&p->forbidden, d->env, p->max_pfn, err);
 	if (!r)
 		r = scan(x, err);
 	if (r < 0)

@@ -38,8 +38,9 @@ struct rearrange {
 	uint64_t pending_at; /* its offset in the output */
 	bool eof;
 
-	uint8_t head[DF_KDUMP_HEADER_MAX]; /* beginning of the output as far as it arrived, */
-	size_t head_len;                   /* without a gap */
+	uint8_t head[DF_KDUMP_HEADER_MAX]; /* beginning of the output; what did not arrive is zero: our own streams send
+					    * the mark's bytes last */
+	size_t head_end;                   /* behind what arrived of it */
 
 	struct dumpfilter_progress progress;
 	uint64_t reported; /* progress.done when it was last shown */
@@ -133,13 +134,13 @@ static int need(struct rearrange *x, size_t len, struct df_err *err)
 
 static void remember(struct rearrange *x, uint64_t offset, const uint8_t *p, size_t len)
 {
-	if (offset > x->head_len || offset >= sizeof x->head)
+	if (offset >= sizeof x->head)
 		return;
 	if (len > sizeof x->head - offset)
 		len = sizeof x->head - (size_t)offset;
 	memcpy(x->head + offset, p, len);
-	if (offset + len > x->head_len)
-		x->head_len = (size_t)offset + len;
+	if (offset + len > x->head_end)
+		x->head_end = (size_t)offset + len;
 }
 
 /* len bytes at next belong at offset. */
@@ -253,18 +254,18 @@ static bool find_mark(const struct rearrange *x, size_t *offset, bool *be, uint3
 	struct df_kdump_abi abi;
 	struct df_err ignored;
 
-	if (df_kdump_is(x->head, x->head_len) && df_kdump_guess_abi(x->head, x->head_len, &abi)) {
+	if (df_kdump_is(x->head, x->head_end) && df_kdump_guess_abi(x->head, x->head_end, &abi)) {
 		*offset = df_kdump_status_offset(&abi);
 		*be = abi.be;
 		*bit = DF_KDUMP_INCOMPLETE;
-	} else if (df_elf_is(x->head, x->head_len) && !df_elf_decode_header(x->head, x->head_len, &elf, &ignored)) {
+	} else if (df_elf_is(x->head, x->head_end) && !df_elf_decode_header(x->head, x->head_end, &elf, &ignored)) {
 		*offset = elf.bits == 64 ? ELF64_FLAGS : ELF32_FLAGS;
 		*be = elf.be;
 		*bit = DF_ELF_FLAG_INCOMPLETE;
 	} else {
 		return false;
 	}
-	return *offset + 4 <= x->head_len;
+	return *offset + 4 <= x->head_end;
 }
 
 static int mark_incomplete(struct rearrange *x, struct df_err *err)
@@ -293,7 +294,7 @@ static void salvage(struct rearrange *x, int result)
 
 	warn(x, flush(x, &e), &e);
 	warn(x, mark_incomplete(x, &e), &e);
-	warn(x, df_sink_finish(x->sink, result, &e), &e);
+	warn(x, df_sink_finish(x->sink, x->progress.bytes_out ? DUMPFILTER_PARTIAL : result, &e), &e);
 }
 
 /* Bytes that are to come where the stream is a file (whatever lies behind the end record is counted in). */

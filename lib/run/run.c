@@ -30,18 +30,18 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
 	struct df_err late;
 	int r = writer->write(o, &done, err), f;
 
-	f = df_sink_finish(o->sink, r, &late);
-	if (f < 0 && r >= 0) {
-		*err = late;
-		r = DUMPFILTER_PARTIAL;
-	}
-	fill_report(report, &done, o->sink);
 	if (r == 0 && d->image.truncated) {
 		df_err_set(err, DUMPFILTER_E_TRUNCATED,
 			   "%s is truncated: %" PRIu64 " pages of memory are missing in it", d->image.source.name,
 			   d->plan.truncated_pages);
 		r = DUMPFILTER_PARTIAL;
 	}
+	f = df_sink_finish(o->sink, r, &late);
+	if (f < 0 && r == 0) {
+		*err = late;
+		r = DUMPFILTER_PARTIAL;
+	}
+	fill_report(report, &done, o->sink);
 	return r;
 }
 
@@ -54,6 +54,7 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 		.image = &d->image,
 		.sink = sink,
 		.keep = &d->plan.keep,
+		.forbidden = &d->plan.forbidden,
 		.max_pfn = d->plan.max_pfn,
 		.page_shift = d->page_shift,
 		.threads = cfg->threads,
@@ -67,6 +68,8 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 	double start = df_now();
 	int r;
 
+	if (df_cancelled(d->env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled before anything was written");
 	if (was_incomplete(&d->image))
 		df_log(d->env, DUMPFILTER_LOG_WARN, "%s is marked incomplete, and so is the output",
 		       d->image.source.name);

@@ -10,7 +10,6 @@
 #include "writer/writer.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define GAP     256u
@@ -22,6 +21,13 @@ struct segment {
 	uint32_t flags;
 };
 
+struct piece {
+	uint64_t paddr, offset;
+	size_t len, missing;
+	uint8_t *buf;
+	char why[DF_ERR_TEXT];
+};
+
 struct elf {
 	const struct df_output *o;
 	struct df_written *done;
@@ -29,19 +35,15 @@ struct elf {
 	struct segment *seg;
 	size_t nseg, cap;
 	uint64_t shdr_at, note_at, data_at, end; /* file offsets */
+	struct df_extents frames;                /* that segments have data of, each once; offset: in the file */
 	/* copying */
+	unsigned workers, nslots;
 	struct df_reader *readers;
+	struct piece *slots;
 	size_t at_seg;    /* make: segment … */
 	uint64_t at_byte; /* … and byte of it */
 	uint64_t total, copied;
 	uint64_t written; /* data of segments up to here (file offset) is in the sink */
-};
-
-struct piece {
-	uint64_t paddr, offset;
-	size_t len, missing;
-	uint8_t *buf;
-	char why[DF_ERR_TEXT];
 };
 
 /* ---- layout */
@@ -213,8 +215,7 @@ static int begin(struct elf *e, struct df_err *err)
 	uint8_t shdr[DF_ELF_SHDR_MAX];
 	int r = write_header(e, err);
 
-	/* where they cannot be mended they are written at the end, when it is known what arrived */
-	if (!r && e->o->sink->caps & DUMPFILTER_IO_REWRITE)
+	if (!r)
 		r = write_phdrs(e, UINT64_MAX, err);
 	if (!r && e->shdr_at) {
 		df_elf_encode_shdr0(&e->h, (uint32_t)(e->nseg + 1), shdr);
@@ -234,14 +235,14 @@ static int make(void *user, void *slot, struct df_err *err)
 	const struct segment *s;
 	uint64_t left;
 
-	if (df_cancelled(e->o->env))
-		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	while (e->at_seg < e->nseg && e->at_byte >= e->seg[e->at_seg].filesz) {
 		e->at_seg++;
 		e->at_byte = 0;
 	}
 	if (e->at_seg >= e->nseg)
 		return 0;
+	if (df_cancelled(e->o->env))
+		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	s = &e->seg[e->at_seg];
 	left = s->filesz - e->at_byte;
 	p->paddr = s->paddr + e->at_byte;
@@ -251,35 +252,71 @@ static int make(void *user, void *slot, struct df_err *err)
 	return 1;
 }
 
-/* Page by page where the piece as a whole cannot be read: what is readable of it counts. */
+/* Page by page where the piece as a whole cannot be read: what is readable of it counts, and a page that is here only
+ * to fill a gap is no loss. */
 static void salvage(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
 {
-	size_t page = (size_t)1 << e->o->page_shift, missing;
+	unsigned shift = e->o->page_shift;
+	char why[DF_ERR_TEXT];
+	size_t missing;
 
-	snprintf(p->why, sizeof p->why, "%s", err->text);
-	p->missing = 0;
+	memcpy(why, err->text, sizeof why);
 	for (size_t n, at = 0; at < p->len; at += n) {
-		n = page - ((p->paddr + at) & (page - 1));
+		uint64_t pfn = (p->paddr + at) >> shift;
+
+		n = (size_t)(((pfn + 1) << shift) - (p->paddr + at));
 		if (n > p->len - at)
 			n = p->len - at;
-		if (e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0) {
-			memset(p->buf + at, 0, n);
-			p->missing++;
-		}
+		if (!df_pageset_test(e->o->forbidden, pfn) &&
+		    e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) >= 0)
+			continue;
+		memset(p->buf + at, 0, n);
+		if (df_pageset_test(e->o->keep, pfn) && !p->missing++)
+			memcpy(p->why, why, sizeof p->why);
 	}
 	df_err_clear(err);
+}
+
+/* Pages that must not be read lie in this piece, in a gap that is too small to be left out: zeros for them. */
+static int read_around(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
+{
+	unsigned shift = e->o->page_shift;
+	size_t missing;
+
+	memset(p->buf, 0, p->len);
+	for (size_t n, at = 0; at < p->len; at += n) {
+		uint64_t pfn = (p->paddr + at) >> shift;
+
+		n = (size_t)(((pfn + 1) << shift) - (p->paddr + at));
+		if (n > p->len - at)
+			n = p->len - at;
+		if (!df_pageset_test(e->o->forbidden, pfn) &&
+		    e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int read_piece(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
+{
+	unsigned shift = e->o->page_shift;
+	uint64_t first = p->paddr >> shift, last = (p->paddr + p->len - 1) >> shift;
+	size_t missing;
+
+	if (df_pageset_count_range(e->o->forbidden, first, last + 1))
+		return read_around(e, r, p, err);
+	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
+	return e->o->image->ops->read(r, p->paddr, p->buf, p->len, &missing, err);
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
 	struct elf *e = user;
 	struct piece *p = slot;
-	size_t missing;
 
 	p->why[0] = '\0';
 	p->missing = 0;
-	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
-	if (e->o->image->ops->read(&e->readers[worker], p->paddr, p->buf, p->len, &missing, err) < 0)
+	if (read_piece(e, &e->readers[worker], p, err) < 0)
 		salvage(e, &e->readers[worker], p, err);
 	return 0;
 }
@@ -299,10 +336,10 @@ static int take(void *user, void *slot, struct df_err *err)
 {
 	struct elf *e = user;
 	struct piece *p = slot;
-	int r = df_sink_write(e->o->sink, p->offset, p->buf, p->len, err);
 
-	if (r < 0)
-		return r;
+	/* in order and from one thread: where writing breaks off, everything before is there */
+	if (df_sink_write(e->o->sink, p->offset, p->buf, p->len, err) < 0)
+		return err->code;
 	if (p->why[0])
 		df_log(e->o->env, DUMPFILTER_LOG_WARN, "%zu pages cannot be read and are lost: %s", p->missing, p->why);
 	e->done->unreadable_pages += p->missing;
@@ -312,66 +349,91 @@ static int take(void *user, void *slot, struct df_err *err)
 	return 0;
 }
 
-static void stop(struct elf *e, struct piece *slots, unsigned workers, unsigned nslots)
+/* Memory with data, for the counts: loads overlap, and each frame counts once. */
+static int list_frames(struct elf *e, struct df_err *err)
 {
-	for (unsigned i = 0; slots && i < nslots; i++)
-		df_free(e->o->env, slots[i].buf);
-	df_free(e->o->env, slots);
-	for (unsigned i = 0; e->readers && i < workers; i++)
+	struct df_env *env = e->o->env;
+	struct df_extent *x = df_alloc_array(env, e->nseg, sizeof *x);
+	int r;
+
+	if (!x)
+		return df_err_nomem(err, env, "the list of frames", e->nseg * sizeof *x);
+	for (size_t i = 0; i < e->nseg; i++)
+		x[i] = (struct df_extent){ e->seg[i].paddr, e->seg[i].paddr + e->seg[i].filesz, e->seg[i].offset };
+	r = df_extents_build(&e->frames, env, x, e->nseg, false, err);
+	df_free(env, x);
+	return r;
+}
+
+static void stop(struct elf *e)
+{
+	for (unsigned i = 0; e->slots && i < e->nslots; i++)
+		df_free(e->o->env, e->slots[i].buf);
+	df_free(e->o->env, e->slots);
+	for (unsigned i = 0; e->readers && i < e->workers; i++)
 		df_reader_fini(&e->readers[i]);
 	df_free(e->o->env, e->readers);
+	df_free(e->o->env, e->frames.v);
+	df_free(e->o->env, e->seg);
+}
+
+/* All memory that copying needs, before the first byte is written. */
+static int start(struct elf *e, struct df_err *err)
+{
+	struct df_env *env = e->o->env;
+	int r = 0;
+
+	e->workers = e->o->threads ? e->o->threads : 1;
+	e->nslots = e->workers > 1 ? 2 * e->workers : 1;
+	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
+	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
+	if (!e->slots || !e->readers)
+		r = df_err_nomem(err, env, "workers", e->nslots * sizeof *e->slots);
+	for (unsigned i = 0; !r && i < e->workers; i++)
+		r = df_reader_init(&e->readers[i], e->o->image, err);
+	for (unsigned i = 0; !r && i < e->nslots; i++)
+		if (!(e->slots[i].buf = df_alloc(env, PIECE)))
+			r = df_err_nomem(err, env, "a piece of memory", PIECE);
+	return r ? r : list_frames(e, err);
 }
 
 static int copy(struct elf *e, struct df_err *err)
 {
-	static const struct df_pool_ops ops = { make, work, take };
-	struct df_env *env = e->o->env;
-	unsigned workers = e->o->threads ? e->o->threads : 1, nslots = workers > 1 ? 2 * workers : 1;
-	struct piece *slots = df_alloc_array(env, nslots, sizeof *slots);
-	int r = 0;
+	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+	int r;
 
 	e->written = e->data_at;
-	e->readers = df_alloc_array(env, workers, sizeof *e->readers);
-	if (!slots || !e->readers)
-		r = df_err_nomem(err, env, "workers", nslots * sizeof *slots);
-	for (unsigned i = 0; !r && i < workers; i++)
-		r = df_reader_init(&e->readers[i], e->o->image, err);
-	for (unsigned i = 0; !r && i < nslots; i++)
-		if (!(slots[i].buf = df_alloc(env, PIECE)))
-			r = df_err_nomem(err, env, "a piece of memory", PIECE);
-	if (!r) {
-		progress(e);
-		r = df_pool_run(env, &ops, e, workers, slots, sizeof *slots, nslots, err);
-		progress(e);
-	}
-	stop(e, slots, workers, nslots);
+	progress(e);
+	r = df_pool_run(e->o->env, &ops, e, e->workers, e->slots, sizeof *e->slots, e->nslots, err);
+	progress(e);
 	return r;
 }
 
 /* ---- end */
 
-/* Frames of loads whose data ends at or before limit, each counted once. */
+/* Frames of which the output has bytes before limit; only: of these. */
 static uint64_t pages_written(const struct elf *e, uint64_t limit, const struct df_pageset *only)
 {
 	unsigned shift = e->o->page_shift;
-	uint64_t round = (UINT64_C(1) << shift) - 1, pages = 0;
-	struct df_pageset seen;
-	struct df_err ignored;
+	uint64_t round = (UINT64_C(1) << shift) - 1, pages = 0, counted = 0; /* frames below counted are done */
 
-	if (df_pageset_init(&seen, e->o->env, e->o->max_pfn, &ignored) < 0)
-		return 0;
-	for (size_t i = 0; i < e->nseg; i++) {
-		const struct segment *s = &e->seg[i];
-		uint64_t n = s->offset + s->filesz > limit ? s->offset < limit ? limit - s->offset : 0 : s->filesz;
+	for (size_t i = 0; i < e->frames.n; i++) {
+		const struct df_extent *x = &e->frames.v[i];
+		uint64_t bytes = x->end - x->start, first = x->start >> shift, end;
 
-		if (n && df_pageset_set_range(&seen, s->paddr >> shift, (s->paddr + n + round) >> shift, &ignored) < 0)
-			break;
+		if (x->offset >= limit)
+			continue;
+		if (bytes > limit - x->offset)
+			end = (x->start + (limit - x->offset)) >> shift; /* a page that is cut does not count */
+		else
+			end = (x->end + round) >> shift;
+		if (first < counted)
+			first = counted;
+		if (first >= end)
+			continue;
+		pages += only ? df_pageset_count_range(only, first, end) : end - first;
+		counted = end;
 	}
-	if (!only)
-		pages = seen.count;
-	for (uint64_t at = 0, a, b; only && df_pageset_next_run(&seen, at, &a, &b); at = b)
-		pages += df_pageset_count_range(only, a, b);
-	df_pageset_fini(&seen);
 	return pages;
 }
 
@@ -382,7 +444,8 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	struct df_err late;
 	int f = 0;
 
-	if (!again || r < 0)
+	/* loads are cut to what arrived; where that is too late the mark says that they promise too much */
+	if (again && r < 0)
 		f = write_phdrs(e, limit, &late);
 	if (!f)
 		f = write_mark(e, whole && !e->o->incomplete, &late);
@@ -427,10 +490,12 @@ static int write_elf(const struct df_output *o, struct df_written *done, struct 
 	if (!r)
 		r = lay_out(&e, err);
 	if (!r)
+		r = start(&e, err);
+	if (!r)
 		r = begin(&e, err);
 	if (!r)
 		r = finish(&e, copy(&e, err), err);
-	df_free(o->env, e.seg);
+	stop(&e);
 	return r;
 }
 

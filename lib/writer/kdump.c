@@ -32,8 +32,8 @@ static int put(struct kdump *k, uint64_t offset, const void *buf, size_t len, st
 static int write_header(struct kdump *k, struct df_err *err)
 {
 	const struct df_output *o = k->o;
-	size_t mark = df_kdump_status_offset(&k->abi);
-	bool again = o->sink->caps & DUMPFILTER_IO_REWRITE;
+	size_t mark = df_kdump_status_offset(&k->abi), len = df_kdump_header_size(&k->abi);
+	uint8_t buf[DF_KDUMP_HEADER_MAX];
 	struct df_kdump_header h = {
 		.version = DF_KDUMP_VERSION,
 		.time_sec = o->crash_time,
@@ -44,93 +44,108 @@ static int write_header(struct kdump *k, struct df_err *err)
 		.max_mapnr = o->max_pfn > UINT32_MAX ? UINT32_MAX : (uint32_t)o->max_pfn,
 		.nr_cpus = (int32_t)o->image->cpus,
 	};
-	uint8_t *block = df_alloc(o->env, k->block);
 	int r;
 
-	if (!block)
-		return df_err_nomem(err, o->env, "the header", k->block);
 	memcpy(h.uts, o->uts, sizeof h.uts);
-	df_kdump_encode_header(&k->abi, &h, block);
-	if (again) {
-		r = put(k, 0, block, k->block, err);
+	df_kdump_encode_header(&k->abi, &h, buf);
+	if (o->sink->caps & DUMPFILTER_IO_REWRITE) {
+		r = put(k, 0, buf, len, err);
 	} else {
-		r = put(k, 0, block, mark, err);
+		r = put(k, 0, buf, mark, err);
 		if (!r)
-			r = put(k, mark + 4, block + mark + 4, k->block - mark - 4, err);
+			r = put(k, mark + 4, buf + mark + 4, len - mark - 4, err);
 	}
-	df_free(o->env, block);
-	return r;
+	return r ? r : df_sink_zeros(o->sink, len, k->block - len, err);
 }
 
 static int write_subheader(struct kdump *k, struct df_err *err)
 {
 	const struct df_image *img = k->o->image;
-	size_t len = (size_t)k->at.sub_hdr_size * k->block;
+	uint64_t end = k->at.note_offset + img->notes_len;
+	uint8_t buf[DF_KDUMP_SUBHEADER_MAX];
 	struct df_kdump_subheader s = {
 		.phys_base = k->o->phys_base,
 		.dump_level = (uint32_t)k->o->level,
 		.max_mapnr_64 = k->o->max_pfn,
 	};
-	uint8_t *buf = df_alloc(k->o->env, len);
 	int r;
 
-	if (!buf)
-		return df_err_nomem(err, k->o->env, "the notes", len);
 	if (img->notes_len) {
 		s.offset_note = k->at.note_offset;
 		s.size_note = img->notes_len;
-		memcpy(buf + (k->at.note_offset - k->at.sub_offset), img->notes, img->notes_len);
 	}
 	if (img->vmcoreinfo_len) {
 		s.offset_vmcoreinfo = k->at.note_offset + img->vmcoreinfo_at;
 		s.size_vmcoreinfo = img->vmcoreinfo_len;
 	}
 	df_kdump_encode_subheader(&k->abi, &s, buf);
-	r = put(k, k->at.sub_offset, buf, len, err);
-	df_free(k->o->env, buf);
-	return r;
+	r = put(k, k->at.sub_offset, buf, df_kdump_subheader_size(&k->abi), err);
+	if (!r)
+		r = put(k, k->at.note_offset, img->notes, img->notes_len, err);
+	return r ? r : df_sink_zeros(k->o->sink, end, k->at.bitmap1_offset - end, err);
 }
 
-/* One bitmap, chunk by chunk; pages: those kept, or NULL for those that the image describes. */
+/* The next chunk at or behind c that has a page in the bitmap; false = none. */
+static bool next_chunk(const struct kdump *k, const struct df_pageset *pages, uint64_t *c)
+{
+	const struct df_extents *x = &k->o->image->described;
+	uint64_t pfn = *c << DF_CHUNK_SHIFT, end;
+
+	if (pages) {
+		if (!df_pageset_next_run(pages, pfn, &pfn, &end))
+			return false;
+	} else {
+		size_t i = df_extents_find(x, pfn << k->o->page_shift);
+
+		if (i == x->n)
+			return false;
+		if (x->v[i].start >> k->o->page_shift > pfn)
+			pfn = x->v[i].start >> k->o->page_shift;
+	}
+	*c = pfn >> DF_CHUNK_SHIFT;
+	return pfn < k->o->max_pfn;
+}
+
+/* Bytes of one chunk's part of a bitmap into raw. */
+static size_t bitmap_chunk(const struct kdump *k, const struct df_pageset *pages, uint64_t c,
+			   uint8_t raw[DF_CHUNK_PAGES / 8])
+{
+	uint64_t left = k->o->max_pfn - (c << DF_CHUNK_SHIFT), n = left < DF_CHUNK_PAGES ? left : DF_CHUNK_PAGES;
+	uint64_t words[DF_CHUNK_WORDS];
+
+	if (pages)
+		df_pageset_load(pages, c, words);
+	else
+		df_image_chunk(&k->o->image->described, k->o->page_shift, c, words);
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
+		uint64_t first = i * 64;
+
+		if (first + 64 > n)
+			words[i] &= first >= n ? 0 : df_bit_mask(0, (unsigned)(n - first));
+		df_put64(raw + i * 8, words[i], false); /* bit order is by bytes on every machine */
+	}
+	return (size_t)((n + 7) / 8);
+}
+
+/* One bitmap; pages: those kept, or NULL for those that the image describes.  Chunks without a page are a gap: memory
+ * may be described up to addresses that no loop could reach. */
 static int write_bitmap(struct kdump *k, uint64_t offset, const struct df_pageset *pages, struct df_err *err)
 {
-	const struct df_output *o = k->o;
-	uint64_t chunks = (o->max_pfn + DF_CHUNK_PAGES - 1) >> DF_CHUNK_SHIFT, gap = 0, bytes = 0;
-	uint64_t words[DF_CHUNK_WORDS];
+	uint64_t at = offset; /* written up to here */
 	uint8_t raw[DF_CHUNK_PAGES / 8];
-	int r = 0;
 
-	for (uint64_t c = 0; !r && c < chunks; c++, offset += bytes) {
-		uint64_t left = o->max_pfn - (c << DF_CHUNK_SHIFT), n = left < DF_CHUNK_PAGES ? left : DF_CHUNK_PAGES;
+	for (uint64_t c = 0; next_chunk(k, pages, &c); c++) {
+		uint64_t to = offset + c * sizeof raw;
+		size_t n = bitmap_chunk(k, pages, c, raw);
+		int r = df_sink_zeros(k->o->sink, at, to - at, err);
 
-		if (pages)
-			df_pageset_load(pages, c, words);
-		else
-			df_image_chunk(&o->image->described, o->page_shift, c, words);
-		bytes = (n + 7) / 8;
-		for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
-			uint64_t first = i * 64;
-
-			if (first + 64 > n)
-				words[i] &= first >= n ? 0 : df_bit_mask(0, (unsigned)(n - first));
-			df_put64(raw + i * 8, words[i], false); /* bit order is by bytes on every machine */
-		}
-		if (!df_bits_count(words, DF_CHUNK_WORDS)) {
-			gap += bytes;
-			continue;
-		}
-		r = df_sink_zeros(o->sink, offset - gap, gap, err);
-		gap = 0;
 		if (!r)
-			r = put(k, offset, raw, bytes, err);
+			r = put(k, to, raw, n, err);
+		if (r < 0)
+			return r;
+		at = to + n;
 	}
-	/* up to the end of the last block */
-	if (!r) {
-		uint64_t end = (pages ? k->at.bitmap2_offset : k->at.bitmap1_offset) + k->at.bitmap_bytes;
-
-		r = df_sink_zeros(o->sink, offset - gap, end - (offset - gap), err);
-	}
-	return r;
+	return df_sink_zeros(k->o->sink, at, offset + k->at.bitmap_bytes - at, err);
 }
 
 /* Room for the index, so that a disk that fills up later still takes it. */
@@ -221,7 +236,20 @@ static void count(struct kdump *k, const struct df_batch *b)
 		df_log(k->o->env, DUMPFILTER_LOG_WARN, "a page cannot be read and is lost: %s", b->why);
 }
 
-static int take(void *user, const struct df_batch *b, struct df_err *err)
+static void place(void *user, struct df_batch *b)
+{
+	struct kdump *k = user;
+
+	b->at = k->data_end;
+	k->data_end += b->data_len;
+}
+
+static int write_data(void *user, struct df_batch *b, struct df_err *err)
+{
+	return put(user, b->at, b->data, b->data_len, err);
+}
+
+static int take(void *user, struct df_batch *b, struct df_err *err)
 {
 	struct kdump *k = user;
 	int r = 0;
@@ -229,12 +257,11 @@ static int take(void *user, const struct df_batch *b, struct df_err *err)
 	if (k->desc_len + b->n * DF_KDUMP_DESC_SIZE > DESC_CACHE)
 		r = flush_descriptors(k, err);
 	/* data before its descriptors: what the index lists is there */
-	if (!r)
-		r = put(k, k->data_end, b->data, b->data_len, err);
+	if (!r && !(k->o->sink->caps & DUMPFILTER_IO_CONCURRENT))
+		r = write_data(k, b, err);
 	if (r < 0)
 		return r;
-	describe(k, b, k->data_end);
-	k->data_end += b->data_len;
+	describe(k, b, b->at);
 	count(k, b);
 	return 0;
 }
@@ -243,51 +270,46 @@ static int take(void *user, const struct df_batch *b, struct df_err *err)
 static int finish(struct kdump *k, bool lost, struct df_err *err)
 {
 	uint64_t table = k->at.data_offset - k->at.desc_offset;
+	struct df_err ignored;
 	uint8_t status[4];
 	int r = flush_descriptors(k, err);
 
 	if (!r && k->desc_done < table && !(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
 		r = df_sink_zeros(k->o->sink, k->at.desc_offset + k->desc_done, table - k->desc_done, err);
 	df_put32(status, k->status | (lost || r < 0 ? DF_KDUMP_INCOMPLETE : 0), k->abi.be);
-	if (r < 0) {
-		struct df_err ignored;
-
-		put(k, df_kdump_status_offset(&k->abi), status, sizeof status, &ignored);
-		return r;
-	}
-	return put(k, df_kdump_status_offset(&k->abi), status, sizeof status, err);
+	if (!r)
+		return put(k, df_kdump_status_offset(&k->abi), status, sizeof status, err);
+	put(k, df_kdump_status_offset(&k->abi), status, sizeof status, &ignored);
+	return r;
 }
 
-static int copy(struct kdump *k, struct df_err *err)
+/* Pages that were copied but whose descriptors could not be written cannot be found. */
+static void account(struct kdump *k)
 {
-	const struct df_output *o = k->o;
-	struct df_pipe p = {
-		.env = o->env,
-		.image = o->image,
-		.keep = o->keep,
-		.page_shift = o->page_shift,
-		.threads = o->threads,
-		.codec = o->codec,
-		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
-		.take = take,
-		.user = k,
-	};
-	struct df_err late;
-	int r = df_pipe_run(&p, err), f;
+	uint64_t hidden = k->desc_len / DF_KDUMP_DESC_SIZE;
 
-	f = finish(k, r < 0 || k->done->unreadable_pages || o->incomplete, &late);
+	k->done->pages -= hidden < k->done->pages ? hidden : k->done->pages;
+	k->done->lost_pages = k->o->keep->count - k->done->pages;
+}
+
+static int copy(struct kdump *k, struct df_pipe_run *pipe, struct df_err *err)
+{
+	struct df_err late;
+	int r = df_pipe_copy(pipe, err), f;
+
+	f = finish(k, r < 0 || k->done->unreadable_pages || k->o->incomplete, &late);
 	if (r >= 0 && f < 0) {
 		*err = late;
 		r = f;
 	}
-	/* descriptors that could not be written any more: their pages are there but cannot be found */
-	k->done->pages -= k->desc_len / DF_KDUMP_DESC_SIZE < k->done->pages ? k->desc_len / DF_KDUMP_DESC_SIZE
-									    : k->done->pages;
-	k->done->lost_pages = o->keep->count - k->done->pages;
+	account(k);
 	if (r >= 0 && k->done->unreadable_pages) {
-		df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read", o->image->source.name);
-		r = DUMPFILTER_PARTIAL;
+		df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read", k->o->image->source.name);
+		return DUMPFILTER_PARTIAL;
 	}
+	/* an index that is not there and cannot be mended: nothing opens this */
+	if (f < 0 && !(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
+		return err->code; /* of the first failure */
 	return r < 0 ? DUMPFILTER_PARTIAL : r;
 }
 
@@ -296,6 +318,20 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 	struct kdump k = {
 		.o = o, .done = done, .abi = { o->image->be, o->image->bits, 8 }, .block = 1u << o->page_shift
 	};
+	struct df_pipe p = {
+		.env = o->env,
+		.image = o->image,
+		.keep = o->keep,
+		.page_shift = o->page_shift,
+		.threads = o->threads,
+		.codec = o->codec,
+		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
+		.user = &k,
+		.place = place,
+		.write = o->sink->caps & DUMPFILTER_IO_CONCURRENT ? write_data : NULL,
+		.take = take,
+	};
+	struct df_pipe_run *pipe;
 	int r;
 
 	if (!(o->sink->caps & DUMPFILTER_IO_RANDOM))
@@ -306,12 +342,15 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
 	if (r < 0)
 		return r;
+	/* all memory before the first byte is written */
 	k.desc = df_alloc(o->env, DESC_CACHE);
+	pipe = k.desc ? df_pipe_start(&p, err) : NULL;
 	if (!k.desc)
-		return df_err_nomem(err, o->env, "descriptors", DESC_CACHE);
-	r = begin(&k, err);
+		df_err_nomem(err, o->env, "descriptors", DESC_CACHE);
+	r = pipe ? begin(&k, err) : err->code;
 	if (!r)
-		r = copy(&k, err);
+		r = copy(&k, pipe, err);
+	df_pipe_stop(pipe);
 	df_free(o->env, k.desc);
 	return r;
 }

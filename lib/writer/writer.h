@@ -19,7 +19,8 @@ struct df_output {
 	struct df_env *env;
 	const struct df_image *image;
 	struct dumpfilter_sink *sink;
-	struct df_pageset *keep; /* kdump: with pages of zeros; ELF: the writer takes them out */
+	struct df_pageset *keep;            /* kdump: with pages of zeros; ELF: the writer takes them out */
+	const struct df_pageset *forbidden; /* pages that must not be read: poisoned or offline */
 	uint64_t max_pfn;
 	unsigned page_shift;
 	unsigned threads;

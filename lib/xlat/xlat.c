@@ -75,18 +75,16 @@ static const struct df_region *region_of(const struct df_xlat *x, uint64_t vaddr
 
 int df_xlat_v2p(struct df_walker *w, uint64_t vaddr, uint64_t *paddr, uint64_t *run, struct df_err *err)
 {
-	if (vaddr - w->leaf_first >= w->leaf_len) {
-		const struct df_region *g = region_of(w->xlat, vaddr);
+	const struct df_region *g = region_of(w->xlat, vaddr);
 
-		if (g && !g->walk) {
-			*paddr = vaddr + g->delta;
-			*run = g->last - vaddr < UINT64_MAX ? g->last - vaddr + 1 : UINT64_MAX;
-			return 0;
-		}
-		if (walk(w, vaddr, err) < 0) {
-			w->leaf_len = 0;
-			return err->code;
-		}
+	if (g && !g->walk) {
+		*paddr = vaddr + g->delta;
+		*run = g->last - vaddr < UINT64_MAX ? g->last - vaddr + 1 : UINT64_MAX;
+		return 0;
+	}
+	if (vaddr - w->leaf_first >= w->leaf_len && walk(w, vaddr, err) < 0) {
+		w->leaf_len = 0;
+		return err->code;
 	}
 	*paddr = w->leaf_phys + (vaddr - w->leaf_first);
 	*run = w->leaf_len - (vaddr - w->leaf_first);

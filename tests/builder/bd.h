@@ -31,7 +31,7 @@ struct bd_directive {
 
 struct bd_region {
 	uint64_t pa, size;
-	bool memmap;
+	bool memmap, blank;
 	uint8_t *p;
 };
 

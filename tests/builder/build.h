@@ -25,7 +25,8 @@
  * [machine=] [domainname=]
  *
  * Physical memory
- *   ram PADDR SIZE [nomap]     memory; nomap: without struct pages (a ROM).  Default: ram 0 32M
+ *   ram PADDR SIZE [nomap] [zero]
+ *              memory; nomap: without struct pages (a ROM); zero: all zeros, costs nothing.  Default: ram 0 32M
  *   layout KEY=VALUE…          kernel (paddr of the image, default 16M), kernel_size (2M), text (vaddr of the image),
  *                              kaslr, direct, direct_pa, vmemmap, vmalloc (bases), alloc_end (tables and memmap are
  * taken downwards from here; default the end of RAM), koff, image_gap (s390x) paging [levels=4|5|3] [direct=4K|2M|1G]
@@ -117,6 +118,7 @@ enum builder_class {
 enum builder_verdict { BUILDER_KEEP, BUILDER_DROP, BUILDER_EITHER };
 enum builder_outcome { BUILDER_OK_OR_WARN, BUILDER_OK, BUILDER_WARN, BUILDER_FAIL, BUILDER_ANY };
 
+#define BUILDER_ALL_LEVELS 32u
 struct builder_rule {
 	unsigned level;
 	enum builder_verdict verdict;

@@ -89,6 +89,9 @@ static int one_word(struct state *s, char *word)
 		return (s->class = find_class(val)) < 0 ? -1 : 0;
 	if (!strcmp(word, "level")) {
 		s->has_level = true;
+		s->level = BUILDER_ALL_LEVELS;
+		if (!strcmp(val, "all"))
+			return 0;
 		if (builder_number(val, &level) || level > 31)
 			return -1;
 		s->level = (unsigned)level;
@@ -190,7 +193,8 @@ enum builder_verdict builder_expect_verdict(const struct builder_expect *e, unsi
 	enum builder_verdict v = BUILDER_KEEP;
 
 	for (size_t i = e->nrules; i--;)
-		if (e->rules[i].level == level && builder_ranges_have(&e->rules[i].pfns, pfn))
+		if ((e->rules[i].level == level || e->rules[i].level == BUILDER_ALL_LEVELS) &&
+		    builder_ranges_have(&e->rules[i].pfns, pfn))
 			return e->rules[i].verdict;
 	for (unsigned c = 0; c < BUILDER_CLASSES; c++) {
 		if (!selected(c, level))

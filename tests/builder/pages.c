@@ -249,12 +249,12 @@ static void set_tails(struct bd *b, struct bd_line *l, uint64_t pfn, unsigned or
 
 	if (!how)
 		how = bd_fact_text(b, "tail");
-	for (uint64_t i = 1; i < 1ull << order; i++) {
-		bd_page_default(b, pfn + i);
-		bd_page_set(b, pfn + i, count_name(b), 0);
-		bd_page_set(b, pfn + i, "mapping", mapping);
-		set_tail(b, pfn, pfn + i, order, how ? how : "none");
-	}
+	bd_page_default(b, pfn + 1);
+	bd_page_set(b, pfn + 1, count_name(b), 0);
+	bd_page_set(b, pfn + 1, "mapping", mapping);
+	set_tail(b, pfn, pfn + 1, order, how ? how : "none");
+	for (uint64_t i = 2; i < 1ull << order; i++)
+		memcpy(bd_page(b, pfn + i), bd_page(b, pfn + 1), b->page_size);
 }
 
 /* 5.14 to 7.0: the pages of tails are the head's page once more.  7.1: one page of proper tails for all. */
@@ -273,7 +273,7 @@ static void share_tails(struct bd *b, uint64_t pfn, unsigned order)
 	}
 	for (uint64_t off = b->page; off < bytes; off += b->page) {
 		/* nobody can read what lies there now */
-		memset(bd_phys(b, bd_page_pa(b, pfn) + off, b->page), 0x5b, b->page);
+		memset(bd_phys(b, bd_page_pa(b, pfn + off / b->page_size), b->page), 0x5b, b->page);
 		bd_alias_add(b, va + off, pa);
 	}
 }

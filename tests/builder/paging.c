@@ -58,7 +58,7 @@ static uint64_t s390_table(struct bd *b, unsigned level, uint64_t pa)
 
 static uint64_t s390_leaf(struct bd *b, unsigned level, uint64_t pa)
 {
-	return pa | b->pg.leafbits | (level ? 0x400 | s390_type(level) : 0);
+	return pa | b->pg.leafbits | (level ? 0x400 | s390_type(level) : 0x13d);
 }
 
 static uint64_t s390_empty(unsigned level)

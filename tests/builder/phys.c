@@ -5,7 +5,7 @@
 
 #include "bd.h"
 
-#define RAM_MAX (2ull << 30)
+#define RAM_MAX (4ull << 30)
 
 static uint64_t mix(uint64_t x)
 {
@@ -22,10 +22,11 @@ void bd_ram(struct bd *b, struct bd_line *l)
 	if (b->nregions == BD_REGIONS)
 		bd_fail(b, "more than %d ram lines", BD_REGIONS);
 	r->memmap = !bd_flag(l, "nomap");
+	r->blank = bd_flag(l, "zero");
 	r->pa = bd_num(b, bd_arg(b, l, "PADDR"));
 	r->size = bd_num(b, bd_arg(b, l, "SIZE"));
 	if (!r->size || r->size > RAM_MAX)
-		bd_fail(b, "ram of %llu bytes: at most 2G", (unsigned long long)r->size);
+		bd_fail(b, "ram of %llu bytes: at most 4G", (unsigned long long)r->size);
 	b->nregions++;
 }
 
@@ -52,9 +53,10 @@ void bd_ram_done(struct bd *b)
 
 		total += r->size;
 		if (total > RAM_MAX)
-			bd_fail(b, "more than 2G of ram");
+			bd_fail(b, "more than 4G of ram");
 		r->p = bd_mem(b, r->size);
-		pattern(r, b->page);
+		if (!r->blank)
+			pattern(r, b->page);
 	}
 }
 
@@ -93,6 +95,8 @@ uint64_t bd_alloc(struct bd *b, uint64_t bytes, uint64_t align)
 	if (bytes > pa)
 		bd_fail(b, "out of memory for tables");
 	pa = (pa - bytes) & ~(align - 1);
+	if (pa < b->lay.kernel + b->lay.kernel_size && pa + bytes > b->lay.kernel)
+		bd_fail(b, "the tables run into the kernel image: more ram, or layout alloc_end=");
 	memset(bd_phys(b, pa, bytes), 0, bytes);
 	b->lay.alloc_end = pa;
 	return pa;

@@ -23,7 +23,7 @@ erase: kfind memmap
 pipe: image codec pageset erase
 writer: format pageset io image pipe
 run: io codec format kdesc pageset image input xlat arch kfind memmap classify erase pipe writer
-api: run io codec kdesc image
+api: run io codec kdesc image input writer
 END
 
 # file:line:<header> or file:line:"header" of each #include of the given files

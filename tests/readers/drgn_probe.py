@@ -14,6 +14,19 @@ import zlib
 from drgn.helpers import linux as hl
 
 MAX_FRAMES = 64
+# drgn looks at every page of memory once per cache: of all two hundred caches that takes minutes.
+SLAB_CACHES = (
+    "task_struct",
+    "mm_struct",
+    "signal_cache",
+    "filp",
+    "dentry",
+    "inode_cache",
+    "kernfs_node_cache",
+    "radix_tree_node",
+    "kmalloc-64",
+    "kmalloc-1k",
+)
 
 
 def section(name, lines):
@@ -150,17 +163,21 @@ def slab_caches():
 
 
 def slab_objects():
-    """Every allocated object of every cache: finds the slab pages by their struct pages and reads what is in them."""
-    for c in sorted(hl.for_each_slab_cache(prog), key=lambda c: c.value_()):
+    """Every allocated object of some caches: finds the slab pages by their struct pages and reads what is in them."""
+    for name in SLAB_CACHES:
+        c = hl.find_slab_cache(prog, name)
+        if c is None:
+            yield f"{name}: no such cache"
+            continue
         size = c.object_size.value_()
         count = crc = 0
         try:
             for obj in hl.slab_cache_for_each_allocated_object(c, "unsigned char"):
                 crc = zlib.crc32(prog.read(obj.value_(), size), crc)
                 count += 1
-            yield f"{cstr(c.name)}: {count} objects, crc {crc:08x}"
+            yield f"{name}: {count} objects, crc {crc:08x}"
         except Exception as e:
-            yield f"{cstr(c.name)}: after {count} objects, crc {crc:08x}: {type(e).__name__} {str(e)[:200]}"
+            yield f"{name}: after {count} objects, crc {crc:08x}: {type(e).__name__} {str(e)[:200]}"
 
 
 def zones():

@@ -2,10 +2,11 @@
 /*
  * kdf_pages: what libkdumpfile makes of a dump.
  *
- *     kdf_pages pages DUMP VMCORE         reads every page frame that DUMP claims to have, compares it with VMCORE
- *     kdf_pages zeros DUMP DUMP2 VMCORE   frames that DUMP has and DUMP2 has not must be filled with zeros
- *     kdf_pages attrs DUMP                prints machine, registers of the CPUs and VMCOREINFO, for diff
- *     kdf_pages version                   prints the version of libkdumpfile
+ *     kdf_pages pages DUMP VMCORE [CLAIMS]   reads every page frame that DUMP claims to have, compares with VMCORE
+ *     kdf_pages zeros DUMP DUMP2 VMCORE      frames that DUMP has and DUMP2 has not must be filled with zeros
+ *     kdf_pages attrs DUMP                   prints machine, registers of the CPUs and VMCOREINFO, for diff
+ *     kdf_pages elf DUMP VMCORE OUT          an ELF core of the frames that DUMP has, with the notes of VMCORE
+ *     kdf_pages version                      prints the version of libkdumpfile
  *
  * VMCORE is read without libkdumpfile, by the plain meaning of an ELF core: a byte of memory comes from the first
  * PT_LOAD that has it, and what no PT_LOAD has of a page reads as zeros.  This must know nothing about filtering: it
@@ -32,7 +33,9 @@ struct load {
 };
 
 struct vmcore {
-	int fd;
+	int fd, big;
+	Elf64_Ehdr header; /* as in the file */
+	Elf64_Phdr note;
 	struct load *load;
 	size_t loads;
 };
@@ -71,17 +74,35 @@ static size_t page_size(kdump_ctx_t *ctx, const char *path)
 
 /* ------------------------------------------------------------------------------------------ the yardstick */
 
-static void add_load(struct vmcore *v, const Elf64_Phdr *ph, int big)
+/* Between the byte order of a file and ours, both ways. */
+static uint64_t swap64(int big, uint64_t x)
 {
-	uint32_t type = big ? be32toh(ph->p_type) : le32toh(ph->p_type);
-	uint64_t size = big ? be64toh(ph->p_filesz) : le64toh(ph->p_filesz);
+	return big ? be64toh(x) : le64toh(x);
+}
+
+static uint32_t swap32(int big, uint32_t x)
+{
+	return big ? be32toh(x) : le32toh(x);
+}
+
+static uint16_t swap16(int big, uint16_t x)
+{
+	return big ? be16toh(x) : le16toh(x);
+}
+
+static void add_load(struct vmcore *v, const Elf64_Phdr *ph)
+{
+	uint32_t type = swap32(v->big, ph->p_type);
+	uint64_t size = swap64(v->big, ph->p_filesz);
 	struct load *l = &v->load[v->loads];
 
+	if (type == PT_NOTE)
+		v->note = *ph;
 	if (type != PT_LOAD || !size)
 		return;
-	l->start = big ? be64toh(ph->p_paddr) : le64toh(ph->p_paddr);
+	l->start = swap64(v->big, ph->p_paddr);
 	l->end = l->start + size;
-	l->file = big ? be64toh(ph->p_offset) : le64toh(ph->p_offset);
+	l->file = swap64(v->big, ph->p_offset);
 	v->loads++;
 }
 
@@ -98,23 +119,23 @@ static int is_elf(const char *path)
 static struct vmcore open_vmcore(const char *path)
 {
 	struct vmcore v = { .fd = open(path, O_RDONLY) };
-	Elf64_Ehdr eh;
+	Elf64_Ehdr *eh = &v.header;
 	Elf64_Phdr ph;
 
-	if (v.fd < 0 || pread(v.fd, &eh, sizeof(eh), 0) != sizeof(eh))
+	if (v.fd < 0 || pread(v.fd, eh, sizeof(*eh), 0) != sizeof(*eh))
 		die(path, "cannot be read");
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
+	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 || eh->e_ident[EI_CLASS] != ELFCLASS64)
 		die(path, "is no ELF64 file");
-	int big = eh.e_ident[EI_DATA] == ELFDATA2MSB;
-	uint64_t at = big ? be64toh(eh.e_phoff) : le64toh(eh.e_phoff);
-	unsigned n = big ? be16toh(eh.e_phnum) : le16toh(eh.e_phnum);
+	v.big = eh->e_ident[EI_DATA] == ELFDATA2MSB;
+	uint64_t at = swap64(v.big, eh->e_phoff);
+	unsigned n = swap16(v.big, eh->e_phnum);
 	v.load = calloc(n + 1u, sizeof(*v.load));
 	if (!v.load)
 		die(path, "no memory");
 	for (unsigned i = 0; i < n; i++) {
 		if (pread(v.fd, &ph, sizeof(ph), (off_t)(at + i * sizeof(ph))) != sizeof(ph))
 			die(path, "program headers cannot be read");
-		add_load(&v, &ph, big);
+		add_load(&v, &ph);
 	}
 	return v;
 }
@@ -185,10 +206,10 @@ static void one_page(kdump_ctx_t *ctx, const struct vmcore *v, uint64_t pfn, siz
 }
 
 /*
- * Which frames DUMP claims to have: of a kdump-compressed file libkdumpfile tells; of an ELF file its own PT_LOADs,
- * for libkdumpfile 0.5.1 (mended in 0.5.4) overruns the buffer of bits where PT_LOADs overlap (the kernel image and the
- * memory it lies in always do), and reads the frame right in front of a PT_LOAD as zeros although it is not in the
- * file.
+ * Which frames DUMP claims to have: of a kdump-compressed file libkdumpfile tells; of an ELF file its own PT_LOADs.
+ * libkdumpfile (0.5.1 and 0.5.6 do) overruns the buffer of bits where PT_LOADs overlap, and the kernel image and the
+ * memory it lies in always do; and it reads the frame right in front of a PT_LOAD as zeros although it is not in the
+ * file.  Of a flattened ELF file CLAIMS tells, the same as a normal file.
  */
 struct claims {
 	kdump_bmp_t *map;
@@ -237,7 +258,7 @@ static uint64_t claims_end(const struct claims *c, uint64_t end, size_t size)
 	return kdump_bmp_find_set(c->map, &pfn) == KDUMP_OK ? pfn + 1 : end;
 }
 
-static int pages(const char *dump, const char *vmcore)
+static int pages(const char *dump, const char *vmcore, const char *claims_file)
 {
 	static struct claims claims;
 	struct vmcore v = open_vmcore(vmcore);
@@ -245,7 +266,7 @@ static int pages(const char *dump, const char *vmcore)
 	struct count c = { .digest = 0xcbf29ce484222325u };
 	size_t size = page_size(ctx, dump);
 
-	open_claims(&claims, ctx, dump);
+	open_claims(&claims, ctx, claims_file);
 	uint64_t end = claims_end(&claims, (vmcore_end(&v) + size - 1) / size, size);
 	for (uint64_t pfn = 0; pfn < end; pfn++) {
 		if (claimed(&claims, pfn, size))
@@ -289,6 +310,110 @@ static int zeros(const char *dump, const char *dump2, const char *vmcore)
 	kdump_free(ctx);
 	kdump_free(ctx2);
 	return lost != 0;
+}
+
+/* ------------------------------------------------------------------------------------------ ELF */
+
+/*
+ * For drgn and s390x: of files that are not plain ELF drgn asks libkdumpfile for kernel addresses, which (0.5.1, 0.5.6)
+ * does not translate them since Linux 6.10 took the s390x kernel out of the identity mapping, of the vmcore itself
+ * neither.  Page tables of an ELF core drgn walks by itself.
+ */
+struct elf_out {
+	FILE *f;
+	int big;
+	Elf64_Phdr *ph;
+	size_t n, room;
+	uint64_t offset; /* where the next byte of data goes */
+};
+
+static Elf64_Phdr *new_header(struct elf_out *e, uint32_t type, uint64_t addr)
+{
+	Elf64_Phdr *ph;
+
+	if (e->n == e->room) {
+		e->room = e->room ? 2 * e->room : 64;
+		e->ph = realloc(e->ph, e->room * sizeof(*e->ph));
+		if (!e->ph || e->room > PN_XNUM)
+			die("OUT", "too many runs of pages");
+	}
+	ph = &e->ph[e->n++];
+	*ph = (Elf64_Phdr){ .p_type = type, .p_flags = PF_R, .p_paddr = addr, .p_offset = e->offset };
+	return ph;
+}
+
+static void add_data(struct elf_out *e, Elf64_Phdr *ph, const void *data, size_t size)
+{
+	if (fseek(e->f, (long)e->offset, SEEK_SET) != 0 || fwrite(data, 1, size, e->f) != size)
+		die("OUT", "cannot be written");
+	e->offset += size;
+	ph->p_filesz += size;
+	ph->p_memsz += size;
+}
+
+static void add_notes(struct elf_out *e, const struct vmcore *v)
+{
+	size_t size = swap64(v->big, v->note.p_filesz);
+	char *notes = malloc(size);
+
+	if (!notes || pread(v->fd, notes, size, (off_t)swap64(v->big, v->note.p_offset)) != (ssize_t)size)
+		die("VMCORE", "notes cannot be read");
+	add_data(e, new_header(e, PT_NOTE, 0), notes, size);
+	free(notes);
+}
+
+static void finish_elf(struct elf_out *e, Elf64_Ehdr eh)
+{
+	eh.e_phoff = swap64(e->big, e->offset);
+	eh.e_phnum = swap16(e->big, (uint16_t)e->n);
+	eh.e_shoff = 0;
+	eh.e_shnum = eh.e_shstrndx = 0;
+	for (size_t i = 0; i < e->n; i++) {
+		Elf64_Phdr *p = &e->ph[i];
+
+		p->p_type = swap32(e->big, p->p_type);
+		p->p_flags = swap32(e->big, p->p_flags);
+		p->p_offset = swap64(e->big, p->p_offset);
+		p->p_paddr = swap64(e->big, p->p_paddr);
+		p->p_filesz = swap64(e->big, p->p_filesz);
+		p->p_memsz = swap64(e->big, p->p_memsz);
+	}
+	if (fwrite(e->ph, sizeof(*e->ph), e->n, e->f) != e->n || fseek(e->f, 0, SEEK_SET) != 0 ||
+	    fwrite(&eh, sizeof(eh), 1, e->f) != 1 || fclose(e->f) != 0)
+		die("OUT", "cannot be written");
+	free(e->ph);
+}
+
+static int to_elf(const char *dump, const char *vmcore, const char *out)
+{
+	static struct claims claims;
+	struct vmcore v = open_vmcore(vmcore);
+	kdump_ctx_t *ctx = open_dump(dump);
+	size_t size = page_size(ctx, dump), len;
+	struct elf_out e = { .f = fopen(out, "wb"), .big = v.big, .offset = size };
+	Elf64_Phdr *run = NULL;
+	char page[MAX_PAGE];
+
+	if (!e.f)
+		die(out, "cannot be created");
+	open_claims(&claims, ctx, dump);
+	add_notes(&e, &v);
+	for (uint64_t pfn = 0; pfn * size < vmcore_end(&v); pfn++) {
+		if (!claimed(&claims, pfn, size)) {
+			run = NULL;
+			continue;
+		}
+		len = size;
+		if (kdump_read(ctx, KDUMP_MACHPHYSADDR, pfn * size, page, &len) != KDUMP_OK)
+			die(dump, kdump_get_err(ctx));
+		if (!run)
+			run = new_header(&e, PT_LOAD, pfn * size);
+		add_data(&e, run, page, size);
+	}
+	finish_elf(&e, v.header);
+	kdump_free(ctx);
+	free(v.load);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------------------ attributes */
@@ -354,14 +479,17 @@ static int attrs(const char *dump)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "pages") == 0)
-		return pages(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "pages") == 0)
+		return pages(argv[2], argv[3], argc == 5 ? argv[4] : argv[2]);
 	if (argc == 5 && strcmp(argv[1], "zeros") == 0)
 		return zeros(argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "attrs") == 0)
 		return attrs(argv[2]);
+	if (argc == 5 && strcmp(argv[1], "elf") == 0)
+		return to_elf(argv[2], argv[3], argv[4]);
 	if (argc == 2 && strcmp(argv[1], "version") == 0)
 		return puts(KDUMPFILE_VERSION_STRING) < 0;
-	fprintf(stderr, "usage: kdf_pages pages DUMP VMCORE | zeros DUMP DUMP2 VMCORE | attrs DUMP | version\n");
+	fprintf(stderr,
+		"usage: kdf_pages pages DUMP VMCORE [CLAIMS] | zeros DUMP DUMP2 VMCORE | attrs DUMP | version\n");
 	return 2;
 }

@@ -66,7 +66,7 @@ static int take(void *user, void *slot, struct df_err *err)
 	return 0;
 }
 
-static const struct df_pool_ops ops = { make, work, take };
+static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
 
 static struct job job_of(uint64_t items)
 {
@@ -218,7 +218,7 @@ static int work_positive(void *user, void *slot, unsigned worker, struct df_err 
 
 static void positive_results(void)
 {
-	static const struct df_pool_ops positive = { make, work_positive, take };
+	static const struct df_pool_ops positive = { .make = make, .work = work_positive, .take = take };
 
 	for (unsigned threads = 1; threads <= 4; threads++) {
 		struct df_env env = { 0 };

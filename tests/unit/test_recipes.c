@@ -129,7 +129,8 @@ static void check_prices(struct fixture *f, const uint64_t count[32])
 
 		CHECK_EQ(dumpfilter_plan_kept(f->df, level, &pages), 0);
 		if (pages != count[level])
-			T_FAIL("level %d: the plan says %" PRIu64 " pages, it keeps %" PRIu64, level, pages, count[level]);
+			T_FAIL("level %d: the plan says %" PRIu64 " pages, it keeps %" PRIu64, level, pages,
+			       count[level]);
 	}
 }
 

@@ -50,6 +50,7 @@ static void catch_signals(void)
 		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
 			sigaction(signals[i], &catch, NULL);
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write(), with a message */
+	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow any more */
 }
 
 /* A file opened later must not become standard output.  Opened the wrong way round, so that using it fails. */
@@ -169,11 +170,12 @@ static void print_incomplete(struct tool *t, const char *what)
 		msg(t->messages, MSG_ERROR, "%s is incomplete but may be usable: %s", t->output, what);
 }
 
-static void print_partial(struct tool *t, const struct dumpfilter_report *r)
+static void print_partial(struct tool *t, const struct dumpfilter_report *r, const char *why)
 {
-	char what[96];
+	char what[640];
 
-	snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing", r->lost_pages, r->kept_pages);
+	snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing: %s", r->lost_pages,
+		 r->written_pages + r->lost_pages, why);
 	print_incomplete(t, what);
 }
 
@@ -221,18 +223,20 @@ static bool run_dump(struct tool *t)
 {
 	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
 	int result = dumpfilter_run(t->df, t->sink);
+	char why[512];
 
-	if (result < 0 || result == DUMPFILTER_PARTIAL)
+	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
+	if (result < 0) {
 		error_of_library(t);
-	if (result < 0)
 		return false;
+	}
 	if (dumpfilter_report(t->df, &r) < 0) {
 		error_of_library(t);
 		return false;
 	}
 	stats_print(t->messages, &r, flag(t, FLAG_ELF));
 	if (result == DUMPFILTER_PARTIAL) {
-		print_partial(t, &r);
+		print_partial(t, &r, why);
 		return false;
 	}
 	print_saved(t, flag(t, FLAG_FLAT) ? t->counted : r.output_size);

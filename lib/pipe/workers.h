@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The threads' own readers and codec states, for the copying and the looking for zeros. */
+#ifndef DF_PIPE_WORKERS_H
+#define DF_PIPE_WORKERS_H
+
+#include "pipe/pipe.h"
+
+struct df_pipe_worker {
+	struct df_reader reader;
+	void *codec_state;
+};
+
+struct df_pipe_workers {
+	const struct df_pipe *p;
+	struct df_pipe_worker *v;
+	unsigned n;
+	unsigned nslots; /* items under way: two a worker, so that nobody waits for the one that is due */
+};
+
+int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, struct df_err *err);
+void df_pipe_workers_fini(struct df_pipe_workers *w); /* also of a zeroed struct */
+
+#endif
