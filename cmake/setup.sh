@@ -19,6 +19,14 @@ missing_packages() {
 			sed -n 's/^installed //p' | sort -u)
 }
 
+# cannot_install WHY WHO SUDO PACKAGES: what to type, then the end.
+cannot_install() {
+	printf '%s\n' "${0##*/}: Debian packages are missing, and cannot be installed from here: $1." "Run${2:+ $2}:" "" \
+		"    ${3}apt-get update && ${3}apt-get install --no-install-recommends $4" "" \
+		"then $0 again. NO_INSTALL=1 $0 goes on without them." >&2
+	exit 1
+}
+
 # Install what is missing, only where that asks no question.  Elsewhere say what to type, and stop.  NO_INSTALL=1 goes on
 # with what is there, for machines whose compilers do not come from packages.
 need_packages() {
@@ -33,12 +41,12 @@ need_packages() {
 	missing=${missing% }
 	[ -n "$missing" ] || return 0
 	if [ "$(id -u)" -ne 0 ]; then
-		if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-			root=(sudo -n)
-		else
-			say "Missing packages: $missing"
-			die "cannot install them (not root, and sudo asks). Run: sudo apt-get install $missing   (NO_INSTALL=1 goes on without)"
+		if ! command -v sudo >/dev/null; then
+			cannot_install "you are not root, and there is no sudo" "as root" "" "$missing"
+		elif ! sudo -n true 2>/dev/null; then
+			cannot_install "you are not root, and sudo asks for a password or does not let you" "" "sudo " "$missing"
 		fi
+		root=(sudo -n)
 	fi
 	say "Installing: $missing"
 	# shellcheck disable=SC2086 # one word a package
@@ -63,7 +71,7 @@ build_preset() {
 
 	if ! { (cd "$top" && cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)"); } \
 		>"$log" 2>&1 </dev/null; then
-		grep -E -A12 'FAILED:|error|Error' "$log" | head -n 60 >&2
+		{ grep -E -A12 'FAILED:|error|Error' "$log" || tail -n 20 "$log"; } | head -n 60 >&2
 		printf '%s: the build "%s" failed; all of its output: %s\n' "${0##*/}" "$1" "$log" >&2
 		return 1
 	fi

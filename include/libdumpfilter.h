@@ -280,7 +280,7 @@ struct dumpfilter_sink_ops {
 	/* Write all of buf at offset; 0 or -errno. */
 	int (*write)(void *user, uint64_t offset, const void *buf, size_t len);
 	/* All has been written (result OK or WARN), or the run ended early (PARTIAL or negative): 0 or -errno.
-	 * Called once, may be NULL. */
+	 * Called once, and not where nothing was written.  May be NULL. */
 	int (*finish)(void *user, int result);
 	const char *name; /* for messages; copied; may be NULL */
 };

@@ -58,22 +58,35 @@ static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *c
 	r->max_pfn = p->max_pfn;
 	r->present_pages = p->described_pages;
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
-		r->class_pages[i] = p->class_pages[i];
-		r->excluded_pages[i] = p->excluded_pages[i];
+		r->class_pages[i] = p->count.class_pages[i];
+		r->excluded_pages[i] = p->count.excluded_pages[i];
 	}
 	r->kept_pages = p->keep.count;
-	r->doubtful_pages = p->doubtful;
-	r->unreadable_memmap_pages = p->unreadable_structs;
+	r->doubtful_pages = p->count.doubtful;
+	r->unreadable_memmap_pages = p->count.unreadable_structs;
 	r->beyond_memmap_pages = p->beyond_pages;
 	r->plan_seconds = p->seconds;
 	r->threads = cfg->threads;
 }
 
+/* Too little memory for that many threads: fewer?  The text of the last error stays. */
+static bool with_fewer(struct dumpfilter *df, struct dumpfilter_config *cfg, int r)
+{
+	if (r != DUMPFILTER_E_NOMEM || cfg->threads <= 1)
+		return false;
+	cfg->threads = cfg->threads > 8 ? cfg->threads / 2 : cfg->threads - 1;
+	df_log(&df->env, DUMPFILTER_LOG_INFO, "%s: trying with %u threads", df->err.text, cfg->threads);
+	return true;
+}
+
 static int make_plan(struct dumpfilter *df)
 {
 	struct dumpfilter_config cfg = effective(df);
-	int r = df_dump_plan(&df->dump, &cfg, &df->err);
+	int r;
 
+	do
+		r = df_dump_plan(&df->dump, &cfg, &df->err);
+	while (with_fewer(df, &cfg, r));
 	if (r < 0)
 		return r;
 	df_err_clear(&df->err);
@@ -100,7 +113,7 @@ int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 		return df->err.code;
 	if (cls < 0 || cls >= DUMPFILTER_CLASS_COUNT)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "class %d does not exist", cls);
-	*pages = df->dump.plan.class_pages[cls];
+	*pages = df->dump.plan.count.class_pages[cls];
 	return 0;
 }
 
@@ -115,7 +128,7 @@ int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 	if (level < 0 || level > DUMPFILTER_LEVEL_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", level,
 				  DUMPFILTER_LEVEL_MAX);
-	*pages = df->dump.plan.kept_at[df_plan_price(level)];
+	*pages = df->dump.plan.count.kept_at[df_plan_price(level)];
 	return 0;
 }
 
@@ -148,12 +161,15 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	}
 	cfg = effective(df);
 	sink->used = true;
-	r = df_dump_run(&df->dump, &cfg, sink, &df->report, &df->err);
+	do
+		r = df_dump_run(&df->dump, &cfg, sink, &df->report, &df->err);
+	while (!sink->touched && with_fewer(df, &cfg, r));
+	df->report.threads = cfg.threads;
 	if (r == 0)
 		r = df->plan_result;
 	df->report.result = r;
 	/* where nothing was written the caller may try again, with fewer threads or more memory */
-	sink->used = r >= 0 || sink->touched;
+	sink->used = sink->touched || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
 	df->state = sink->used ? ST_RUN : ST_PLANNED;
 	return r;
 }

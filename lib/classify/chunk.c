@@ -158,7 +158,7 @@ static void scan_group(struct df_scanner *s, struct group *g, struct df_classes 
 	out->unreadable[at / 64] |= (all & ~g->have) << at % 64;
 }
 
-void df_classify_chunk(struct df_scanner *s, struct df_classes *out)
+void df_classify_chunk(struct df_scanner *s, const uint64_t stored[DF_CHUNK_WORDS], struct df_classes *out)
 {
 	uint64_t first = out->chunk << DF_CHUNK_SHIFT, end = first + DF_CHUNK_PAGES, pfn = first;
 	const struct df_memmap *map = s->c->map;
@@ -178,7 +178,8 @@ void df_classify_chunk(struct df_scanner *s, struct df_classes *out)
 			if (stop > r->end)
 				stop = r->end;
 			g.count = (unsigned)(stop - pfn);
-			scan_group(s, &g, out);
+			if (stored[(pfn - first) / 64])
+				scan_group(s, &g, out);
 			pfn = stop;
 		}
 	}

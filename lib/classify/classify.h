@@ -50,8 +50,9 @@ struct df_scanner {
 int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err);
 void df_scanner_fini(struct df_scanner *s); /* also of a zeroed struct */
 
-/* Classify chunk out->chunk into *out. */
-void df_classify_chunk(struct df_scanner *s, struct df_classes *out);
+/* Classify chunk out->chunk into *out.  stored: a bit per frame that the image holds; groups of 64 frames without one
+ * are not looked at. */
+void df_classify_chunk(struct df_scanner *s, const uint64_t stored[DF_CHUNK_WORDS], struct df_classes *out);
 
 /* classify/units.c: frames of the compound page whose head is pfn: 1 = not a compound page of several pages;
  * 0 = it claims to be one, but order, alignment or tails contradict each other. */

@@ -107,15 +107,6 @@ static void compile(struct df_rules *r, const struct df_kdesc *k, const struct v
 		r->link_is_first_page = v->field == DF_OFF_first_page;
 }
 
-static uint8_t field_index(struct df_rules *r, const struct df_test *t)
-{
-	for (unsigned i = 0; i < r->nfields; i++)
-		if (r->field[i].offset == t->offset && r->field[i].width == t->width)
-			return (uint8_t)i;
-	r->field[r->nfields] = (struct df_field){ t->offset, t->width };
-	return (uint8_t)r->nfields++;
-}
-
 void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be)
 {
 	*r = (struct df_rules){ .page_struct = (uint32_t)df_fact(k, DF_SIZE_page, 0), .be = be };
@@ -127,9 +118,7 @@ void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned wor
 		if (!df_known(r, v->role) && need(k, v->field) && need(k, v->operand) && need(k, v->also))
 			compile(r, k, v, word);
 	}
-	for (unsigned role = 0; role < DF_WORD_ROLES; role++)
-		if (df_known(r, (enum df_role)role))
-			r->test[role].field = field_index(r, &r->test[role]);
+	df_rules_prepare_words(r);
 }
 
 void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user)

@@ -34,23 +34,31 @@ struct df_test {
 	bool second;     /* looks at the struct behind the page's own */
 	bool negate;
 	uint8_t width;
-	uint8_t field; /* index in df_rules.field, for tests on the own struct */
 	uint16_t offset;
 	uint64_t mask, value;
 	uint64_t except; /* with TYPED: the value that is no type */
 };
 
-struct df_field {
-	uint16_t offset;
-	uint8_t width;
+/* How a word role is evaluated for 64 pages at once (words.c). */
+enum df_quick_kind {
+	DF_QUICK_ALL,  /* page by page */
+	DF_QUICK_BIT,  /* one bit of a byte that is gathered from all pages */
+	DF_QUICK_TYPE, /* page by page, where the type word is a type at all */
+	DF_QUICK_RAW,  /* page by page, where all bits of flags that are looked at are set */
 };
 
-#define DF_FIELDS 8u
+struct df_quick {
+	uint8_t kind, plane, bit;
+};
+
+#define DF_PLANES 12u
 
 struct df_rules {
 	struct df_test test[DF_ROLE_COUNT];
-	struct df_field field[DF_FIELDS]; /* distinct fields that word roles look at: loaded once per page */
-	unsigned nfields;
+	struct df_quick quick[DF_WORD_ROLES];
+	uint16_t plane[DF_PLANES]; /* offsets of the bytes that are gathered */
+	unsigned nplanes;
+	uint16_t type_offset; /* of the 32-bit word that DF_QUICK_TYPE looks at */
 	uint32_t page_struct;
 	bool be;
 	unsigned free_orders;    /* LENGTH(zone.free_area): orders below this exist */
@@ -67,6 +75,9 @@ static inline bool df_known(const struct df_rules *r, enum df_role role)
 void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be);
 /* One line per role to fn. */
 void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user);
+
+/* words.c: choose how to evaluate the word roles; the last step of compiling. */
+void df_rules_prepare_words(struct df_rules *r);
 
 /* Evaluate for one page: page points to its struct, followed by the next one where the test looks there. */
 bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page);

@@ -180,10 +180,11 @@ void df_elf_encode_shdr0(const struct df_elf_header *h, uint32_t phnum, void *bu
 bool df_elf_next_note(bool be, const uint8_t *notes, size_t len, size_t *pos, struct df_elf_note *n)
 {
 	uint64_t left = *pos < len ? len - *pos : 0, desc, end;
-	const uint8_t *b = notes + *pos;
+	const uint8_t *b;
 
 	if (left < NOTE_HEADER)
 		goto stop;
+	b = notes + *pos;
 	n->namesz = df_get32(b, be);
 	n->descsz = df_get32(b + 4, be);
 	n->type = df_get32(b + 8, be);

@@ -35,18 +35,17 @@ static int custom_write(struct dumpfilter_sink *s, uint64_t offset, const void *
 static int custom_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
 {
 	struct custom_sink *c = (struct custom_sink *)s;
-	int r;
+	int r, first = 0;
 
 	if (c->finished)
 		return 0;
 	c->finished = true;
 	/* who counts what arrives must see an end that lies in a gap */
-	if (result >= 0 && atomic_load(&s->written) < atomic_load(&s->end) &&
-	    custom_write(s, atomic_load(&s->end) - 1, "", 1, err) < 0)
-		return err->code;
-	if (!c->ops.finish)
-		return 0;
-	r = c->ops.finish(c->user, result);
+	if (result >= 0 && atomic_load(&s->written) < atomic_load(&s->end))
+		first = custom_write(s, atomic_load(&s->end) - 1, "", 1, err);
+	r = c->ops.finish ? c->ops.finish(c->user, first ? first : result) : 0;
+	if (first)
+		return first;
 	return r ? df_err_sys(err, df_err_of_errno(errno_of(r)), errno_of(r), "%s: finishing", s->name) : 0;
 }
 

@@ -22,7 +22,8 @@ struct flat_sink {
 	struct dumpfilter_sink sink;
 	struct dumpfilter_sink *inner;
 	uint64_t pos;                /* bytes in inner */
-	bool begun, broken;          /* header written; inner failed: where it stands is not known */
+	bool begun;                  /* header written */
+	struct df_err why;           /* of the first failure: where the inner sink stands is not known then */
 	uint64_t pending_at;         /* the record that is being put together: its offset … */
 	size_t pending;              /* … and length so far */
 	uint64_t last;               /* highest end of a record */
@@ -31,11 +32,13 @@ struct flat_sink {
 	uint8_t buf[DF_FLAT_RECORD + MERGE];
 };
 
+/* After a failure the stream is of no use: each call gives back the first cause. */
 static int intact(const struct flat_sink *f, struct df_err *err)
 {
-	if (!f->broken)
+	if (!f->why.code)
 		return 0;
-	return df_err_set(err, DUMPFILTER_E_IO, "%s: the stream broke off at byte %" PRIu64, f->sink.name, f->pos);
+	*err = f->why;
+	return err->code;
 }
 
 static int put(struct flat_sink *f, const void *buf, size_t len, struct df_err *err)
@@ -46,7 +49,7 @@ static int put(struct flat_sink *f, const void *buf, size_t len, struct df_err *
 		return r;
 	r = df_sink_write(f->inner, f->pos, buf, len, err);
 	if (r)
-		f->broken = true;
+		f->why = *err;
 	else
 		f->pos += len;
 	return r;

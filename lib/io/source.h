@@ -36,7 +36,8 @@ struct df_window {
 	size_t len;      /* valid bytes */
 	size_t capacity; /* of the buffer; of a mapping: its length */
 	bool mapped;
-	bool map_failed; /* this source does not map: stay with reading */
+	bool no_populate; /* the kernel cannot fill a mapping's page tables at once */
+	bool map_failed;  /* this source does not map: stay with reading */
 };
 
 int df_window_init(struct df_window *w, const struct df_source *s);

@@ -11,6 +11,9 @@
 #define STEP    (UINT64_C(2) << 20)
 #define MAP_MAX (STEP + DF_WINDOW_MAX)
 
+#define PAGE         ((uintptr_t)4096) /* the smallest; larger ones are aligned to it as well, and rounded by the kernel */
+#define POPULATE_MIN ((size_t)3 * 4096)
+
 #define BUF_MAX ((size_t)DF_WINDOW_MAX)
 
 void df_window_fini(struct df_window *w)
@@ -108,6 +111,26 @@ static int move(struct df_window *w, uint64_t offset, size_t len, struct df_err 
 	return r ? r : fill(w, offset, len, err);
 }
 
+/* Have the kernel map all pages of a request at once: a fault for each costs more.  It also finds out what cannot be
+ * read (a bad sector, a file that shrank), which would be SIGBUS later: then this window reads from now on.  Mappings
+ * of /proc/vmcore are complete from the beginning and refuse (EINVAL), as kernels before 5.14 do. */
+static int populate(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
+{
+	uintptr_t at = (uintptr_t)(w->base + (offset - w->start)), first = at & ~(PAGE - 1);
+
+	if (!w->mapped || w->no_populate || len < POPULATE_MIN)
+		return 0;
+	if (!madvise((void *)first, (at + len - first + PAGE - 1) & ~(PAGE - 1), MADV_POPULATE_READ))
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS) {
+		w->no_populate = true;
+		return 0;
+	}
+	w->map_failed = true;
+	df_window_fini(w);
+	return move(w, offset, len, err);
+}
+
 const uint8_t *df_window_get(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
 {
 	static const uint8_t nothing[1];
@@ -115,6 +138,8 @@ const uint8_t *df_window_get(struct df_window *w, uint64_t offset, size_t len, s
 	if (!len)
 		return nothing;
 	if (!holds(w, offset, len) && move(w, offset, len, err))
+		return NULL;
+	if (populate(w, offset, len, err))
 		return NULL;
 	return w->base + (offset - w->start);
 }

@@ -14,16 +14,22 @@
 /* Combinations of level bits that differ in what they keep: cache (none, clean, all) × user × free. */
 #define DF_PRICES 12u
 
-struct df_plan {
-	struct df_pageset keep;
-	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
-	uint64_t max_pfn;
-	uint64_t described_pages, stored_pages, beyond_pages, truncated_pages;
+struct df_counts {
+	uint64_t stored; /* frames with at least a byte in the file */
 	uint64_t class_pages[DUMPFILTER_CLASS_COUNT];
 	uint64_t excluded_pages[DUMPFILTER_CLASS_COUNT];
 	uint64_t kept_at[DF_PRICES];
 	uint64_t doubtful, unreadable_structs;
-	bool kept_more; /* something could not be judged as the level asked */
+};
+
+struct df_plan {
+	struct df_pageset keep;
+	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
+	uint64_t max_pfn;
+	uint64_t described_pages, beyond_pages, truncated_pages;
+	struct df_counts count;
+	uint64_t zero_dropped; /* pages of zeros that the ELF writer has taken out of keep */
+	bool kept_more;        /* something could not be judged as the level asked */
 	double seconds;
 };
 

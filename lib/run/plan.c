@@ -14,6 +14,8 @@
 struct slot {
 	struct df_classes c;
 	uint64_t stored[DF_CHUNK_WORDS];
+	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
+	struct df_counts count;
 };
 
 struct planner {
@@ -88,10 +90,12 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	df_image_chunk(&x->d->image.stored, x->d->page_shift, s->c.chunk, s->stored);
 	if (left < DF_CHUNK_PAGES)
 		cut_end(s->stored, left);
-	if (x->scanners)
-		df_classify_chunk(&x->scanners[worker], &s->c);
-	else
+	if (x->scanners) {
+		df_classify_chunk(&x->scanners[worker], s->stored, &s->c);
+	} else {
 		memset(s->c.w, 0, sizeof s->c.w);
+		memset(s->c.unreadable, 0, sizeof s->c.unreadable);
+	}
 	return 0;
 }
 
@@ -158,36 +162,84 @@ static uint64_t popcount(uint64_t v)
 	return (uint64_t)__builtin_popcountll(v);
 }
 
-static void count_word(struct planner *x, const struct slot *s, unsigned w)
+/* Counts of one word; any: all frames in it that are in a set. */
+static void count_word(struct df_counts *n, const struct slot *s, unsigned w, int level)
 {
 	static const int cache[] = { 0, DUMPFILTER_LEVEL_CACHE, DUMPFILTER_LEVEL_CACHE_PRIVATE };
-	struct df_plan *p = x->p;
 	uint64_t left = s->stored[w], active = left, any = 0;
 
-	p->stored_pages += popcount(s->stored[w]);
 	for (unsigned i = 0; i < ORDERED; i++) {
 		uint64_t in = s->c.w[order[i].set][w];
 
-		p->class_pages[order[i].cls] += popcount(left & in);
+		if (!in)
+			continue;
+		n->class_pages[order[i].cls] += popcount(left & in);
 		left &= ~in;
 		any |= in;
-		if (leaves_out(i, x->cfg->level)) {
-			p->excluded_pages[order[i].cls] += popcount(active & in);
+		if (leaves_out(i, level)) {
+			n->excluded_pages[order[i].cls] += popcount(active & in);
 			active &= ~in;
 		}
 	}
-	p->class_pages[DUMPFILTER_CLASS_KEEP] += popcount(left);
-	if (!x->scanners) {
+	n->stored += popcount(s->stored[w]);
+	n->class_pages[DUMPFILTER_CLASS_KEEP] += popcount(left);
+	if (s->c.w[DF_SET_DOUBT][w] & ~any)
+		n->doubtful += popcount(s->c.w[DF_SET_DOUBT][w] & ~any & s->stored[w]);
+	if (s->c.unreadable[w])
+		n->unreadable_structs += popcount(s->c.unreadable[w] & s->stored[w]);
+	if (!any) { /* every level keeps them all */
 		for (unsigned i = 0; i < DF_PRICES; i++)
-			p->kept_at[i] += popcount(s->stored[w]);
+			n->kept_at[i] += popcount(s->stored[w]);
 		return;
 	}
-	p->doubtful += popcount(s->c.w[DF_SET_DOUBT][w] & ~any & s->stored[w]);
-	p->unreadable_structs += popcount(s->c.unreadable[w] & s->stored[w]);
 	for (unsigned i = 0; i < DF_PRICES; i++)
-		p->kept_at[i] += popcount(kept_word(s, w,
+		n->kept_at[i] += popcount(kept_word(s, w,
 						    cache[i / 4] | (i & 2 ? DUMPFILTER_LEVEL_USER : 0) |
 							    (i & 1 ? DUMPFILTER_LEVEL_FREE : 0)));
+}
+
+/* What depends on the chunks before. */
+static void in_order(void *user, void *slot)
+{
+	struct planner *x = user;
+	struct slot *s = slot;
+
+	if (!x->scanners)
+		return;
+	apply_spills(x, &s->c);
+	apply_list(x, &s->c);
+}
+
+static int resolve(void *user, void *slot, struct df_err *err)
+{
+	struct planner *x = user;
+	struct slot *s = slot;
+
+	(void)err;
+	memset(&s->count, 0, sizeof s->count);
+	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
+		if (x->distrust_free) {
+			s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
+			s->c.w[DF_SET_FREE][w] = 0;
+		}
+		count_word(&s->count, s, w, x->cfg->level);
+		s->keep[w] = kept_word(s, w, x->cfg->level);
+		s->forbidden[w] = s->stored[w] & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
+	}
+	return 0;
+}
+
+static void add_counts(struct df_counts *to, const struct df_counts *n)
+{
+	to->stored += n->stored;
+	to->doubtful += n->doubtful;
+	to->unreadable_structs += n->unreadable_structs;
+	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
+		to->class_pages[i] += n->class_pages[i];
+		to->excluded_pages[i] += n->excluded_pages[i];
+	}
+	for (unsigned i = 0; i < DF_PRICES; i++)
+		to->kept_at[i] += n->kept_at[i];
 }
 
 static int take(void *user, void *slot, struct df_err *err)
@@ -195,30 +247,15 @@ static int take(void *user, void *slot, struct df_err *err)
 	struct planner *x = user;
 	struct slot *s = slot;
 	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN, .total = x->p->max_pfn };
-	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
 	int r;
 
-	if (x->scanners) {
-		apply_spills(x, &s->c);
-		apply_list(x, &s->c);
-	}
-	if (x->distrust_free) {
-		for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
-			s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
-			s->c.w[DF_SET_FREE][w] = 0;
-		}
-	}
-	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
-		count_word(x, s, w);
-		keep[w] = kept_word(s, w, x->cfg->level);
-		forbidden[w] = s->stored[w] & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
-	}
+	add_counts(&x->p->count, &s->count);
 	pr.done = (s->c.chunk + 1) << DF_CHUNK_SHIFT;
 	if (pr.done > pr.total)
 		pr.done = pr.total;
 	df_progress(x->d->env, &pr);
-	r = df_pageset_store(&x->p->forbidden, s->c.chunk, forbidden, err);
-	return r ? r : df_pageset_store(&x->p->keep, s->c.chunk, keep, err);
+	r = df_pageset_store(&x->p->forbidden, s->c.chunk, s->forbidden, err);
+	return r ? r : df_pageset_store(&x->p->keep, s->c.chunk, s->keep, err);
 }
 
 /* Kernels before 3.9 do not say how a free block is recognised: their lists do. */
@@ -274,7 +311,9 @@ static void stop_scanners(struct planner *x)
 
 static int scan(struct planner *x, struct df_err *err)
 {
-	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+	static const struct df_pool_ops ops = {
+		.make = make, .work = work, .order = in_order, .write = resolve, .take = take
+	};
 	struct df_env *env = x->d->env;
 	unsigned threads = x->cfg->threads, nslots = threads > 1 ? 2 * threads : 1;
 	struct slot *slots = df_alloc_array(env, nslots, sizeof *slots);
@@ -328,7 +367,7 @@ static void set_end(struct df_dump *d, struct df_plan *p)
 static bool free_pages_agree(struct planner *x)
 {
 	struct df_dump *d = x->d;
-	uint64_t counted = x->p->class_pages[DUMPFILTER_CLASS_FREE], known;
+	uint64_t counted = x->p->count.class_pages[DUMPFILTER_CLASS_FREE], known;
 
 	if (!x->scanners || !df_zones_free_pages(&d->k, &x->scanners[0].far_walker, &known))
 		return true;
@@ -350,16 +389,16 @@ static void conclude(struct df_dump *d, struct df_plan *p)
 		       d->map.odd_sections);
 		p->kept_more = true;
 	}
-	if (p->unreadable_structs) {
+	if (p->count.unreadable_structs) {
 		df_log(d->env, DUMPFILTER_LOG_WARN, "struct pages of %" PRIu64 " pages cannot be read: they are kept",
-		       p->unreadable_structs);
+		       p->count.unreadable_structs);
 		p->kept_more = true;
 	}
-	if (p->doubtful)
+	if (p->count.doubtful)
 		df_log(d->env, DUMPFILTER_LOG_INFO,
 		       "%" PRIu64 " pages are kept because their page structures "
 		       "contradict each other",
-		       p->doubtful);
+		       p->count.doubtful);
 }
 
 /* One pass over all chunks. */
@@ -398,7 +437,7 @@ static int passes(struct planner *x, struct df_err *err)
 		return r;
 	df_log(x->d->env, DUMPFILTER_LOG_WARN,
 	       "%" PRIu64 " pages look free, far more than the kernel counted: none is left out as free",
-	       x->p->class_pages[DUMPFILTER_CLASS_FREE]);
+	       x->p->count.class_pages[DUMPFILTER_CLASS_FREE]);
 	x->p->kept_more = true;
 	x->distrust_free = true;
 	x->next = 0;

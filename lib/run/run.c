@@ -36,6 +36,10 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
 			   d->plan.truncated_pages);
 		r = DUMPFILTER_PARTIAL;
 	}
+	if ((r == DUMPFILTER_E_NOMEM || r == DUMPFILTER_E_CANCELLED) && !o->sink->touched) {
+		fill_report(report, &done, o->sink); /* the sink is as it was, and may be used again */
+		return r;
+	}
 	f = df_sink_finish(o->sink, r, &late);
 	if (f < 0 && r == 0) {
 		*err = late;
@@ -55,6 +59,7 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 		.sink = sink,
 		.keep = &d->plan.keep,
 		.forbidden = &d->plan.forbidden,
+		.zero_dropped = &d->plan.zero_dropped,
 		.max_pfn = d->plan.max_pfn,
 		.page_shift = d->page_shift,
 		.threads = cfg->threads,

@@ -473,7 +473,12 @@ static int drop_zero(const struct df_output *o, struct df_written *done, struct 
 		.env = o->env, .image = o->image, .keep = o->keep, .page_shift = o->page_shift, .threads = o->threads
 	};
 
-	return df_pipe_drop_zero(&p, o->keep, &done->zero_pages, err);
+	uint64_t dropped;
+	int r = df_pipe_drop_zero(&p, o->keep, &dropped, err);
+
+	*o->zero_dropped += dropped;
+	done->zero_pages = *o->zero_dropped;
+	return r;
 }
 
 static int write_elf(const struct df_output *o, struct df_written *done, struct df_err *err)

@@ -266,6 +266,15 @@ static int take(void *user, struct df_batch *b, struct df_err *err)
 	return 0;
 }
 
+/* The index of a sink that was not reserved: descriptors of lost pages are zero.  The last byte is really written, so
+ * that a full disk shows now. */
+static int end_index(struct kdump *k, uint64_t table, struct df_err *err)
+{
+	int r = df_sink_zeros(k->o->sink, k->at.desc_offset + k->desc_done, table - k->desc_done - 1, err);
+
+	return r ? r : put(k, k->at.desc_offset + table - 1, "", 1, err);
+}
+
 /* The rest of the index and the mark.  lost: pages are missing. */
 static int finish(struct kdump *k, bool lost, struct df_err *err)
 {
@@ -275,7 +284,7 @@ static int finish(struct kdump *k, bool lost, struct df_err *err)
 	int r = flush_descriptors(k, err);
 
 	if (!r && k->desc_done < table && !(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
-		r = df_sink_zeros(k->o->sink, k->at.desc_offset + k->desc_done, table - k->desc_done, err);
+		r = end_index(k, table, err);
 	df_put32(status, k->status | (lost || r < 0 ? DF_KDUMP_INCOMPLETE : 0), k->abi.be);
 	if (!r)
 		return put(k, df_kdump_status_offset(&k->abi), status, sizeof status, err);

@@ -21,6 +21,7 @@ struct df_output {
 	struct dumpfilter_sink *sink;
 	struct df_pageset *keep;            /* kdump: with pages of zeros; ELF: the writer takes them out */
 	const struct df_pageset *forbidden; /* pages that must not be read: poisoned or offline */
+	uint64_t *zero_dropped;             /* pages of zeros that were taken out of keep, also in an earlier attempt */
 	uint64_t max_pfn;
 	unsigned page_shift;
 	unsigned threads;

@@ -116,7 +116,6 @@ static inline struct dumpfilter *fz_new(int level, int format, unsigned threads)
 	cfg.level = level;
 	cfg.format = format;
 	cfg.threads = threads;
-	cfg.codec = format == DUMPFILTER_FORMAT_KDUMP ? DUMPFILTER_CODEC_ZLIB : DUMPFILTER_CODEC_NONE;
 	MUST(!dumpfilter_configure(df, &cfg));
 	dumpfilter_set_log(df, fz_log, NULL, DUMPFILTER_LOG_DEBUG);
 	return df;
@@ -124,9 +123,11 @@ static inline struct dumpfilter *fz_new(int level, int format, unsigned threads)
 
 static inline int fz_open(struct dumpfilter *df, struct fz_source *s)
 {
-	struct dumpfilter_source_ops ops = {
-		.size = sizeof ops, .caps = DUMPFILTER_IO_CONCURRENT, .read = fz_read, .length = s->length, .name = "fuzz"
-	};
+	struct dumpfilter_source_ops ops = { .size = sizeof ops,
+					     .caps = DUMPFILTER_IO_CONCURRENT,
+					     .read = fz_read,
+					     .length = s->length,
+					     .name = "fuzz" };
 	int r = dumpfilter_open(df, &ops, s);
 
 	MUST(r <= 0 && (r == 0 || dumpfilter_errmsg(df)[0]));

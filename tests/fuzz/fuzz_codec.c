@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Byte 0 chooses the codec, bytes 1 and 2 the length that is expected; the rest is a compressed block, and is also packed and
- * unpacked itself. */
+/* Byte 0 chooses the codec, bytes 1 and 2 the length that is expected; the rest is a compressed block, and is also
+ * packed and unpacked itself. */
 #include "fuzz.h"
 
 #include "codec/codec.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The input is a flattened stream, with or without the 4 KiB of its header: a first byte below 128 puts one in front. */
+/* The input is a flattened stream, with or without the 4 KiB of its header: a first byte below 128 puts one in front.
+ */
 #include "fuzz.h"
 
 #include "format/flat.h"

@@ -10,29 +10,30 @@
 
 #include "build.h"
 
-#define COMMON                                        \
-	"ram 0 640K\n"                                \
-	"ram 1M 512K\n"                               \
-	"layout kernel=256K kernel_size=128K\n"       \
-	"paging direct=4K kernel=4K\n"                \
-	"page 0x10-0x17 kind=anon\n"                  \
-	"page 0x18-0x19 kind=private\n"               \
-	"page 0x20-0x23 kind=file\n"                  \
-	"compound 0x28 order=3 kind=thp\n"            \
-	"compound 0x30 order=2 kind=slab\n"           \
-	"buddy 0x100 order=4\n"                       \
-	"buddy 0x140 order=2\n"                       \
+#define COMMON                                  \
+	"ram 0 1M\n"                            \
+	"ram 1536K 512K\n"                      \
+	"layout kernel=256K kernel_size=128K\n" \
+	"paging direct=4K kernel=4K\n"          \
+	"page 0x10-0x17 kind=anon\n"            \
+	"page 0x18-0x19 kind=private\n"         \
+	"page 0x20-0x23 kind=file\n"            \
+	"compound 0x28 order=3 kind=thp\n"      \
+	"compound 0x30 order=2 kind=slab\n"     \
+	"buddy 0x180 order=4\n"                 \
+	"buddy 0x1a0 order=2\n"                 \
 	"zero 0x1-0x4\n"
 
 static const char *const recipes[] = {
-	"preset 6.1\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON "page 0x118 kind=offline\n",
-	"preset 7.3\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON "page 0x119 flags=+hwpoison\n",
+	"preset 6.1\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON "page 0x1b8 kind=offline\n",
+	"preset 7.3\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON "page 0x1b9 flags=+hwpoison\n",
 	"preset 4.4\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON,
 	"preset 3.10\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON,
-	"preset 2.6.32\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON,
+	"preset 2.6.32-el6\nmemmodel sparse-extreme section_bits=21 phys_bits=32\n" COMMON,
 	"preset 6.1\nmemmodel flat\n" COMMON,
 	"preset 4.14\nmemmodel sparse section_bits=21 phys_bits=24\n" COMMON,
-	"preset 6.12\nmachine s390x\nram 0 2M\nmemmodel sparse-extreme section_bits=28 phys_bits=32\n"
+	"machine s390x\npreset 6.12-s390x\nram 0 2M\nlayout kernel=256K kernel_size=256K\n"
+	"memmodel sparse-extreme section_bits=21 phys_bits=32\n"
 	"page 0x10-0x17 kind=anon\nbuddy 0x20 order=3\ncompound 0x28 order=3 kind=thp\n",
 };
 #define KERNELS (sizeof recipes / sizeof *recipes)

@@ -31,7 +31,8 @@ static void headers(const struct df_kdump_abi *abi, const uint8_t *data, size_t 
 	MUST(h.status == h2.status && h.max_mapnr == h2.max_mapnr && h.time_sec == h2.time_sec);
 	MUST(df_kdump_status_offset(abi) + 4 <= n);
 	if (size > n)
-		memcpy(sub, data + n, size - n < df_kdump_subheader_size(abi) ? size - n : df_kdump_subheader_size(abi));
+		memcpy(sub, data + n,
+		       size - n < df_kdump_subheader_size(abi) ? size - n : df_kdump_subheader_size(abi));
 	df_kdump_decode_subheader(abi, h.version % 8, sub, &s);
 	df_kdump_encode_subheader(abi, &s, again);
 	df_kdump_decode_subheader(abi, h.version % 8, again, &s2);

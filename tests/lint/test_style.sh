@@ -39,7 +39,7 @@ grep -E '\.([ch]|def|inc|map|sh|py|awk|cmake)$|(^|/)(CMakeLists\.txt|Makefile)$|
 report "every source names its licence" "$tmp/out"
 
 # Text only: fixtures and licences are what they are.
-grep -Ev '^(LICENSES|tests/fixtures)/|\.(zst|gz|xz|bin|png)$' "$tmp/files" >"$tmp/text"
+grep -Ev '^(LICENSES|tests/fixtures|tests/fuzz/seeds)/|\.(zst|gz|xz|bin|png)$' "$tmp/files" >"$tmp/text"
 xargs -d '\n' grep -nIE '[[:blank:]]+$' <"$tmp/text" | cut -c1-120 >"$tmp/out"
 report "no blanks at the end of a line" "$tmp/out"
 while read -r file; do

@@ -30,6 +30,7 @@
 
 struct load {
 	uint64_t start, end, file; /* physical addresses [start, end) are at this offset of the file */
+	uint64_t virt;             /* what the header says of the virtual address of start */
 };
 
 struct vmcore {
@@ -103,6 +104,7 @@ static void add_load(struct vmcore *v, const Elf64_Phdr *ph)
 	l->start = swap64(v->big, ph->p_paddr);
 	l->end = l->start + size;
 	l->file = swap64(v->big, ph->p_offset);
+	l->virt = swap64(v->big, ph->p_vaddr);
 	v->loads++;
 }
 
@@ -327,7 +329,7 @@ struct elf_out {
 	uint64_t offset; /* where the next byte of data goes */
 };
 
-static Elf64_Phdr *new_header(struct elf_out *e, uint32_t type, uint64_t addr)
+static Elf64_Phdr *new_header(struct elf_out *e, uint32_t type, uint64_t addr, uint64_t virt)
 {
 	Elf64_Phdr *ph;
 
@@ -338,7 +340,7 @@ static Elf64_Phdr *new_header(struct elf_out *e, uint32_t type, uint64_t addr)
 			die("OUT", "too many runs of pages");
 	}
 	ph = &e->ph[e->n++];
-	*ph = (Elf64_Phdr){ .p_type = type, .p_flags = PF_R, .p_paddr = addr, .p_offset = e->offset };
+	*ph = (Elf64_Phdr){ .p_type = type, .p_flags = PF_R, .p_vaddr = virt, .p_paddr = addr, .p_offset = e->offset };
 	return ph;
 }
 
@@ -358,7 +360,7 @@ static void add_notes(struct elf_out *e, const struct vmcore *v)
 
 	if (!notes || pread(v->fd, notes, size, (off_t)swap64(v->big, v->note.p_offset)) != (ssize_t)size)
 		die("VMCORE", "notes cannot be read");
-	add_data(e, new_header(e, PT_NOTE, 0), notes, size);
+	add_data(e, new_header(e, PT_NOTE, 0, 0), notes, size);
 	free(notes);
 }
 
@@ -374,6 +376,7 @@ static void finish_elf(struct elf_out *e, Elf64_Ehdr eh)
 		p->p_type = swap32(e->big, p->p_type);
 		p->p_flags = swap32(e->big, p->p_flags);
 		p->p_offset = swap64(e->big, p->p_offset);
+		p->p_vaddr = swap64(e->big, p->p_vaddr);
 		p->p_paddr = swap64(e->big, p->p_paddr);
 		p->p_filesz = swap64(e->big, p->p_filesz);
 		p->p_memsz = swap64(e->big, p->p_memsz);
@@ -382,6 +385,15 @@ static void finish_elf(struct elf_out *e, Elf64_Ehdr eh)
 	    fwrite(&eh, sizeof(eh), 1, e->f) != 1 || fclose(e->f) != 0)
 		die("OUT", "cannot be written");
 	free(e->ph);
+}
+
+/* As the first PT_LOAD that has it says. */
+static uint64_t virtual_address(const struct vmcore *v, uint64_t addr)
+{
+	for (size_t i = 0; i < v->loads; i++)
+		if (addr >= v->load[i].start && addr < v->load[i].end)
+			return v->load[i].virt + (addr - v->load[i].start);
+	return 0;
 }
 
 static int to_elf(const char *dump, const char *vmcore, const char *out)
@@ -406,8 +418,9 @@ static int to_elf(const char *dump, const char *vmcore, const char *out)
 		len = size;
 		if (kdump_read(ctx, KDUMP_MACHPHYSADDR, pfn * size, page, &len) != KDUMP_OK)
 			die(dump, kdump_get_err(ctx));
-		if (!run)
-			run = new_header(&e, PT_LOAD, pfn * size);
+		uint64_t virt = virtual_address(&v, pfn * size);
+		if (!run || virt != run->p_vaddr + run->p_memsz)
+			run = new_header(&e, PT_LOAD, pfn * size, virt);
 		add_data(&e, run, page, size);
 	}
 	finish_elf(&e, v.header);

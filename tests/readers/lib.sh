@@ -210,7 +210,7 @@ check_drgn() { # ROOT NAME VMLINUX VMCORE DIR
 		grep -B 1 FAILED "$5/drgn.in" | sed 's/^/#   /'
 		return
 	fi
-	_parts="$(grep -c '^== ' "$5/drgn.in") parts, $(grep -c '^FAILED' "$5/drgn.in" || true) of them not for this drgn"
+	_parts="$(grep -c '^== ' "$5/drgn.in") parts, $(grep -c '^FAILED' "$5/drgn.in" || true) of them failing alike"
 	for out in $made; do
 		: >"$5/diff"
 		dump=$5/$out

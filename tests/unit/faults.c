@@ -354,11 +354,9 @@ static int open_source(struct fi_run *x)
 
 static int write_disk(struct fi_run *x)
 {
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops,
-					   .caps = x->disk.caps,
-					   .write = disk_write,
-					   .finish = disk_finish,
-					   .name = "the disk" };
+	struct dumpfilter_sink_ops ops = {
+		.size = sizeof ops, .caps = x->disk.caps, .write = disk_write, .finish = disk_finish, .name = "the disk"
+	};
 	struct dumpfilter_sink *disk = dumpfilter_sink_custom(x->df, &ops, &x->disk), *flat = NULL;
 	int r = DUMPFILTER_E_NOMEM;
 

@@ -31,8 +31,8 @@
 struct fi_image {
 	struct builder_image built;
 	uint64_t max_pfn;
-	uint8_t *memory;  /* max_pfn pages, as a reader must see them */
-	uint8_t *present; /* a byte per frame */
+	uint8_t *memory;                       /* max_pfn pages, as a reader must see them */
+	uint8_t *present;                      /* a byte per frame */
 	uint64_t untouchable, untouchable_end; /* frames that must not even be read: zeros may stand for them in ELF */
 };
 
@@ -67,8 +67,8 @@ struct fi_guard {
 
 struct fi_source {
 	const uint8_t *data;
-	uint64_t size;   /* the source ends here */
-	uint64_t length; /* what the library is told; 0 = size */
+	uint64_t size;               /* the source ends here */
+	uint64_t length;             /* what the library is told; 0 = size */
 	uint64_t fail_from, fail_to; /* file range that always fails */
 	unsigned long fail_at;       /* number of the read that fails, from 1 on; 0 = none */
 	bool fail_on;                /* and all behind it */
@@ -82,7 +82,7 @@ struct fi_source {
 
 struct fi_disk {
 	unsigned caps;
-	uint64_t room;         /* blocks of FI_PAGE that fit; 0 = no limit.  Blocks that were written can be written again */
+	uint64_t room; /* blocks of FI_PAGE that fit; 0 = no limit.  Blocks that were written can be written again */
 	unsigned long fail_at; /* number of the write that fails half way, from 1 on; 0 = none */
 	bool fail_on;          /* and all behind it */
 	int error;             /* errno value; 0 = EIO */
@@ -127,8 +127,8 @@ struct fi_run {
 };
 
 void fi_run_init(struct fi_run *x, const struct fi_image *img);
-/* Open, (plan,) run, report, free.  NULL, or which rule of the library was broken: a leak, a callback on a wrong thread,
- * a missing or multi-line message … */
+/* Open, (plan,) run, report, free.  NULL, or which rule of the library was broken: a leak, a callback on a wrong
+ * thread, a missing or multi-line message … */
 const char *fi_run_go(struct fi_run *x);
 void fi_run_free(struct fi_run *x);
 
@@ -137,13 +137,13 @@ void fi_run_free(struct fi_run *x);
 struct fi_dump {
 	bool elf, incomplete;
 	uint64_t max_pfn;
-	uint8_t *kept;    /* a byte per frame of the image: the dump says it keeps it */
-	uint8_t *listed;  /* the dump has its contents (a page of zeros counts) */
+	uint8_t *kept;   /* a byte per frame of the image: the dump says it keeps it */
+	uint8_t *listed; /* the dump has its contents (a page of zeros counts) */
 	uint64_t nkept, nlisted;
 };
 
-/* Read d as a dump of img.  NULL, or why it does not open or lists what is not there or wrong.  Frames whose contents lie
- * in the file range [x->src.fail_from, fail_to) may be zeros in ELF. */
+/* Read d as a dump of img.  NULL, or why it does not open or lists what is not there or wrong.  Frames whose contents
+ * lie in the file range [x->src.fail_from, fail_to) may be zeros in ELF. */
 const char *fi_dump_read(struct fi_dump *out, const struct fi_run *x);
 void fi_dump_free(struct fi_dump *d);
 /* Every page that a has contents of, b has or keeps too. */

@@ -158,7 +158,8 @@ static bool unreadable(const struct fi_run *x, uint64_t paddr)
 		if (get(p, 4) != 1 || paddr < from || paddr - from >= get(p + 32, 8))
 			continue;
 		offset = get(p + 8, 8) + (paddr - from);
-		return offset + FI_PAGE > x->src.size || (offset < x->src.fail_to && offset + FI_PAGE > x->src.fail_from);
+		return offset + FI_PAGE > x->src.size ||
+		       (offset < x->src.fail_to && offset + FI_PAGE > x->src.fail_from);
 	}
 	return false;
 }
@@ -209,7 +210,8 @@ static const char *read_elf(struct reader *r)
 		if (filesz && !inside(r, offset, filesz) && r->out->incomplete && !mendable(r->x))
 			filesz = offset < r->size ? r->size - offset : 0;
 		if (filesz && !inside(r, offset, filesz))
-			return say("ELF: header %llu promises bytes that the file does not have", (unsigned long long)i);
+			return say("ELF: header %llu promises bytes that the file does not have",
+				   (unsigned long long)i);
 		for (uint64_t at = 0; get(p, 4) == 1 && at + FI_PAGE <= filesz; at += FI_PAGE) {
 			const char *bad = one_elf_page(r, (paddr + at) / FI_PAGE, h + offset + at);
 

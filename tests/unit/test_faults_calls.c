@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Calls in every order, with every kind of wrong argument: an error code and a line of text, never a crash.  The layout of
- * the public structs is part of the interface. */
+/* Calls in every order, with every kind of wrong argument: an error code and a line of text, never a crash.  The layout
+ * of the public structs is part of the interface. */
 #include "faults.h"
 #include "t.h"
 
@@ -516,7 +516,10 @@ static void sizes(void)
 		bool in;
 	} rows[] = {
 		{ take_config, sizeof(struct dumpfilter_config), { .config = { .level = 3 } }, true },
-		{ take_source, sizeof(struct dumpfilter_source_ops), { .source = { .read = source_read, .length = 1 << 20 } }, true },
+		{ take_source,
+		  sizeof(struct dumpfilter_source_ops),
+		  { .source = { .read = source_read, .length = 1 << 20 } },
+		  true },
 		{ take_sink, sizeof(struct dumpfilter_sink_ops), { .sink = { .write = drop } }, true },
 		{ take_opts, sizeof(struct dumpfilter_new_opts), { .size = 0 }, true },
 		{ take_info, sizeof(struct dumpfilter_image_info), { .size = 0 }, false },

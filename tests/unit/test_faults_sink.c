@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A sink that fails or is full at every write: what is on the disk opens, says that it is not all, and lists just what is
- * there. */
+/* A sink that fails or is full at every write: what is on the disk opens, says that it is not all, and lists just what
+ * is there. */
 #include "faults.h"
 #include "t.h"
 
@@ -41,8 +41,8 @@ static void init(struct fi_run *x, const struct shape *s)
 	x->flat = s->flat;
 }
 
-/* PARTIAL: opens, marked, true.  Negative: nothing that could be taken for a dump, where that was possible.  Returns the
- * pages listed. */
+/* PARTIAL: opens, marked, true.  Negative: nothing that could be taken for a dump, where that was possible.  Returns
+ * the pages listed. */
 static uint64_t judge(struct fi_run *x, const struct fi_dump *ref)
 {
 	struct fi_dump d;

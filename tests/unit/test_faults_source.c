@@ -29,11 +29,16 @@ static const struct fi_dump *reference(const struct fi_run *x)
 	return &on->ref[x->cfg.format][x->cfg.level > 0];
 }
 
-/* Should the frame be in the output?  ELF has more than the plan keeps, to avoid small gaps: nobody misses these. */
+/* Should the frame be in the output?  ELF has more than the plan keeps, zeros too, to avoid small gaps: nobody
+ * misses these. */
 static bool wanted(const struct fi_run *x, uint64_t pfn)
 {
+	static const uint8_t zeros[FI_PAGE];
 	const struct subject *on = x->img == &tiny.img ? &tiny : &whole;
 
+	if (x->cfg.format == DUMPFILTER_FORMAT_ELF && x->cfg.level &&
+	    !memcmp(on->img.memory + pfn * FI_PAGE, zeros, FI_PAGE))
+		return false;
 	return reference(x)->listed[pfn] && on->ref[DUMPFILTER_FORMAT_KDUMP][x->cfg.level > 0].listed[pfn];
 }
 
@@ -138,8 +143,8 @@ static void reads_fail_elf(void)
 	every_read(DUMPFILTER_FORMAT_ELF, 0, 3, true);
 }
 
-/* One page of the file that cannot be read, for each page.  Where it holds a page of the dump just that one is lost; where
- * it is a struct page or a table, pages are kept that would have been left out. */
+/* One page of the file that cannot be read, for each page.  Where it holds a page of the dump just that one is lost;
+ * where it is a struct page or a table, pages are kept that would have been left out. */
 static void every_bad_page(int format, int level, unsigned threads)
 {
 	struct fi_run x;

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Struct pages as 6.1 leaves them, and which frames are what. */
+#include "gen.h"
+
+#define ZONE  UINT64_C(0x17ffffc0000000) /* node 0, zone Normal, no CPU */
+#define LRU   (UINT64_C(1) << 4)
+#define SLAB  (UINT64_C(1) << 9)
+#define FIXED (UINT64_C(1) << 12) /* PG_reserved */
+#define PRIV  (UINT64_C(1) << 13)
+#define HEAD  (UINT64_C(1) << 16)
+#define SWAPB (UINT64_C(1) << 19)
+#define USUAL UINT64_C(0x0024) /* referenced, uptodate: what most pages in use have */
+
+#define NO_MAP       UINT64_C(0xffffffff) /* _mapcount -1 */
+#define BUDDY        UINT64_C(0xffffff7f)
+#define TAIL_MAPPING UINT64_C(0xdead000000000400)
+#define MAX_ORDER    10u
+
+enum use { USE_FREE, USE_CACHE, USE_CACHE_PRIVATE, USE_ANON, USE_THP, USE_HUGETLB, USE_SLAB, USE_KERNEL };
+
+/* A run of frames with one use: how often (of 1000 frames), and how long at most. */
+struct share {
+	enum use use;
+	unsigned weight, longest;
+};
+
+/* A machine in use.  13 % and the struct pages are kept at level 31. */
+static const struct share in_use[] = {
+	{ USE_FREE, 290, 2048 }, { USE_CACHE, 280, 256 },   { USE_CACHE_PRIVATE, 30, 32 }, { USE_ANON, 170, 128 },
+	{ USE_THP, 80, 512 },    { USE_HUGETLB, 20, 2048 }, { USE_SLAB, 80, 32 },          { USE_KERNEL, 50, 16 },
+};
+/* An idle one. */
+static const struct share idle[] = {
+	{ USE_FREE, 975, 16384 },
+	{ USE_CACHE, 12, 512 },
+	{ USE_ANON, 10, 512 },
+	{ USE_SLAB, 3, 64 },
+};
+
+static uint64_t struct_at(const struct gen *g, uint64_t pfn)
+{
+	(void)g;
+	return VMEMMAP + pfn * PAGE_STRUCT;
+}
+
+/* The eight words of a struct page.  counts: _mapcount and _refcount. */
+static void put(struct gen *g, uint64_t pfn, uint64_t flags, uint64_t next, uint64_t prev, uint64_t mapping,
+		uint64_t index, uint64_t priv, uint64_t map_count, uint64_t ref_count)
+{
+	uint64_t section = pfn / SECTION_PFN;
+	uint8_t *p = gen_at(g, gen_section_structs(g, section)) + pfn % SECTION_PFN * PAGE_STRUCT;
+
+	gen_put64(p, flags | ZONE);
+	gen_put64(p + 8, next);
+	gen_put64(p + 16, prev);
+	gen_put64(p + 24, mapping);
+	gen_put64(p + 32, index);
+	gen_put64(p + 40, priv);
+	gen_put64(p + 48, map_count | ref_count << 32);
+	gen_put64(p + 56, 0);
+}
+
+/* An address that an object of this machine could have. */
+static uint64_t some_object(struct gen *g)
+{
+	return DIRECT + gen_below(g, g->end < HOLE_START ? g->end / 64 : HOLE_START / 64) * 64;
+}
+
+static void put_free(struct gen *g, uint64_t pfn, uint64_t n)
+{
+	while (n) {
+		unsigned order = MAX_ORDER;
+
+		while (pfn & ((UINT64_C(1) << order) - 1) || n < UINT64_C(1) << order)
+			order--;
+		put(g, pfn, 0, struct_at(g, pfn) + (PAGE_STRUCT << order) + 8, struct_at(g, pfn) - (PAGE_STRUCT << order) + 8,
+		    0, 0, order, BUDDY, 0);
+		/* as boot left them: a list of one */
+		for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
+			put(g, pfn + i, 0, struct_at(g, pfn + i) + 8, struct_at(g, pfn + i) + 8, 0, 0, 0, NO_MAP, 0);
+		pfn += UINT64_C(1) << order;
+		n -= UINT64_C(1) << order;
+	}
+}
+
+static void put_compound(struct gen *g, uint64_t pfn, unsigned order, unsigned destructor, uint64_t flags,
+			 uint64_t mapping)
+{
+	uint64_t head = struct_at(g, pfn);
+
+	put(g, pfn, flags | HEAD, some_object(g), some_object(g), mapping, pfn & 0xffff, 0, NO_MAP, 1);
+	for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
+		put(g, pfn + i, 0, head | 1, i == 1 ? destructor | order << 8 : 0, TAIL_MAPPING, 0, 0, NO_MAP, 0);
+}
+
+static void put_simple(struct gen *g, uint64_t pfn, uint64_t n, uint64_t flags, unsigned mapping_bit, bool mapped)
+{
+	uint64_t owner = (some_object(g) & ~UINT64_C(7)) | mapping_bit;
+
+	for (uint64_t i = 0; i < n; i++)
+		put(g, pfn + i, flags, struct_at(g, pfn + i + 1) + 8, struct_at(g, pfn + i - 1) + 8, owner, pfn % 4096 + i,
+		    flags & PRIV ? some_object(g) : 0, mapped ? 0 : NO_MAP, 1 + mapped);
+}
+
+/* Units of 2 MiB; what does not fit is base pages. */
+static void put_huge(struct gen *g, uint64_t pfn, uint64_t n, bool hugetlb)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		if ((pfn + i) % 512 || n - i < 512) {
+			put_simple(g, pfn + i, 1, LRU | USUAL | SWAPB, 1, true);
+			continue;
+		}
+		put_compound(g, pfn + i, 9, hugetlb ? 2 : 3, USUAL | (hugetlb ? 0 : LRU | SWAPB),
+			     some_object(g) | !hugetlb);
+		i += 511;
+	}
+}
+
+static void put_slab(struct gen *g, uint64_t pfn, uint64_t n)
+{
+	uint64_t cache = some_object(g);
+
+	for (uint64_t i = 0; i < n; i++)
+		put(g, pfn + i, SLAB, cache, struct_at(g, pfn + i) + 16, 0, some_object(g), 0x1000200010, 0xffffffff, 1);
+}
+
+static void describe(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
+{
+	static const enum count counts[] = { COUNT_FREE, COUNT_CACHE, COUNT_PRIVATE, COUNT_USER,
+					     COUNT_USER, COUNT_USER,  COUNT_KEEP,    COUNT_KEEP };
+
+	g->count[counts[use]] += n;
+	switch (use) {
+	case USE_FREE:
+		put_free(g, pfn, n);
+		break;
+	case USE_CACHE:
+		put_simple(g, pfn, n, LRU | USUAL, 0, gen_below(g, 4) == 0);
+		break;
+	case USE_CACHE_PRIVATE:
+		put_simple(g, pfn, n, LRU | USUAL | PRIV, 0, false);
+		break;
+	case USE_ANON:
+		put_simple(g, pfn, n, LRU | USUAL | SWAPB, 1, true);
+		break;
+	case USE_THP:
+	case USE_HUGETLB:
+		put_huge(g, pfn, n, use == USE_HUGETLB);
+		break;
+	case USE_SLAB:
+		put_slab(g, pfn, n);
+		break;
+	case USE_KERNEL:
+		put_simple(g, pfn, n, 0, 0, false);
+		break;
+	}
+}
+
+/* Pages of zeros, of 1000.  Kernel and free: as in the kernel dumps that the tests use (16 %). */
+static void fill_run(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
+{
+	static const struct {
+		enum content what;
+		unsigned zero;
+	} how[] = { { CONTENT_STALE, 160 }, { CONTENT_CACHE, 10 }, { CONTENT_CACHE, 10 }, { CONTENT_USER, 100 },
+		    { CONTENT_USER, 100 },  { CONTENT_USER, 100 }, { CONTENT_SLAB, 20 },  { CONTENT_KERNEL, 400 } };
+
+	if (g->kind != KIND_REAL && use != USE_SLAB)
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		if (gen_below(g, 1000) >= how[use].zero)
+			gen_fill(g, how[use].what, pfn + i);
+}
+
+static const struct share *pick(struct gen *g, const struct share *shares, unsigned n)
+{
+	/* shares are of frames: the longer the runs of a use, the rarer they are */
+	uint64_t all = 0, at;
+
+	for (unsigned i = 0; i < n; i++)
+		all += 1000000 * shares[i].weight / shares[i].longest;
+	at = gen_below(g, all);
+	for (unsigned i = 0; i < n - 1; i++) {
+		uint64_t part = 1000000 * shares[i].weight / shares[i].longest;
+
+		if (at < part)
+			return &shares[i];
+		at -= part;
+	}
+	return &shares[n - 1];
+}
+
+/* Frames [pfn, end) of memory that nothing of the kernel's lies in. */
+static void populate(struct gen *g, uint64_t pfn, uint64_t end)
+{
+	bool real = g->kind == KIND_REAL;
+
+	while (pfn < end) {
+		const struct share *s = real ? pick(g, in_use, sizeof in_use / sizeof *in_use) :
+					       pick(g, idle, sizeof idle / sizeof *idle);
+		uint64_t n = 1 + gen_below(g, s->longest) + gen_below(g, s->longest);
+
+		if (s->use == USE_THP || s->use == USE_HUGETLB)
+			n = (n + 511) / 512 * 512 + (-pfn & 511);
+		if (n > end - pfn)
+			n = end - pfn;
+		describe(g, s->use, pfn, n);
+		fill_run(g, s->use, pfn, n);
+		pfn += n;
+	}
+}
+
+static void reserve(struct gen *g, uint64_t pfn, uint64_t end)
+{
+	g->count[COUNT_KEEP] += end - pfn;
+	for (; pfn < end; pfn++)
+		put(g, pfn, FIXED, struct_at(g, pfn) + 8, struct_at(g, pfn) + 8, 0, 0, 0, NO_MAP, 1);
+}
+
+/* The first section: kernel image, tables, and for KIND_SHARED struct pages; it is kept as a whole. */
+static void first_section(struct gen *g)
+{
+	reserve(g, 0, SECTION_PFN);
+	for (uint64_t at = 0; g->kind == KIND_REAL && at < KERNEL_SIZE * 2 / 3; at += PAGE)
+		gen_fill(g, CONTENT_KERNEL_TEXT, (KERNEL_PA + at) / PAGE);
+}
+
+/* The eight sections whose struct pages all the others share.  They are not told apart by address: no lists, no
+ * compound pages. */
+static void shared_sections(struct gen *g)
+{
+	for (uint64_t s = 1; s <= 8; s++) {
+		for (uint64_t pfn = s * SECTION_PFN; pfn < (s + 1) * SECTION_PFN; pfn++) {
+			if (s == 7)
+				put(g, pfn, LRU | USUAL | SWAPB, 0, 0, DIRECT | 1, pfn, 0, 0, 2);
+			else if (s == 8)
+				put(g, pfn, LRU | USUAL, 0, 0, DIRECT, pfn, 0, NO_MAP, 1);
+			else
+				put(g, pfn, 0, 0, 0, 0, 0, MAX_ORDER, pfn % 1024 ? NO_MAP : BUDDY, 0);
+		}
+	}
+	for (uint64_t s = 1; s * SECTION < g->end; s++)
+		if (s * SECTION < HOLE_START || s * SECTION >= HOLE_END)
+			g->count[s % 8 == 7 ? COUNT_USER :
+				 s % 8 == 0 ? COUNT_CACHE :
+					      COUNT_FREE] += SECTION_PFN;
+}
+
+uint64_t gen_section_structs(struct gen *g, uint64_t section)
+{
+	if (g->kind != KIND_SHARED)
+		return g->structs + section * BLOCK;
+	return g->first_own + (section ? (section - 1) % 8 + 1 : 0) * BLOCK;
+}
+
+/* Struct pages lie behind the hole (or, on a small machine, behind the first section). */
+static void place_structs(struct gen *g)
+{
+	if (g->kind == KIND_SHARED)
+		g->first_own = gen_alloc(g, 9 * BLOCK, BLOCK);
+	else
+		g->structs = g->end > HOLE_END ? HOLE_END : SECTION;
+}
+
+void gen_memmap(struct gen *g)
+{
+	uint64_t structs, structs_end;
+
+	place_structs(g);
+	first_section(g);
+	if (g->kind == KIND_SHARED) {
+		shared_sections(g);
+		return;
+	}
+	structs = g->structs / PAGE;
+	structs_end = structs + g->end / SECTION * (BLOCK / PAGE);
+	if (g->end > HOLE_END)
+		populate(g, SECTION_PFN, HOLE_START / PAGE);
+	reserve(g, structs, structs_end);
+	populate(g, structs_end, g->end / PAGE);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens an image and plans it, nothing else; through the public interface.  Prints the seconds of the planning pass, the
+ * frames that are kept, and the peak of what the context allocated.
+ *
+ * usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT]
+ */
+#include <libdumpfilter.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int plan(struct dumpfilter *df, char **argv)
+{
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	int r;
+
+	cfg.level = atoi(argv[2]);
+	cfg.threads = (unsigned)atoi(argv[3]);
+	cfg.memory_limit = argv[4] ? (size_t)strtoull(argv[4], NULL, 0) : 0;
+	r = dumpfilter_open_path(df, argv[1], 0);
+	if (r >= 0)
+		r = dumpfilter_configure(df, &cfg);
+	if (r >= 0)
+		r = dumpfilter_plan(df);
+	if (r >= 0)
+		r = dumpfilter_report(df, &report);
+	if (r < 0) {
+		fprintf(stderr, "plan_only: %s\n", dumpfilter_errmsg(df));
+		return 1;
+	}
+	printf("seconds %.6f\nkept %" PRIu64 "\npresent %" PRIu64 "\npeak %" PRIu64 "\n", report.plan_seconds,
+	       report.kept_pages, report.present_pages, report.peak_memory);
+	for (int i = 0; i < DUMPFILTER_CLASS_COUNT; i++)
+		printf("class%d %" PRIu64 "\n", i, report.class_pages[i]);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct dumpfilter *df;
+	int r;
+
+	if (argc < 4 || argc > 5) {
+		fprintf(stderr, "usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT]\n");
+		return 2;
+	}
+	df = dumpfilter_new(NULL);
+	if (!df)
+		return 1;
+	r = plan(df, argv);
+	dumpfilter_free(df);
+	return r;
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The cases.  Each has contenders that are run in turn: "ours-tN" (N threads), "incumbent" (without threads), "limit-tN"
+(the codec alone on the same pages, or the memory touched once) or "cp" (the same bytes copied)."""
+import os
+
+from .measure import Contender
+
+CODECS = {"raw": [], "lzo": ["-l"], "zlib": ["-c"], "zstd": ["-z"], "snappy": ["-p"]}
+LEVELS = (31, 1, 0)
+
+
+class Case:
+    def __init__(self, name, image, build):
+        """build(context) returns the contenders, or a text that says why there are none."""
+        self.name, self.image, self.build = name, image, build
+
+
+class Context:
+    """What the cases need: programs, paths, and files that some of them share (made when first needed)."""
+
+    def __init__(self, tool, programs, incumbents, work, runner, threads):
+        self.tool, self.programs, self.incumbents = tool, programs, incumbents
+        self.work, self.runner, self.threads = work, runner, threads
+        self.image, self.files = None, {}
+
+    def program(self, name):
+        return os.path.join(self.programs, name)
+
+    def ours(self, options, threads, **more):
+        return Contender("ours-t%d" % threads,
+                         [self.tool, "--num-threads", str(threads), *options, self.image, *output(more)], **more)
+
+    def all_ours(self, options, **more):
+        return [self.ours(options, threads, **more) for threads in self.threads]
+
+    def incumbent(self, codec, options, **more):
+        command = self.incumbents.get(codec)
+        return [Contender("incumbent", [*command, *options, self.image, *output(more)], **more)] if command else []
+
+    def file(self, key, contender):
+        """Path of what the contender writes; one at a time, as they may be large."""
+        path = os.path.join(self.work, "shared")
+        if self.files.get("key") != key:
+            self.files["key"] = None
+            if not self.runner.once(contender, keep=path):
+                raise RuntimeError(contender.error)
+            self.files["key"] = key
+        return path
+
+
+def output(more):
+    return [] if more.get("stdout") else ["{out}"]
+
+
+def codec_limit(context, level, codec):
+    """The limit programs read an uncompressed dump of the same level."""
+    raw = context.file((context.image, level), context.ours(["-d", str(level)], context.threads[-1]))
+    return [Contender("limit-t%d" % threads, [context.program("limit_codec"), raw, codec, str(threads)], inner=True)
+            for threads in (1, 2)]
+
+
+def copy_limit(context, key, contender):
+    return [Contender("cp", ["cp", context.file(key, contender), "{out}"])]
+
+
+def kdump(level, codec):
+    def build(context):
+        options = ["-d", str(level), *CODECS[codec]]
+        contenders = context.all_ours(options) + context.incumbent(codec, options)
+        if codec == "raw":
+            return contenders + copy_limit(context, (context.image, level), context.ours(options, 1))
+        return contenders + codec_limit(context, level, codec)
+    return build
+
+
+def elf(level):
+    def build(context):
+        options = ["-E", "-d", str(level)]
+        return (context.all_ours(options) + context.incumbent("raw", options) +
+                copy_limit(context, (context.image, level, "elf"), context.ours(options, 1)))
+    return build
+
+
+def flattened(level, name, options):
+    def build(context):
+        every = ["-F", *options, "-d", str(level)]
+        contenders = context.all_ours(every, stdout=True) + context.incumbent(name, every, stdout=True)
+        if name in ("raw", "elf"):
+            return contenders + copy_limit(context, (context.image, level, name, "flat"),
+                                           context.ours(every, 1, stdout=True))
+        return contenders + codec_limit(context, level, name)
+    return build
+
+
+def rearrange(context):
+    """-R of a flattened stream."""
+    flat = context.file((context.image, 31, "lzo", "flat"), context.ours(["-F", "-l", "-d", "31"], 1, stdout=True))
+    contenders = [Contender("ours-t1", [context.tool, "-R", "{out}"], stdin=flat)]
+    if context.incumbents.get("raw"):
+        contenders.append(Contender("incumbent", [*context.incumbents["raw"], "-R", "{out}"], stdin=flat))
+    return contenders + [Contender("cp", ["cp", flat, "{out}"])]
+
+
+def refilter(context):
+    """A dump of level 1 filtered again to level 31."""
+    small = context.file((context.image, 1, "lzo"), context.ours(["-l", "-d", "1"], context.threads[-1]))
+    options = ["-l", "-d", "31", small, "{out}"]
+    contenders = [Contender("ours-t%d" % threads, [context.tool, "--num-threads", str(threads), *options])
+                  for threads in context.threads]
+    if context.incumbents.get("lzo"):
+        contenders.append(Contender("incumbent", [*context.incumbents["lzo"], *options]))
+    return contenders
+
+
+def dmesg(context):
+    contenders = [Contender("ours-t1", [context.tool, "--dump-dmesg", context.image, "{out}"])]
+    if context.incumbents.get("raw"):
+        contenders.append(Contender("incumbent", [*context.incumbents["raw"], "--dump-dmesg", context.image, "{out}"]))
+    return contenders
+
+
+def plan(context):
+    """The planning alone, and the limit; the incumbent cannot do it alone, its dry run without compression is next to it."""
+    contenders = [Contender("ours-t%d" % threads, [context.program("plan_only"), context.image, "31", str(threads)])
+                  for threads in context.threads]
+    contenders += [Contender("limit-t%d" % threads, [context.program("limit_plan"), context.image, str(threads)],
+                             inner=True) for threads in (1, 2)]
+    if context.incumbents.get("raw"):
+        contenders.append(Contender("incumbent", [*context.incumbents["raw"], "--dry-run", "-d", "31", context.image,
+                                                  "{out}"]))
+    return contenders
+
+
+def all_cases():
+    cases = []
+
+    def add(image, what, build):
+        cases.append(Case("%s/%s" % (image, what), image, build))
+
+    for image in ("6.1", "7.3", "4g"):
+        for level in LEVELS:
+            for codec in CODECS:
+                add(image, "d%d/%s/kdump" % (level, codec), kdump(level, codec))
+            add(image, "d%d/elf" % level, elf(level))
+            add(image, "d%d/raw/flat" % level, flattened(level, "raw", []))
+            add(image, "d%d/elf/flat" % level, flattened(level, "elf", ["-E"]))
+            for codec in ("lzo", "zlib", "zstd", "snappy"):
+                add(image, "d%d/%s/flat" % (level, codec), flattened(level, codec, CODECS[codec]))
+        add(image, "plan", plan)
+        add(image, "rearrange", rearrange)
+        add(image, "refilter", refilter)
+        add(image, "dmesg", dmesg)
+    for image in ("256g", "256g-shared", "16t"):
+        add(image, "plan", plan)
+    add("256g", "d31/lzo/kdump", kdump(31, "lzo"))
+    add("256g", "d31/lzo/kdump-e", excluded_memmap)
+    add("256g", "d31/raw/kdump", kdump(31, "raw"))
+    add("256g", "d31/elf", elf(31))
+    return cases
+
+
+def excluded_memmap(context):
+    """-e: struct pages of what is left out are left out as well."""
+    options = ["-e", "-l", "-d", "31"]
+    return context.all_ours(options) + [c for c in context.incumbent("lzo", ["-l", "-d", "31"])]
+
+
+# The default is what the targets speak of, and one case of each kind; --full adds the rest.
+DEFAULT = (
+    "6.1/d31/*", "6.1/d1/lzo/kdump", "6.1/d0/lzo/kdump", "6.1/d0/zlib/kdump", "6.1/d1/elf", "6.1/plan", "6.1/re*", "6.1/dmesg",
+    "7.3/d31/*/kdump", "7.3/d31/elf", "7.3/plan",
+    "4g/d31/*/kdump", "4g/d31/elf", "4g/d31/lzo/flat", "4g/d1/lzo/kdump", "4g/d0/raw/kdump", "4g/plan", "4g/rearrange",
+    "256g/*", "256g-shared/plan", "16t/plan",
+)
+QUICK = ("6.1/d31/*/kdump", "6.1/d31/elf", "6.1/plan", "6.1/rearrange", "256g-shared/plan")
