@@ -15,6 +15,11 @@ foreach(source ${bench_sources})
 	endif()
 endforeach()
 
+file(GLOB gen_sources CONFIGURE_DEPENDS benchmarks/gen/*.c)
+add_executable(gen_vmcore ${gen_sources})
+target_link_libraries(gen_vmcore PRIVATE df_flags)
+set_target_properties(gen_vmcore PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/benchmarks)
+
 add_custom_target(bench
 	COMMAND ${PROJECT_SOURCE_DIR}/benchmarks/run --build ${PROJECT_BINARY_DIR}
 	USES_TERMINAL VERBATIM)

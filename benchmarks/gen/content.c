@@ -108,9 +108,9 @@ static const uint8_t *next_page(struct files *f)
 		fd = open(f->name[f->at], O_RDONLY);
 		if (fd < 0)
 			continue;
-		map = fstat(fd, &st) || st.st_size < (off_t)PAGE ?
-			      MAP_FAILED :
-			      mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		map = fstat(fd, &st) || st.st_size < (off_t)PAGE
+			      ? MAP_FAILED
+			      : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		close(fd);
 		if (map == MAP_FAILED)
 			continue;
@@ -129,7 +129,8 @@ static uint64_t object(struct gen *g)
 
 static uint64_t name(struct gen *g)
 {
-	static const char words[][9] = { "systemd", "kworker/", "lib64", "cgroup.p", "eth0", "dev-sda1", "session-", "proc" };
+	static const char words[][9] = { "systemd", "kworker/", "lib64",    "cgroup.p",
+					 "eth0",    "dev-sda1", "session-", "proc" };
 	uint64_t v;
 
 	memcpy(&v, words[gen_below(g, 8)], 8);
@@ -229,9 +230,8 @@ static void file_page(struct gen *g, uint8_t *page)
 		objects(g, page, DIRECT);
 }
 
-void gen_fill(struct gen *g, enum content what, uint64_t pfn)
+void gen_fill(struct gen *g, enum content what, uint64_t pfn, uint8_t *page)
 {
-	uint8_t *page = gen_at(g, pfn * PAGE);
 	uint64_t base = DIRECT + pfn * PAGE, dice = gen_below(g, 100);
 
 	switch (what) {
@@ -263,7 +263,7 @@ void gen_fill(struct gen *g, enum content what, uint64_t pfn)
 			noise(g, page);
 		break;
 	case CONTENT_STALE:
-		gen_fill(g, dice < 40 ? CONTENT_USER : dice < 80 ? CONTENT_CACHE : CONTENT_SLAB, pfn);
+		gen_fill(g, dice < 40 ? CONTENT_USER : dice < 80 ? CONTENT_CACHE : CONTENT_SLAB, pfn, page);
 		break;
 	}
 }

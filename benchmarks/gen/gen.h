@@ -24,6 +24,8 @@
 #define DIRECT      UINT64_C(0xffff888000000000)
 #define VMEMMAP     UINT64_C(0xffffea0000000000)
 
+#define SECTION_NONE UINT64_MAX
+
 enum kind { KIND_REAL, KIND_SCALE, KIND_SHARED };
 
 /* What the classes are counted for: the numbers that a plan must come to. */
@@ -31,14 +33,17 @@ enum count { COUNT_KEEP, COUNT_CACHE, COUNT_PRIVATE, COUNT_USER, COUNT_FREE, COU
 
 struct gen {
 	enum kind kind;
-	uint64_t end;       /* of physical memory */
-	uint8_t *file;      /* all of it, mapped */
+	uint64_t end; /* of physical memory */
+	int fd;
+	uint8_t *file;      /* all of it, mapped; for what is written here and there */
 	uint64_t data;      /* offset of physical address 0 */
 	uint64_t next;      /* physical memory for tables is taken from here upwards */
 	uint64_t structs;   /* physical address of the struct pages of frame 0, where there is one for each frame */
 	uint64_t first_own; /* KIND_SHARED: struct pages of section 0 */
 	uint64_t random;    /* state of the generator */
 	uint64_t count[COUNTS];
+	uint8_t *buffer;     /* the struct pages of one section, which are made in ascending order … */
+	uint64_t section;    /* … of this one; SECTION_NONE: of none yet */
 	struct files *files; /* contents of this machine's files; NULL: not needed */
 };
 
@@ -50,6 +55,8 @@ uint64_t gen_below(struct gen *g, uint64_t n);
 
 /* Bytes of the file that hold a physical address. */
 uint8_t *gen_at(const struct gen *g, uint64_t pa);
+/* Large runs: quicker than page faults on a mapping. */
+void gen_write(const struct gen *g, uint64_t pa, const void *buf, size_t len);
 /* Zeroed physical memory for what the kernel keeps beside its image. */
 uint64_t gen_alloc(struct gen *g, uint64_t bytes, uint64_t align);
 void gen_put64(uint8_t *p, uint64_t v);
@@ -63,7 +70,7 @@ uint64_t gen_section_structs(struct gen *g, uint64_t section);
 enum content { CONTENT_KERNEL_TEXT, CONTENT_SLAB, CONTENT_KERNEL, CONTENT_CACHE, CONTENT_USER, CONTENT_STALE };
 struct files *gen_files_open(void);
 void gen_files_close(struct files *f);
-/* Fill a page that reads as zero so far. */
-void gen_fill(struct gen *g, enum content what, uint64_t pfn);
+/* Contents for a frame into page, which is all zeros. */
+void gen_fill(struct gen *g, enum content what, uint64_t pfn, uint8_t *page);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writes a vmcore as the capture kernel of an x86_64 machine with Linux 6.1 would see it: ELF headers, notes with
- * VMCOREINFO, page tables, memory sections, struct pages.  Deterministic: the same size gives the same struct pages, and
- * the same contents as long as the files of /usr are the same.  Prints what a plan must find, "NAME NUMBER" a line.
+ * VMCOREINFO, page tables, memory sections, struct pages.  Deterministic: the same size gives the same struct pages,
+ * and the same contents as long as the files of /usr are the same.  Prints what a plan must find, "NAME NUMBER" a line.
  *
  * usage: gen_vmcore real|scale|scale-shared END FILE        END: of physical memory, with K, M, G or T behind it
  *
@@ -30,12 +30,12 @@
 #define DATA_AT    (2 * PAGE)
 #define CPUS       4
 #define PRSTATUS   336u
-#define ROOTS      2048u                 /* of mem_section: 2^46 bytes in sections of 2^27, 256 in a page */
-#define UTS_AT     (TEXT + 24 * MIB)     /* init_uts_ns */
-#define ONLINE_AT  (UTS_AT + PAGE)       /* node_online_map */
-#define NODES_AT   (UTS_AT + 2 * PAGE)   /* node_data */
-#define VMAP_AT    (UTS_AT + 5 * PAGE)   /* vmap_area_list */
-#define TABLES_AT  (UTS_AT + 16 * PAGE)  /* swapper_pg_dir */
+#define ROOTS      2048u                /* of mem_section: 2^46 bytes in sections of 2^27, 256 in a page */
+#define UTS_AT     (TEXT + 24 * MIB)    /* init_uts_ns */
+#define ONLINE_AT  (UTS_AT + PAGE)      /* node_online_map */
+#define NODES_AT   (UTS_AT + 2 * PAGE)  /* node_data */
+#define VMAP_AT    (UTS_AT + 5 * PAGE)  /* vmap_area_list */
+#define TABLES_AT  (UTS_AT + 16 * PAGE) /* swapper_pg_dir */
 #define PGDAT_SIZE UINT64_C(174208)
 #define VM_STAT    1344u /* offset in struct zone of its counters; the first one is of free pages */
 
@@ -62,6 +62,14 @@ uint64_t gen_below(struct gen *g, uint64_t n)
 uint8_t *gen_at(const struct gen *g, uint64_t pa)
 {
 	return g->file + g->data + (pa >= HOLE_END ? pa - (HOLE_END - HOLE_START) : pa);
+}
+
+void gen_write(const struct gen *g, uint64_t pa, const void *buf, size_t len)
+{
+	off_t at = (off_t)(gen_at(g, pa) - g->file);
+
+	if (pwrite(g->fd, buf, len, at) != (ssize_t)len)
+		gen_fail("writing");
 }
 
 uint64_t gen_alloc(struct gen *g, uint64_t bytes, uint64_t align)
@@ -176,9 +184,9 @@ static size_t make_info(char *to, size_t size, uint64_t roots)
 	int n = snprintf(to, size,
 			 "OSRELEASE=6.1.0-bench\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=%" PRIx64
 			 "\nOFFSET(uts_namespace.name)=0\nSYMBOL(node_online_map)=%" PRIx64
-			 "\nSYMBOL(swapper_pg_dir)=%" PRIx64 "\nSYMBOL(_stext)=%" PRIx64 "\nSYMBOL(vmap_area_list)=%" PRIx64
-			 "\nSYMBOL(mem_section)=%" PRIx64 "\nLENGTH(mem_section)=%u\nSYMBOL(init_top_pgt)=%" PRIx64
-			 "\nSYMBOL(node_data)=%" PRIx64 "\n",
+			 "\nSYMBOL(swapper_pg_dir)=%" PRIx64 "\nSYMBOL(_stext)=%" PRIx64
+			 "\nSYMBOL(vmap_area_list)=%" PRIx64 "\nSYMBOL(mem_section)=%" PRIx64
+			 "\nLENGTH(mem_section)=%u\nSYMBOL(init_top_pgt)=%" PRIx64 "\nSYMBOL(node_data)=%" PRIx64 "\n",
 			 UTS_AT, ONLINE_AT, TABLES_AT, TEXT, VMAP_AT, DIRECT + roots, ROOTS, TABLES_AT, NODES_AT);
 	static const char rest[] =
 		"SIZE(mem_section)=16\nOFFSET(mem_section.section_mem_map)=0\nNUMBER(SECTION_SIZE_BITS)=27\n"
@@ -276,7 +284,7 @@ static void open_file(struct gen *g, const char *path)
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (map == MAP_FAILED)
 		gen_fail(path);
-	close(fd);
+	g->fd = fd;
 	g->file = map;
 	g->data = DATA_AT;
 }
@@ -316,7 +324,7 @@ static void print_counts(const struct gen *g)
 
 int main(int argc, char **argv)
 {
-	struct gen g = { .random = SEED, .next = KERNEL_PA + KERNEL_SIZE };
+	struct gen g = { .random = SEED, .next = KERNEL_PA + KERNEL_SIZE, .section = SECTION_NONE };
 	uint64_t pgdat, roots;
 
 	if (argc != 4) {
@@ -340,6 +348,8 @@ int main(int argc, char **argv)
 	make_headers(&g, make_notes(&g, roots));
 	if (g.files)
 		gen_files_close(g.files);
+	if (close(g.fd))
+		gen_fail(argv[3]);
 	print_counts(&g);
 	return 0;
 }

@@ -2,6 +2,9 @@
 /* Struct pages as 6.1 leaves them, and which frames are what. */
 #include "gen.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define ZONE  UINT64_C(0x17ffffc0000000) /* node 0, zone Normal, no CPU */
 #define LRU   (UINT64_C(1) << 4)
 #define SLAB  (UINT64_C(1) << 9)
@@ -15,6 +18,8 @@
 #define BUDDY        UINT64_C(0xffffff7f)
 #define TAIL_MAPPING UINT64_C(0xdead000000000400)
 #define MAX_ORDER    10u
+
+#define FILL_PAGES 32u /* written at once */
 
 enum use { USE_FREE, USE_CACHE, USE_CACHE_PRIVATE, USE_ANON, USE_THP, USE_HUGETLB, USE_SLAB, USE_KERNEL };
 
@@ -43,13 +48,23 @@ static uint64_t struct_at(const struct gen *g, uint64_t pfn)
 	return VMEMMAP + pfn * PAGE_STRUCT;
 }
 
+static void flush_section(struct gen *g)
+{
+	if (g->section != SECTION_NONE)
+		gen_write(g, gen_section_structs(g, g->section), g->buffer, BLOCK);
+	memset(g->buffer, 0, BLOCK);
+}
+
 /* The eight words of a struct page.  counts: _mapcount and _refcount. */
 static void put(struct gen *g, uint64_t pfn, uint64_t flags, uint64_t next, uint64_t prev, uint64_t mapping,
 		uint64_t index, uint64_t priv, uint64_t map_count, uint64_t ref_count)
 {
-	uint64_t section = pfn / SECTION_PFN;
-	uint8_t *p = gen_at(g, gen_section_structs(g, section)) + pfn % SECTION_PFN * PAGE_STRUCT;
+	uint8_t *p = g->buffer + pfn % SECTION_PFN * PAGE_STRUCT;
 
+	if (pfn / SECTION_PFN != g->section) {
+		flush_section(g);
+		g->section = pfn / SECTION_PFN;
+	}
 	gen_put64(p, flags | ZONE);
 	gen_put64(p + 8, next);
 	gen_put64(p + 16, prev);
@@ -73,8 +88,8 @@ static void put_free(struct gen *g, uint64_t pfn, uint64_t n)
 
 		while (pfn & ((UINT64_C(1) << order) - 1) || n < UINT64_C(1) << order)
 			order--;
-		put(g, pfn, 0, struct_at(g, pfn) + (PAGE_STRUCT << order) + 8, struct_at(g, pfn) - (PAGE_STRUCT << order) + 8,
-		    0, 0, order, BUDDY, 0);
+		put(g, pfn, 0, struct_at(g, pfn) + (PAGE_STRUCT << order) + 8,
+		    struct_at(g, pfn) - (PAGE_STRUCT << order) + 8, 0, 0, order, BUDDY, 0);
 		/* as boot left them: a list of one */
 		for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
 			put(g, pfn + i, 0, struct_at(g, pfn + i) + 8, struct_at(g, pfn + i) + 8, 0, 0, 0, NO_MAP, 0);
@@ -98,8 +113,8 @@ static void put_simple(struct gen *g, uint64_t pfn, uint64_t n, uint64_t flags, 
 	uint64_t owner = (some_object(g) & ~UINT64_C(7)) | mapping_bit;
 
 	for (uint64_t i = 0; i < n; i++)
-		put(g, pfn + i, flags, struct_at(g, pfn + i + 1) + 8, struct_at(g, pfn + i - 1) + 8, owner, pfn % 4096 + i,
-		    flags & PRIV ? some_object(g) : 0, mapped ? 0 : NO_MAP, 1 + mapped);
+		put(g, pfn + i, flags, struct_at(g, pfn + i + 1) + 8, struct_at(g, pfn + i - 1) + 8, owner,
+		    pfn % 4096 + i, flags & PRIV ? some_object(g) : 0, mapped ? 0 : NO_MAP, 1 + mapped);
 }
 
 /* Units of 2 MiB; what does not fit is base pages. */
@@ -121,7 +136,8 @@ static void put_slab(struct gen *g, uint64_t pfn, uint64_t n)
 	uint64_t cache = some_object(g);
 
 	for (uint64_t i = 0; i < n; i++)
-		put(g, pfn + i, SLAB, cache, struct_at(g, pfn + i) + 16, 0, some_object(g), 0x1000200010, 0xffffffff, 1);
+		put(g, pfn + i, SLAB, cache, struct_at(g, pfn + i) + 16, 0, some_object(g), 0x1000200010, 0xffffffff,
+		    1);
 }
 
 static void describe(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
@@ -165,11 +181,23 @@ static void fill_run(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
 	} how[] = { { CONTENT_STALE, 160 }, { CONTENT_CACHE, 10 }, { CONTENT_CACHE, 10 }, { CONTENT_USER, 100 },
 		    { CONTENT_USER, 100 },  { CONTENT_USER, 100 }, { CONTENT_SLAB, 20 },  { CONTENT_KERNEL, 400 } };
 
+	uint8_t pages[FILL_PAGES * PAGE];
+	uint64_t filled = 0; /* pages of the buffer, for the frames before this one */
+
 	if (g->kind != KIND_REAL && use != USE_SLAB)
 		return;
-	for (uint64_t i = 0; i < n; i++)
-		if (gen_below(g, 1000) >= how[use].zero)
-			gen_fill(g, how[use].what, pfn + i);
+	for (uint64_t i = 0; i < n; i++) {
+		bool zero = gen_below(g, 1000) < how[use].zero;
+
+		if (!filled)
+			memset(pages, 0, sizeof pages);
+		if (!zero)
+			gen_fill(g, how[use].what, pfn + i, pages + filled++ * PAGE);
+		if (filled && (zero || filled == FILL_PAGES || i == n - 1)) {
+			gen_write(g, (pfn + i + !zero - filled) * PAGE, pages, filled * PAGE);
+			filled = 0;
+		}
+	}
 }
 
 static const struct share *pick(struct gen *g, const struct share *shares, unsigned n)
@@ -196,8 +224,8 @@ static void populate(struct gen *g, uint64_t pfn, uint64_t end)
 	bool real = g->kind == KIND_REAL;
 
 	while (pfn < end) {
-		const struct share *s = real ? pick(g, in_use, sizeof in_use / sizeof *in_use) :
-					       pick(g, idle, sizeof idle / sizeof *idle);
+		const struct share *s = real ? pick(g, in_use, sizeof in_use / sizeof *in_use)
+					     : pick(g, idle, sizeof idle / sizeof *idle);
 		uint64_t n = 1 + gen_below(g, s->longest) + gen_below(g, s->longest);
 
 		if (s->use == USE_THP || s->use == USE_HUGETLB)
@@ -222,7 +250,7 @@ static void first_section(struct gen *g)
 {
 	reserve(g, 0, SECTION_PFN);
 	for (uint64_t at = 0; g->kind == KIND_REAL && at < KERNEL_SIZE * 2 / 3; at += PAGE)
-		gen_fill(g, CONTENT_KERNEL_TEXT, (KERNEL_PA + at) / PAGE);
+		gen_fill(g, CONTENT_KERNEL_TEXT, (KERNEL_PA + at) / PAGE, gen_at(g, KERNEL_PA + at));
 }
 
 /* The eight sections whose struct pages all the others share.  They are not told apart by address: no lists, no
@@ -241,9 +269,7 @@ static void shared_sections(struct gen *g)
 	}
 	for (uint64_t s = 1; s * SECTION < g->end; s++)
 		if (s * SECTION < HOLE_START || s * SECTION >= HOLE_END)
-			g->count[s % 8 == 7 ? COUNT_USER :
-				 s % 8 == 0 ? COUNT_CACHE :
-					      COUNT_FREE] += SECTION_PFN;
+			g->count[s % 8 == 7 ? COUNT_USER : s % 8 == 0 ? COUNT_CACHE : COUNT_FREE] += SECTION_PFN;
 }
 
 uint64_t gen_section_structs(struct gen *g, uint64_t section)
@@ -266,10 +292,15 @@ void gen_memmap(struct gen *g)
 {
 	uint64_t structs, structs_end;
 
+	g->buffer = malloc(BLOCK);
+	if (!g->buffer)
+		gen_fail("out of memory");
 	place_structs(g);
 	first_section(g);
 	if (g->kind == KIND_SHARED) {
 		shared_sections(g);
+		flush_section(g);
+		free(g->buffer);
 		return;
 	}
 	structs = g->structs / PAGE;
@@ -278,4 +309,6 @@ void gen_memmap(struct gen *g)
 		populate(g, SECTION_PFN, HOLE_START / PAGE);
 	reserve(g, structs, structs_end);
 	populate(g, structs_end, g->end / PAGE);
+	flush_section(g);
+	free(g->buffer);
 }

@@ -8,7 +8,7 @@ import sys
 INPUTS = {
     "6.1": ("amd64-6.1-kdump", None),
     "7.3": ("amd64-7.3-kdump", None),
-    "4g": (None, ["real", "4608M"]),
+    "5g": (None, ["real", "6G"]),
     "256g": (None, ["scale", "256G"]),
     "256g-shared": (None, ["scale-shared", "256G"]),
     "16t": (None, ["scale-shared", "16T"]),
@@ -66,13 +66,15 @@ class Inputs:
             subprocess.run([program, *arguments, path + ".new"], check=True, stdout=expect)
         os.replace(path + ".new", path)
 
-    def expected(self, path):
-        """What the generator says about its image: numbers by name; {} for real dumps."""
-        try:
-            with open(path + ".expect") as stream:
-                return {key: int(value) for key, value in (line.split() for line in stream)}
-        except FileNotFoundError:
-            return {}
+
+
+def expected(path):
+    """What the generator says about its image: numbers by name; {} for real dumps."""
+    try:
+        with open(path + ".expect") as stream:
+            return {key: int(value) for key, value in (line.split() for line in stream)}
+    except FileNotFoundError:
+        return {}
 
 
 def warm(path):

@@ -14,6 +14,7 @@
 
 #define GAP     256u
 #define NO_DATA UINT64_MAX
+#define CUT_MAX 100000u
 #define PIECE   DF_WINDOW_MAX /* bytes copied at once */
 
 struct segment {
@@ -69,6 +70,13 @@ static int add_segment(struct elf *e, const struct df_load *l, uint64_t from, ui
 	return 0;
 }
 
+/* A gap with pages that must not be read is left out however short it is, unless that would make absurdly many loads (a
+ * balloon in single pages): then zeros stand for them. */
+static bool must_cut(const struct elf *e, uint64_t first, uint64_t end)
+{
+	return first < end && e->nseg < CUT_MAX && df_pageset_count_range(e->o->forbidden, first, end);
+}
+
 static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
 {
 	const struct df_output *o = e->o;
@@ -86,7 +94,7 @@ static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
 	for (uint64_t at = kept; at < limit && df_pageset_next_run(o->keep, at, &a, &b) && a < limit; at = b) {
 		if (b > limit)
 			b = limit;
-		if (a - kept >= GAP) {
+		if (a - kept >= GAP || must_cut(e, kept, a)) {
 			r = add_segment(e, l, start, a << shift, data_end, true, err);
 			if (r < 0)
 				return r;

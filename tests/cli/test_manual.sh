@@ -14,6 +14,7 @@ sed -nE 's/^  (-.|   ),? ?(--[a-z_-]+)?.*/\1 \2/p' "$tmp/out" | tr ' ' '\n' | gr
 sed -nE 's/^\.It Fl //p' "$manual" | sed 's/ Ar .*//' | sed 's/ , Fl /\n/' | sed 's/^/-/' | sort -u >documented
 check "--help knows options" grep -qx -e --num-threads options
 check "--help and the manual have the same options" cmp -s options documented
+check "docs/makedumpfile.8 is this page (else copy it there from the build)" cmp -s "$DF_SRC/docs/makedumpfile.8" "$manual"
 check "no marker is left" not grep -q '@' "$manual"
 
 if ! command -v mandoc >/dev/null; then

@@ -201,23 +201,30 @@ static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
 
 /* ---- the disk */
 
-static void grow(struct fi_disk *d, uint64_t end)
-{
-	uint64_t cap = d->cap ? d->cap : 1 << 20;
+/* Disks are of one size and used again and again: thousands of runs with new ones would be mostly page faults. */
+#define DISK (UINT64_C(8) << 20)
 
-	if (end <= d->cap)
+static struct {
+	pthread_mutex_t lock;
+	struct fi_disk spare[16];
+	unsigned n;
+} shelf = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void take_disk(struct fi_disk *d)
+{
+	struct fi_disk *s = NULL;
+
+	if (d->data)
 		return;
-	while (cap < end)
-		cap *= 2;
-	d->data = realloc(d->data, cap);
-	d->touched = realloc(d->touched, cap);
-	d->block = realloc(d->block, cap / FI_PAGE);
+	pthread_mutex_lock(&shelf.lock);
+	if (shelf.n)
+		s = &shelf.spare[--shelf.n];
+	d->data = s ? s->data : calloc(1, DISK);
+	d->touched = s ? s->touched : calloc(1, DISK);
+	d->block = s ? s->block : calloc(1, DISK / FI_PAGE);
+	pthread_mutex_unlock(&shelf.lock);
 	if (!d->data || !d->touched || !d->block)
 		abort();
-	memset(d->data + d->cap, 0, cap - d->cap);
-	memset(d->touched + d->cap, 0, cap - d->cap);
-	memset(d->block + d->cap / FI_PAGE, 0, (cap - d->cap) / FI_PAGE);
-	d->cap = cap;
 }
 
 /* Store up to where the disk is full; the bytes that fitted.  note: they must not come again without REWRITE. */
@@ -225,7 +232,7 @@ static size_t store(struct fi_disk *d, uint64_t offset, const uint8_t *buf, size
 {
 	size_t done = 0;
 
-	grow(d, offset + len);
+	take_disk(d);
 	while (done < len) {
 		uint64_t at = offset + done;
 		size_t n = FI_PAGE - at % FI_PAGE;
@@ -256,7 +263,7 @@ static int disk_write(void *user, uint64_t offset, const void *buf, size_t len)
 	struct fi_disk *d = user;
 	int r = 0;
 
-	if (offset > UINT64_C(1) << 32 || len > UINT64_C(1) << 32)
+	if (offset > DISK || len > DISK - offset)
 		return -EFBIG;
 	enter(&d->guard);
 	pthread_mutex_lock(&lock);
@@ -286,11 +293,22 @@ static int disk_finish(void *user, int result)
 
 void fi_disk_free(struct fi_disk *d)
 {
-	free(d->data);
-	free(d->touched);
-	free(d->block);
+	if (!d->data)
+		return;
+	memset(d->data, 0, d->end);
+	memset(d->touched, 0, d->end);
+	memset(d->block, 0, DISK / FI_PAGE);
+	pthread_mutex_lock(&shelf.lock);
+	if (shelf.n < sizeof shelf.spare / sizeof *shelf.spare) {
+		shelf.spare[shelf.n++] = *d;
+	} else {
+		free(d->data);
+		free(d->touched);
+		free(d->block);
+	}
+	pthread_mutex_unlock(&shelf.lock);
 	d->data = d->touched = d->block = NULL;
-	d->cap = d->end = d->used = 0;
+	d->end = d->used = 0;
 }
 
 /* ---- one dump */

@@ -92,7 +92,7 @@ struct fi_disk {
 	uint8_t *data;  /* what is on the disk */
 	uint64_t end;   /* behind the last byte written */
 	uint8_t *block; /* a byte per block: it was written to */
-	uint64_t used, cap;
+	uint64_t used;
 	bool out_of_order; /* without RANDOM: a write did not continue the last */
 	bool rewritten;    /* without REWRITE: a byte came twice */
 	uint8_t *touched;  /* a byte per byte, only without REWRITE */

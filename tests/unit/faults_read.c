@@ -235,34 +235,39 @@ static uint64_t get_be(const uint8_t *p)
 	return v;
 }
 
+/* The next record; false at the end of the stream, with *complete where it has an end record. */
+static bool next_record(const uint8_t *stream, uint64_t len, uint64_t *at, uint64_t *offset, uint64_t *n,
+			bool *complete)
+{
+	if (len - *at < 16)
+		return false;
+	*offset = get_be(stream + *at);
+	*n = get_be(stream + *at + 8);
+	*at += 16;
+	*complete = *offset == UINT64_MAX && *n == UINT64_MAX;
+	if (*n > len - *at)
+		*n = len - *at;
+	return !*complete;
+}
+
 uint8_t *fi_unflatten(const uint8_t *stream, uint64_t len, uint64_t *size, bool *complete)
 {
-	uint64_t at = FI_PAGE, cap = UINT64_C(64) << 20;
+	uint64_t offset, n;
 	uint8_t *out;
 
 	*size = 0;
 	*complete = false;
-	if (len < FI_PAGE || memcmp(stream, "makedumpfile", 13) || !(out = calloc(1, cap)))
+	if (len < FI_PAGE || memcmp(stream, "makedumpfile", 13))
 		return NULL;
-	while (len - at >= 16) {
-		uint64_t offset = get_be(stream + at), n = get_be(stream + at + 8);
-
-		at += 16;
-		if (offset == UINT64_MAX && n == UINT64_MAX) {
-			*complete = true;
-			break;
-		}
-		if (n > len - at)
-			n = len - at;
-		if (offset > cap || n > cap - offset) {
-			free(out);
+	for (uint64_t at = FI_PAGE; next_record(stream, len, &at, &offset, &n, complete); at += n) {
+		if (offset > UINT64_C(64) << 20)
 			return NULL;
-		}
-		memcpy(out + offset, stream + at, n);
 		if (offset + n > *size)
 			*size = offset + n;
-		at += n;
 	}
+	out = calloc(1, *size + 1);
+	for (uint64_t at = FI_PAGE; out && next_record(stream, len, &at, &offset, &n, complete); at += n)
+		memcpy(out + offset, stream + at, n);
 	return out;
 }
 

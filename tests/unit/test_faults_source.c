@@ -5,6 +5,7 @@
 #include "t.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 struct subject {
 	struct fi_image img;
@@ -340,6 +341,51 @@ static void not_concurrent(void)
 	}
 }
 
+/* A file that gets shorter while it is read, mapped or not: an error, no signal. */
+struct shrinking {
+	FILE *f;
+	bool done;
+};
+
+static void shrink(void *user, const struct dumpfilter_progress *p)
+{
+	struct shrinking *s = user;
+
+	if (p->phase != DUMPFILTER_PHASE_COPY || p->done < 64 || s->done)
+		return;
+	s->done = true;
+	if (ftruncate(fileno(s->f), 200000))
+		perror("ftruncate");
+}
+
+static void file_shrinks(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+		struct shrinking s = { .f = tmpfile() };
+		struct dumpfilter *df = dumpfilter_new(NULL);
+		struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+
+		CHECK(s.f && df && sink);
+		CHECK(fwrite(whole.img.built.data, 1, whole.img.built.size, s.f) == whole.img.built.size);
+		CHECK(!fflush(s.f));
+		cfg.threads = i & 1 ? 3 : 1;
+		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+		dumpfilter_set_progress(df, shrink, &s);
+		CHECK_EQ(dumpfilter_open_fd(df, fileno(s.f), "image", i & 2 ? DUMPFILTER_OPEN_NO_MMAP : 0), 0);
+		CHECK_EQ(dumpfilter_run(df, sink), DUMPFILTER_PARTIAL);
+		CHECK(s.done);
+		CHECK_HAS(dumpfilter_errmsg(df), "image");
+		CHECK_EQ(dumpfilter_report(df, &rep), 0);
+		CHECK(rep.unreadable_pages > 100);
+		CHECK_EQ(rep.lost_pages, rep.kept_pages - rep.written_pages);
+		dumpfilter_sink_free(sink);
+		dumpfilter_free(df);
+		fclose(s.f);
+	}
+}
+
 static const char *prepare(struct subject *on, const char *recipe)
 {
 	const char *bad = fi_image_build(&on->img, recipe, NULL);
@@ -384,6 +430,7 @@ int main(void)
 	RUN(short_reads);
 	RUN(other_errors);
 	RUN(not_concurrent);
+	RUN(file_shrinks);
 	forget(&whole);
 	forget(&tiny);
 	return T_END();
