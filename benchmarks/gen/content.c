@@ -166,6 +166,12 @@ static uint64_t word(struct gen *g, uint64_t how, uint64_t self)
 		return gen_random(g);
 	case 13:
 		return 1700000000 + gen_below(g, 100000);
+	case 14:
+	case 15:
+	case 16:
+		return gen_random(g) & how >> 4; /* flags, times, sums: some bits differ */
+	case 17:
+		return object(g);
 	default:
 		return 0;
 	}

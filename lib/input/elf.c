@@ -149,7 +149,7 @@ static uint64_t stored_bytes(struct df_image *img, const struct df_load *l)
 	have &= ~(uint64_t)4095; /* of a page that is cut nothing can be trusted (pages are no smaller) */
 	img->missing_bytes += l->filesz - have;
 	if (!img->truncated)
-		df_log(img->env, DUMPFILTER_LOG_WARN,
+		df_log(img->env, DUMPFILTER_LOG_INFO, /* the result of run says so, too */
 		       "%s is truncated: it ends at byte %" PRIu64
 		       ", its headers promise more; what is missing is lost",
 		       img->source.name, img->source.length);
