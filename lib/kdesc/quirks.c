@@ -75,6 +75,15 @@ static void unaccepted_6_12(struct df_kdesc *k)
 		known(k, DF_NUM_PAGE_UNACCEPTED, 0xf7000000);
 }
 
+/* Up to 2.6.25 the note has no flag numbers (they came with 2.6.26 and 2.6.27), and they were the same everywhere:
+ * include/linux/page-flags.h v2.6.24. */
+static void flags_2_6_24(struct df_kdesc *k)
+{
+	known(k, DF_NUM_PG_lru, 5);
+	known(k, DF_NUM_PG_private, 11);
+	known(k, DF_NUM_PG_swapcache, 15);
+}
+
 void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 {
 	uint32_t v = df_kdesc_release(k);
@@ -82,6 +91,8 @@ void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 
 	if (!v)
 		return;
+	if (v < (RELEASE(2, 6) | 26))
+		flags_2_6_24(k);
 	if (v < RELEASE(4, 4))
 		compound_before_4_4(k, word);
 	else if (v < RELEASE(4, 6) && !df_has(k, DF_OFF_page_compound_head))
