@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64u
+#define BATCH       64u
 #define MAX_THREADS 64
 
 struct pages {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opens an image and plans it, nothing else; through the public interface.  Prints the seconds of the planning pass, the
- * frames that are kept, and the peak of what the context allocated.
+ * Opens an image and plans it, nothing else; through the public interface.  Prints the seconds of the planning pass,
+ * the frames that are kept, and the peak of what the context allocated.
  *
  * usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT]
  */

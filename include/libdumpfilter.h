@@ -268,7 +268,7 @@ DUMPFILTER_API int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_
 /* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference).  After plan. */
 DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages);
 /* Calls fn for each run of kept page frames [first, first + count) in ascending order; a non-zero return of fn stops
- * and is returned.  After plan. */
+ * and is returned.  After plan.  (Writing ELF at a level with bit 1 takes the pages of zeros out.) */
 typedef int (*dumpfilter_range_fn)(void *user, uint64_t first_pfn, uint64_t count);
 DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user);
 

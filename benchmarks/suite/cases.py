@@ -48,14 +48,14 @@ class Context:
             if int(said[name]) != value:
                 raise RuntimeError("the plan says %s %s, the image has %d" % (name, said[name], value))
 
-    def file(self, key, contender):
-        """Path of what the contender writes; one at a time, as they may be large."""
-        path = os.path.join(self.work, "shared")
-        if self.files.get("key") != key:
-            self.files["key"] = None
+    def file(self, key, contender, name="shared"):
+        """Path of what the contender writes; one of each name at a time, as they may be large."""
+        path = os.path.join(self.work, name)
+        if self.files.get(name) != key:
+            self.files[name] = None
             if not self.runner.once(contender, keep=path):
                 raise RuntimeError(contender.error)
-            self.files["key"] = key
+            self.files[name] = key
         return path
 
 
@@ -70,8 +70,8 @@ def codec_limit(context, level, codec):
             for threads in (1, 2)]
 
 
-def copy_limit(context, key, contender):
-    return [Contender("cp", ["cp", context.file(key, contender), "{out}"])]
+def copy_limit(context, key, contender, name="shared"):
+    return [Contender("cp", ["cp", context.file(key, contender, name), "{out}"])]
 
 
 def kdump(level, codec):
@@ -80,7 +80,8 @@ def kdump(level, codec):
         contenders = context.all_ours(options) + context.incumbent(codec, options)
         if codec == "raw":
             return contenders + copy_limit(context, (context.image, level), context.ours(options, 1))
-        return contenders + codec_limit(context, level, codec)
+        return (contenders + codec_limit(context, level, codec) +
+                copy_limit(context, (context.image, level, codec), context.ours(options, context.threads[-1]), "small"))
     return build
 
 
@@ -132,15 +133,29 @@ def dmesg(context):
 
 def plan(context):
     """The planning alone, and the limit; the incumbent cannot do it alone, its dry run without compression is next to it."""
+    if context.incumbents.get("raw"):
+        return plan_alone(context) + [Contender("incumbent", [*context.incumbents["raw"], "--dry-run", "-d", "31",
+                                                              context.image, "{out}"])]
+    return plan_alone(context)
+
+
+def plan_alone(context):
     context.check_plan()
     contenders = [Contender("ours-t%d" % threads, [context.program("plan_only"), context.image, "31", str(threads)])
                   for threads in context.threads]
     contenders += [Contender("limit-t%d" % threads, [context.program("limit_plan"), context.image, str(threads)],
                              inner=True) for threads in (1, 2)]
-    if context.incumbents.get("raw"):
-        contenders.append(Contender("incumbent", [*context.incumbents["raw"], "--dry-run", "-d", "31", context.image,
-                                                  "{out}"]))
     return contenders
+
+
+def incumbent_threads(codec):
+    """What the incumbent's own threads do."""
+    def build(context):
+        options = ["-d", "31", *CODECS[codec]]
+        command = context.incumbents.get(codec, [])
+        threaded = [Contender("incumbent-t2", [*command, "--num-threads", "2", *options, context.image, "{out}"])]
+        return context.all_ours(options) + context.incumbent(codec, options) + (threaded if command else [])
+    return build
 
 
 def all_cases():
@@ -158,12 +173,15 @@ def all_cases():
             add(image, "d%d/elf/flat" % level, flattened(level, "elf", ["-E"]))
             for codec in ("lzo", "zlib", "zstd", "snappy"):
                 add(image, "d%d/%s/flat" % (level, codec), flattened(level, codec, CODECS[codec]))
+        for codec in ("lzo", "zlib"):
+            add(image, "threads/%s" % codec, incumbent_threads(codec))
         add(image, "plan", plan)
         add(image, "rearrange", rearrange)
         add(image, "refilter", refilter)
         add(image, "dmesg", dmesg)
-    for image in ("256g", "256g-shared", "16t"):
+    for image in ("256g", "256g-shared"):
         add(image, "plan", plan)
+    add("16t", "plan", plan_alone)
     add("256g", "d31/lzo/kdump", kdump(31, "lzo"))
     add("256g", "d31/lzo/kdump-e", excluded_memmap)
     add("256g", "d31/raw/kdump", kdump(31, "raw"))
@@ -179,7 +197,7 @@ def excluded_memmap(context):
 
 # The default is what the targets speak of, and one case of each kind; --full adds the rest.
 DEFAULT = (
-    "6.1/d31/*", "6.1/d1/lzo/kdump", "6.1/d0/lzo/kdump", "6.1/d0/zlib/kdump", "6.1/d1/elf", "6.1/plan", "6.1/re*", "6.1/dmesg",
+    "6.1/d31/*", "6.1/d1/lzo/kdump", "6.1/d0/lzo/kdump", "6.1/d0/zlib/kdump", "6.1/d1/elf", "6.1/plan", "6.1/re*", "6.1/dmesg", "6.1/threads/*",
     "7.3/d31/*/kdump", "7.3/d31/elf", "7.3/plan",
     "5g/d31/*/kdump", "5g/d31/elf", "5g/d31/lzo/flat", "5g/d1/lzo/kdump", "5g/d0/raw/kdump", "5g/plan", "5g/rearrange",
     "256g/*", "256g-shared/plan", "16t/plan",

@@ -75,10 +75,13 @@ class Runner:
         return True
 
     def alternate(self, contenders, rounds, seconds):
-        """A round to warm up, which does not count, then rounds until there are enough or the time is used up (but
-        three at least).  Every round begins with another contender."""
+        """A round to warm up, which does not count unless it alone uses up the time; then rounds until there are enough or the
+        time is used up (but three at least).  Every round begins with another contender."""
         for contender in contenders:
             self.once(contender)
+        if sum(sum(c.wall) for c in contenders) > seconds:
+            return
+        for contender in contenders:
             contender.wall, contender.cpu, contender.rss = [], [], 0
         contenders = [c for c in contenders if not c.error]
         spent = 0.0

@@ -91,7 +91,12 @@ int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size
 
 int df_api_given(struct dumpfilter *df, const void *arg, const char *what)
 {
-	return arg ? 0 : df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: an argument is NULL", what);
+	return arg ? 0 : df_api_missing(df, what);
+}
+
+int df_api_missing(struct dumpfilter *df, const char *what)
+{
+	return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: an argument is NULL", what);
 }
 
 int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call)

@@ -29,5 +29,6 @@ int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size
 
 /* DUMPFILTER_E_INVAL with text where an argument that must not be NULL is. */
 int df_api_given(struct dumpfilter *df, const void *arg, const char *what);
+int df_api_missing(struct dumpfilter *df, const char *what);
 
 #endif

@@ -94,7 +94,9 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	if (r)
 		return r;
 	i.format = d->image.format;
-	i.machine = d->arch ? d->arch->name : "unknown";
+	i.machine = df_arch_name(d->image.machine, d->image.bits, d->image.be);
+	if (!i.machine)
+		i.machine = "unknown";
 	i.osrelease = d->k.osrelease;
 	i.build_id = d->k.build_id;
 	i.page_size = 1u << d->page_shift;
@@ -114,7 +116,7 @@ int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *
 	int r = df_api_check(df, ST_OPEN, ST_RUN, "fact_foreach");
 
 	if (!r && !fn)
-		r = df_api_given(df, NULL, "fact_foreach");
+		return df_api_missing(df, "fact_foreach");
 	for (unsigned f = 0; !r && f < DF_FACT_COUNT; f++)
 		if (df_has(&df->dump.k, (enum df_fact)f))
 			fn(user, df_fact_name((enum df_fact)f, name, sizeof name), df->dump.k.value[f],
@@ -128,7 +130,7 @@ int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user)
 	int r = df_api_check(df, ST_OPEN, ST_RUN, "explain");
 
 	if (!r && !fn)
-		r = df_api_given(df, NULL, "explain");
+		return df_api_missing(df, "explain");
 	if (r)
 		return r;
 	if (d->can_classify)

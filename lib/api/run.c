@@ -137,7 +137,7 @@ int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void 
 	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_foreach");
 
 	if (!r && !fn)
-		r = df_api_given(df, NULL, "plan_foreach");
+		return df_api_missing(df, "plan_foreach");
 	for (uint64_t at = 0, a, b; !r && df_pageset_next_run(&df->dump.plan.keep, at, &a, &b); at = b)
 		r = fn(user, a, b - a);
 	return r;

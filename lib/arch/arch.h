@@ -23,6 +23,9 @@ struct df_arch {
 
 extern const struct df_arch df_arch_x86_64, df_arch_s390x;
 
+/* As utsname.machine has it, also of machines that are only known by name; NULL = not even that. */
+const char *df_arch_name(uint16_t machine, uint8_t bits, bool be);
+
 /* NULL where the machine is not known. */
 const struct df_arch *df_arch_find(uint16_t machine, uint8_t bits, bool be);
 

@@ -88,7 +88,7 @@ static void regions_identity(struct df_xlat *x, const struct df_kdesc *k, struct
 
 static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
 {
-	uint64_t root, run, paddr;
+	uint64_t root, run, paddr = 0;
 	struct df_walker w;
 	uint8_t raw[8];
 	int r;

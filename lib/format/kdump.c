@@ -170,7 +170,7 @@ void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buf, struc
  * read with the wrong word size they are the high half of a time or an unused counter, 0 either way. */
 static bool plausible(const struct df_kdump_abi *abi, const void *buf)
 {
-	struct df_kdump_header h;
+	struct df_kdump_header h = { 0 };
 
 	df_kdump_decode_header(abi, buf, &h);
 	return h.version <= 0xff && h.block_size >= BLOCK_MIN && h.block_size <= BLOCK_MAX &&

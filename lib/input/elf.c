@@ -157,15 +157,12 @@ static uint64_t stored_bytes(struct df_image *img, const struct df_load *l)
 	return have;
 }
 
-static int build_ranges(struct df_image *img, struct df_err *err)
+/* The ranges of all loads; mem and file: room for one of each. */
+static int list_ranges(struct df_image *img, struct df_extent *mem, struct df_extent *file, struct df_err *err)
 {
-	struct df_extent *mem = df_alloc_array(img->env, img->nloads, sizeof *mem);
-	struct df_extent *file = df_alloc_array(img->env, img->nloads, sizeof *file);
-	int r = 0;
+	int r;
 
-	if (!mem || !file)
-		r = df_err_nomem(err, img->env, "memory ranges", 2 * img->nloads * sizeof *mem);
-	for (size_t i = 0; !r && i < img->nloads; i++) {
+	for (size_t i = 0; i < img->nloads; i++) {
 		const struct df_load *l = &img->loads[i];
 
 		mem[i] = (struct df_extent){ l->paddr, l->paddr + l->memsz, 0 };
@@ -173,10 +170,20 @@ static int build_ranges(struct df_image *img, struct df_err *err)
 		if (mem[i].end > img->end_paddr)
 			img->end_paddr = mem[i].end;
 	}
-	if (!r)
-		r = df_extents_build(&img->described, img->env, mem, img->nloads, true, err);
-	if (!r)
-		r = df_extents_build(&img->stored, img->env, file, img->nloads, false, err);
+	r = df_extents_build(&img->described, img->env, mem, img->nloads, true, err);
+	return r ? r : df_extents_build(&img->stored, img->env, file, img->nloads, false, err);
+}
+
+static int build_ranges(struct df_image *img, struct df_err *err)
+{
+	struct df_extent *mem = df_alloc_array(img->env, img->nloads, sizeof *mem);
+	struct df_extent *file = df_alloc_array(img->env, img->nloads, sizeof *file);
+	int r;
+
+	if (mem && file)
+		r = list_ranges(img, mem, file, err);
+	else
+		r = df_err_nomem(err, img->env, "memory ranges", 2 * img->nloads * sizeof *mem);
 	df_free(img->env, file);
 	df_free(img->env, mem);
 	return r;

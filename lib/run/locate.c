@@ -4,6 +4,7 @@
 #include "kfind/kfind.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What the note says, where it is possible on this machine. */
@@ -19,21 +20,6 @@ static unsigned page_shift(struct df_dump *d)
 	df_log(d->env, DUMPFILTER_LOG_WARN, "VMCOREINFO: pages of 2^%u bytes do not exist on %s: 2^%u is used", shift,
 	       d->arch ? d->arch->name : "any machine", usual);
 	return usual;
-}
-
-int df_dump_describe(struct df_dump *d, struct df_err *err)
-{
-	memset(d->uts, 0, sizeof d->uts);
-	df_kfind(&d->k, &d->image, d->text, d->text_len);
-	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
-	d->page_shift = page_shift(d);
-	d->image.page_size = (size_t)1 << d->page_shift;
-	df_err_clear(&d->why_not);
-	if (df_dump_locate(d, &d->why_not) < 0 && d->why_not.code == DUMPFILTER_E_NOMEM) {
-		*err = d->why_not;
-		return err->code;
-	}
-	return 0;
 }
 
 void df_dump_fini(struct df_dump *d)
@@ -66,6 +52,24 @@ static void read_uts(struct df_dump *d, struct df_walker *w)
 		else if (d->uts[i] && (d->uts[i] < ' ' || d->uts[i] > '~'))
 			d->uts[i] = '?';
 	}
+}
+
+static void put_uts(struct df_dump *d, unsigned field, const char *text)
+{
+	snprintf((char *)d->uts + field * DF_KDUMP_UTS_FIELD, DF_KDUMP_UTS_FIELD, "%s", text);
+}
+
+/* Where the crashed kernel's own cannot be read: readers choose the machine and the kernel by these. */
+static void make_uts(struct df_dump *d)
+{
+	const char *machine = df_arch_name(d->image.machine, d->image.bits, d->image.be);
+
+	if (d->uts[0] || !d->k.osrelease[0] || !machine)
+		return;
+	put_uts(d, 0, "Linux");
+	put_uts(d, 2, d->k.osrelease);
+	put_uts(d, 3, "unknown");
+	put_uts(d, 4, machine);
 }
 
 static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *err)
@@ -135,4 +139,23 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 	r = deduce(d, err);
 	d->can_classify = !r;
 	return r;
+}
+
+int df_dump_describe(struct df_dump *d, struct df_err *err)
+{
+	int r;
+
+	memset(d->uts, 0, sizeof d->uts);
+	df_kfind(&d->k, &d->image, d->text, d->text_len);
+	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
+	d->page_shift = page_shift(d);
+	d->image.page_size = (size_t)1 << d->page_shift;
+	df_err_clear(&d->why_not);
+	r = df_dump_locate(d, &d->why_not);
+	make_uts(d);
+	if (r < 0 && d->why_not.code == DUMPFILTER_E_NOMEM) {
+		*err = d->why_not;
+		return err->code;
+	}
+	return 0;
 }

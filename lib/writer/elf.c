@@ -396,7 +396,7 @@ static int start(struct elf *e, struct df_err *err)
 	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
 	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
 	if (!e->slots || !e->readers)
-		r = df_err_nomem(err, env, "workers", e->nslots * sizeof *e->slots);
+		return df_err_nomem(err, env, "workers", e->nslots * sizeof *e->slots);
 	for (unsigned i = 0; !r && i < e->workers; i++)
 		r = df_reader_init(&e->readers[i], e->o->image, err);
 	for (unsigned i = 0; !r && i < e->nslots; i++)

@@ -96,7 +96,7 @@ int df_xlat_read(struct df_walker *w, uint64_t vaddr, void *buf, size_t len, str
 	uint8_t *out = buf;
 
 	while (len) {
-		uint64_t paddr, run;
+		uint64_t paddr = 0, run = 0;
 		size_t n;
 		int r = df_xlat_v2p(w, vaddr, &paddr, &run, err);
 

@@ -477,7 +477,7 @@ static int attrs(const char *dump)
 {
 	/* Not all of arch and linux: e_machine is in ELF headers only, utsname in kdump headers only. */
 	static const char *const dirs[] = { "cpu", "linux.vmcoreinfo" };
-	static const char *const keys[] = { "arch.name", "arch.byte_order", "arch.ptr_size", "arch.page_size" };
+	static const char *const keys[] = { "arch.name", "arch.byte_order", "arch.page_size" };
 	kdump_ctx_t *ctx = open_dump(dump);
 	kdump_attr_t a;
 

@@ -270,7 +270,8 @@ static int disk_write(void *user, uint64_t offset, const void *buf, size_t len)
 	if (!(d->caps & DUMPFILTER_IO_RANDOM) && offset != d->end)
 		d->out_of_order = true;
 	if (fails(++d->writes, d->fail_at, d->fail_on)) {
-		store(d, offset, buf, len / 2, false);
+		/* not in the middle of a descriptor: nobody could mend what a disk tears there and dies */
+		store(d, offset, buf, len / 2 / 24 * 24, false);
 		r = -(d->error ? d->error : EIO);
 	} else if (store(d, offset, buf, len, true) < len) {
 		r = -ENOSPC;

@@ -4,28 +4,28 @@
 #include "faults.h"
 #include "t.h"
 
-static struct fi_image img;
+static struct fi_image img, tiny;
 
 static const struct shape {
 	const char *name;
 	int format, codec, level;
 	unsigned threads;
-	bool flat;
+	bool flat, small; /* on the tiny image */
 } shapes[] = {
-	{ "kdump", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false },
-	{ "kdump_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 3, false },
-	{ "kdump_flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 0, 1, true },
-	{ "kdump_lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, 1, 3, false },
-	{ "kdump_zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, 1, 1, false },
-	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false },
-	{ "elf_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, false },
-	{ "elf_flat", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 0, 3, true },
+	{ "kdump", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false, false },
+	{ "kdump_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 3, false, true },
+	{ "kdump_flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 0, 1, true, true },
+	{ "kdump_lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, 1, 3, false, true },
+	{ "kdump_zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, 1, 1, false, true },
+	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false, false },
+	{ "elf_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, false, true },
+	{ "elf_flat", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 0, 3, true, true },
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
 static void init(struct fi_run *x, const struct shape *s)
 {
-	fi_run_init(x, &img);
+	fi_run_init(x, s->small ? &tiny : &img);
 	x->cfg.level = s->level;
 	x->cfg.format = s->format;
 	x->cfg.codec = s->codec;
@@ -164,6 +164,8 @@ int main(void)
 {
 	const char *bad = fi_image_build(&img, fi_recipe, NULL);
 
+	if (!bad)
+		bad = fi_image_build(&tiny, fi_tiny, NULL);
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
@@ -181,6 +183,7 @@ int main(void)
 		T_RUN(name, every_limit(&shapes[i]));
 	}
 	RUN(again_after_failure);
+	fi_image_free(&tiny);
 	fi_image_free(&img);
 	return T_END();
 }
