@@ -43,13 +43,14 @@ def remove(path):
 
 class Runner:
     def __init__(self, timeit, work):
+        """timeit: the command, with its options."""
         self.timeit, self.work = timeit, work
 
     def once(self, contender, keep=None):
         """One run; the output is removed, or becomes the file "keep"."""
         out, printed, errors = (os.path.join(self.work, name) for name in ("out", "printed", "errors"))
         remove(out)
-        command = [self.timeit, "-o", out if contender.stdout else printed, "-e", errors]
+        command = [*self.timeit, "-o", out if contender.stdout else printed, "-e", errors]
         if contender.stdin:
             command += ["-i", contender.stdin]
         command += [out if argument == "{out}" else argument for argument in contender.argv]

@@ -260,72 +260,44 @@ static int make(void *user, void *slot, struct df_err *err)
 	return 1;
 }
 
-/* Page by page where the piece as a whole cannot be read: what is readable of it counts, and a page that is here only
- * to fill a gap is no loss. */
-static void salvage(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
+/* Page by page, where pages must not be read or the piece as a whole cannot be: zeros stand for these.  A page that is
+ * here only to fill a gap is no loss. */
+static void read_by_page(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
 {
 	unsigned shift = e->o->page_shift;
-	char why[DF_ERR_TEXT];
 	size_t missing;
 
-	memcpy(why, err->text, sizeof why);
 	for (size_t n, at = 0; at < p->len; at += n) {
 		uint64_t pfn = (p->paddr + at) >> shift;
 
 		n = (size_t)(((pfn + 1) << shift) - (p->paddr + at));
 		if (n > p->len - at)
 			n = p->len - at;
-		if (!df_pageset_test(e->o->forbidden, pfn) &&
-		    e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) >= 0)
-			continue;
-		memset(p->buf + at, 0, n);
-		if (df_pageset_test(e->o->keep, pfn) && !p->missing++)
-			memcpy(p->why, why, sizeof p->why);
+		if (df_pageset_test(e->o->forbidden, pfn)) {
+			memset(p->buf + at, 0, n);
+		} else if (e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0) {
+			memset(p->buf + at, 0, n);
+			if (df_pageset_test(e->o->keep, pfn) && !p->missing++)
+				memcpy(p->why, err->text, sizeof p->why);
+		}
 	}
 	df_err_clear(err);
-}
-
-/* Pages that must not be read lie in this piece, in a gap that is too small to be left out: zeros for them. */
-static int read_around(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
-{
-	unsigned shift = e->o->page_shift;
-	size_t missing;
-
-	memset(p->buf, 0, p->len);
-	for (size_t n, at = 0; at < p->len; at += n) {
-		uint64_t pfn = (p->paddr + at) >> shift;
-
-		n = (size_t)(((pfn + 1) << shift) - (p->paddr + at));
-		if (n > p->len - at)
-			n = p->len - at;
-		if (!df_pageset_test(e->o->forbidden, pfn) &&
-		    e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0)
-			return err->code;
-	}
-	return 0;
-}
-
-static int read_piece(struct elf *e, struct df_reader *r, struct piece *p, struct df_err *err)
-{
-	unsigned shift = e->o->page_shift;
-	uint64_t first = p->paddr >> shift, last = (p->paddr + p->len - 1) >> shift;
-	size_t missing;
-
-	if (df_pageset_count_range(e->o->forbidden, first, last + 1))
-		return read_around(e, r, p, err);
-	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
-	return e->o->image->ops->read(r, p->paddr, p->buf, p->len, &missing, err);
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
 	struct elf *e = user;
 	struct piece *p = slot;
+	uint64_t first = p->paddr >> e->o->page_shift, last = (p->paddr + p->len - 1) >> e->o->page_shift;
+	struct df_reader *r = &e->readers[worker];
+	size_t missing;
 
 	p->why[0] = '\0';
 	p->missing = 0;
-	if (read_piece(e, &e->readers[worker], p, err) < 0)
-		salvage(e, &e->readers[worker], p, err);
+	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
+	if (df_pageset_count_range(e->o->forbidden, first, last + 1) ||
+	    e->o->image->ops->read(r, p->paddr, p->buf, p->len, &missing, err) < 0)
+		read_by_page(e, r, p, err);
 	return 0;
 }
 

@@ -10,8 +10,8 @@ import sys
 JUDGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "real", "truth.py")
 LEVELS = (0, 1, 2, 4, 8, 16, 31)
 PAGE, BUDDY, HWPOISON, OFFLINE = 4096, 10, 19, 23
-# Frames that were free, or on their way to or from a process, when kpageflags was read, and then moved on.
-DRIFT = 256
+# Frames that were free, or on a per-CPU list, when kpageflags was read, and then moved on: a few batches of such lists.
+DRIFT = 512
 
 
 class Core:
@@ -82,8 +82,8 @@ class Checker:
         print(f"{'ok' if good else 'not ok'} - {self.name}{text}", flush=True)
         self.passed += good
         self.failed += not good
-        for line in why if not good else ():
-            print(f"# {line}")
+        for line in "\n".join(why).splitlines() if not good else ():
+            print(f"# {line}", flush=True)
 
     def frames(self, dump, name):
         """The frames that a dump keeps; the runs stay in a file of that name."""

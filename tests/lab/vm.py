@@ -91,7 +91,6 @@ def react(qmp, line, case, work):
         raise RuntimeError(m[0])
     if "LAB-READY" not in line:
         return False
-    time.sleep(1)
     qmp.run("stop")
     qmp.run("dump-guest-memory", paging=False, protocol=f"file:{work}/core")
     qmp.run("quit")
