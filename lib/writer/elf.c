@@ -5,6 +5,7 @@
  * p_align is copied: crash tells kdump's files by that.
  */
 #include "format/elf.h"
+#include "base/bits.h"
 #include "base/bytes.h"
 #include "base/pool.h"
 #include "writer/writer.h"
@@ -24,7 +25,8 @@ struct segment {
 
 struct piece {
 	uint64_t paddr, offset;
-	size_t len, missing;
+	size_t len;
+	uint64_t lost[2]; /* a bit for each frame from the first on: kept, but could not be read */
 	uint8_t *buf;
 	char why[DF_ERR_TEXT];
 };
@@ -41,8 +43,9 @@ struct elf {
 	unsigned workers, nslots;
 	struct df_reader *readers;
 	struct piece *slots;
-	size_t at_seg;    /* make: segment … */
-	uint64_t at_byte; /* … and byte of it */
+	struct df_pageset lost; /* kept frames that could not be read: overlapping loads hold them twice */
+	size_t at_seg;          /* make: segment … */
+	uint64_t at_byte;       /* … and byte of it */
 	uint64_t total, copied;
 	uint64_t written; /* data of segments up to here (file offset) is in the sink */
 };
@@ -277,7 +280,10 @@ static void read_by_page(struct elf *e, struct df_reader *r, struct piece *p, st
 			memset(p->buf + at, 0, n);
 		} else if (e->o->image->ops->read(r, p->paddr + at, p->buf + at, n, &missing, err) < 0) {
 			memset(p->buf + at, 0, n);
-			if (df_pageset_test(e->o->keep, pfn) && !p->missing++)
+			if (!df_pageset_test(e->o->keep, pfn))
+				continue;
+			df_bit_set(p->lost, pfn - (p->paddr >> shift));
+			if (!p->why[0])
 				memcpy(p->why, err->text, sizeof p->why);
 		}
 	}
@@ -293,7 +299,7 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	size_t missing;
 
 	p->why[0] = '\0';
-	p->missing = 0;
+	p->lost[0] = p->lost[1] = 0;
 	/* bytes that the input does not hold (a gap of under 256 pages between what it does) read as zeros */
 	if (df_pageset_count_range(e->o->forbidden, first, last + 1) ||
 	    e->o->image->ops->read(r, p->paddr, p->buf, p->len, &missing, err) < 0)
@@ -312,6 +318,18 @@ static void progress(struct elf *e)
 	df_progress(e->o->env, &p);
 }
 
+static void count_lost(struct elf *e, const struct piece *p)
+{
+	uint64_t first = p->paddr >> e->o->page_shift, before = e->lost.count;
+	struct df_err ignored;
+
+	for (unsigned i = 0; i < 128; i++)
+		if (df_bit_test(p->lost, i) && df_pageset_set_range(&e->lost, first + i, first + i + 1, &ignored) < 0)
+			e->done->unreadable_pages++; /* no memory to tell whether it was counted before */
+	e->done->unreadable_pages += e->lost.count - before;
+	df_log(e->o->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", p->why);
+}
+
 static int take(void *user, void *slot, struct df_err *err)
 {
 	struct elf *e = user;
@@ -321,8 +339,7 @@ static int take(void *user, void *slot, struct df_err *err)
 	if (df_sink_write(e->o->sink, p->offset, p->buf, p->len, err) < 0)
 		return err->code;
 	if (p->why[0])
-		df_log(e->o->env, DUMPFILTER_LOG_WARN, "%zu pages cannot be read and are lost: %s", p->missing, p->why);
-	e->done->unreadable_pages += p->missing;
+		count_lost(e, p);
 	e->written = p->offset + p->len;
 	e->copied += p->len;
 	progress(e);
@@ -353,6 +370,8 @@ static void stop(struct elf *e)
 	for (unsigned i = 0; e->readers && i < e->workers; i++)
 		df_reader_fini(&e->readers[i]);
 	df_free(e->o->env, e->readers);
+	if (e->lost.env)
+		df_pageset_fini(&e->lost);
 	df_free(e->o->env, e->frames.v);
 	df_free(e->o->env, e->seg);
 }
@@ -374,6 +393,8 @@ static int start(struct elf *e, struct df_err *err)
 	for (unsigned i = 0; !r && i < e->nslots; i++)
 		if (!(e->slots[i].buf = df_alloc(env, PIECE)))
 			r = df_err_nomem(err, env, "a piece of memory", PIECE);
+	if (!r)
+		r = df_pageset_init(&e->lost, env, e->o->max_pfn, err);
 	return r ? r : list_frames(e, err);
 }
 
@@ -435,11 +456,10 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	}
 	e->done->elf_pages = pages_written(e, limit, NULL);
 	e->done->pages = pages_written(e, limit, e->o->keep);
+	e->done->pages -= e->done->unreadable_pages < e->done->pages ? e->done->unreadable_pages : e->done->pages;
 	e->done->lost_pages = e->o->keep->count - e->done->pages;
 	if (r < 0)
 		return f < 0 && !again ? r : DUMPFILTER_PARTIAL;
-	e->done->pages -= e->done->unreadable_pages < e->done->pages ? e->done->unreadable_pages : e->done->pages;
-	e->done->lost_pages += e->done->unreadable_pages;
 	if (whole)
 		return 0;
 	df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read; zeros are in their place",
