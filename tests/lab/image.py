@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Debian kernel, and the initramfs images in which plant and a capture run.
 
-Everything goes to a cache: index/SUITE.xz, kernels/NAME/{vmlinuz,modules,release}, images/NAME/{initrd.img,capture.img}.
+Everything goes to a cache: index/SUITE.xz, kernels/NAME/{vmlinuz,modules,release}, images/CASE/initrd.img.
 """
 import gzip
 import hashlib

@@ -434,6 +434,7 @@ const char *fi_run_go(struct fi_run *x)
 		x->result = write_disk(x);
 	x->report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
 	x->have_report = !dumpfilter_report(x->df, &x->report);
+	step(x, 3);
 	dumpfilter_free(x->df);
 	x->df = NULL;
 	return check_run(x);

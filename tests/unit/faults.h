@@ -111,7 +111,7 @@ struct fi_run {
 	struct fi_heap heap;
 	struct fi_source src;
 	struct fi_disk disk;
-	/* called between the steps, may be NULL: 0 before open, 1 before plan, 2 before run */
+	/* called between the steps, may be NULL: 0 before open, 1 before plan, 2 before run, 3 before free */
 	void (*step)(struct fi_run *x, struct dumpfilter *df, int step);
 	void (*progress)(struct fi_run *x, struct dumpfilter *df, const struct dumpfilter_progress *p);
 	void *user;

@@ -159,6 +159,55 @@ static void from_another_thread(const struct shape *s)
 	at_progress(s, true);
 }
 
+/* A thread that cancels while the run goes on; for ThreadSanitizer.  It is done before the context goes: where the run
+ * gets as far as copying that waits for it, and else it was what ended the run. */
+struct meanwhile {
+	pthread_t thread;
+	struct dumpfilter *df;
+	unsigned wait;
+	bool started;
+};
+
+static void *cancel_later(void *arg)
+{
+	struct meanwhile *m = arg;
+
+	for (volatile unsigned i = 0; i < m->wait; i++)
+		;
+	dumpfilter_cancel(m->df);
+	return NULL;
+}
+
+static void around_run(struct fi_run *x, struct dumpfilter *df, int step)
+{
+	struct meanwhile *m = x->user;
+
+	if (step == 2) {
+		m->df = df;
+		m->started = !pthread_create(&m->thread, NULL, cancel_later, m);
+	}
+	if (step == 3 && m->started)
+		pthread_join(m->thread, NULL);
+}
+
+static void meanwhile(const struct shape *s)
+{
+	for (unsigned n = 0; n < 20; n++) {
+		struct meanwhile m = { .wait = n * n * 5000 };
+		struct plot none = { .at_step = -1 };
+		struct fi_run x;
+
+		init(&x, s, &none);
+		x.step = around_run;
+		x.progress = NULL;
+		x.user = &m;
+		FINE(fi_run_go(&x));
+		CHECK(m.started);
+		judge(&x);
+		fi_run_free(&x);
+	}
+}
+
 static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
 {
 	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
@@ -269,6 +318,7 @@ int main(void)
 		{ "before", before },
 		{ "during", during },
 		{ "from_another_thread", from_another_thread },
+		{ "meanwhile", meanwhile },
 	};
 	const char *bad = fi_image_build(&img, fi_recipe, NULL);
 

@@ -98,7 +98,7 @@ static void every_limit(const struct shape *s)
 	enough = x.report.peak_memory;
 	fi_run_free(&x);
 	CHECK(enough > 100000);
-	for (size_t limit = 1000; limit < 2 * enough; limit += limit < enough / 8 ? enough / 97 : enough / 37) {
+	for (size_t limit = 1000; limit < 2 * enough; limit += limit < enough / 8 ? enough / 67 : enough / 23) {
 		char number[32];
 
 		init(&x, s);

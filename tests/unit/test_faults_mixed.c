@@ -155,7 +155,8 @@ static void draws(void)
 	}
 	printf("# %lu complete, %lu with more than asked, %lu partial, %lu errors\n", results[0], results[1],
 	       results[2], errors);
-	CHECK(results[0] && results[1] && results[2] > rounds / 20 && errors > rounds / 20);
+	if (!from && rounds >= 600)
+		CHECK(results[0] > 30 && results[2] > 30 && errors > 30);
 }
 
 int main(void)
