@@ -59,7 +59,8 @@ struct dumpfilter_sink; /* where output goes: opaque */
 
 enum dumpfilter_result {
 	DUMPFILTER_OK = 0,
-	DUMPFILTER_WARN = 1,    /* complete, but some pages were kept although the level asked to leave them out */
+	DUMPFILTER_WARN = 1,    /* complete, but larger than asked: a part of the image could not be judged and is kept
+				   (see the log) */
 	DUMPFILTER_PARTIAL = 2, /* an output that opens was written, but pages are missing: see the report */
 
 	DUMPFILTER_E_NOMEM = -1,        /* out of memory, or over the memory limit */
@@ -73,8 +74,8 @@ enum dumpfilter_result {
 	DUMPFILTER_E_TRUNCATED = -9,    /* the input ends too early */
 	DUMPFILTER_E_UNSUPPORTED = -10, /* not in this build, or not for this input */
 	DUMPFILTER_E_NOINFO = -11,      /* the level needs facts about the kernel that the input lacks */
-	DUMPFILTER_E_CANCELLED = -12,   /* dumpfilter_cancel() before anything was written */
-	DUMPFILTER_E_NODATA = -13,      /* the address is not in the image (translation, holes) */
+	DUMPFILTER_E_CANCELLED = -12, /* dumpfilter_cancel() before anything was written; from rearrange: also later */
+	DUMPFILTER_E_NODATA = -13,    /* the address is not in the image (translation, holes) */
 };
 
 /* A fixed English name for a result code; never NULL, never freed. */
@@ -339,8 +340,8 @@ DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_re
 /* ------------------------------------------------------------------------------------------------ rearrange */
 
 /* Turn a flattened stream into a normal file: reads fd from where it stands, without seeking, up to the end record.
- * At an early end the sink holds what arrived, with the incomplete mark set where the format has one, and
- * the result is DUMPFILTER_E_TRUNCATED.  What is not flattened is refused before anything is written
+ * At an early end (or a cancel) the sink holds what arrived, with the incomplete mark set where the format has one, and
+ * the result is DUMPFILTER_E_TRUNCATED (E_CANCELLED).  What is not flattened is refused before anything is written
  * (DUMPFILTER_E_FORMAT).  sink must have DUMPFILTER_IO_RANDOM.  In any state of the context. */
 DUMPFILTER_API int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink);
 
