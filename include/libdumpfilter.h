@@ -157,7 +157,9 @@ struct dumpfilter_source_ops {
 	const char *name; /* for messages; copied; may be NULL */
 };
 
-#define DUMPFILTER_OPEN_NO_MMAP 1u /* read the file with pread() only */
+/* Read the file with pread() only.  Without this regular files are mapped, and one that shrinks while it is open can
+ * raise SIGBUS, as with any mapping (/proc/vmcore does not shrink). */
+#define DUMPFILTER_OPEN_NO_MMAP 1u
 
 /* Open a memory image.  Recognised by content: ELF64 vmcore (/proc/vmcore, QEMU dump-guest-memory).  On failure
  * the context stays as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
