@@ -14,7 +14,7 @@ int df_args_copy(void *dst, size_t known, const void *src, const char *what, str
 	if (!src)
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: NULL", what);
 	memcpy(&size, src, sizeof size);
-	if (size < known || size > STRUCT_MAX)
+	if (size < sizeof size || size > STRUCT_MAX || (size < known && size % sizeof(void *)))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: size is %zu, expected %zu (sizeof the struct)", what,
 				  size, known);
 	for (size_t i = known; i < size; i++)
@@ -22,7 +22,10 @@ int df_args_copy(void *dst, size_t known, const void *src, const char *what, str
 			return df_err_set(err, DUMPFILTER_E_INVAL,
 					  "%s: byte %zu is set, which this version of the library does not know", what,
 					  i);
-	memcpy(dst, src, known);
+	/* a caller of an older header knows fewer members: the others are zero, which is what they were before */
+	memset(dst, 0, known);
+	memcpy(dst, src, size < known ? size : known);
+	memcpy(dst, &known, sizeof known);
 	return 0;
 }
 

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* Copy a struct that begins with its size into dst, known bytes.  A longer one is accepted where the rest is zero.
- * what: its name for the message. */
+/* Copy a struct that begins with its size into dst, known bytes.  A longer one is accepted where the rest is zero, a
+ * shorter one gets zeros for what it lacks. what: its name for the message. */
 int df_args_copy(void *dst, size_t known, const void *src, const char *what, struct df_err *err);
 
 #define DF_NAME 256u /* bytes of a name for messages */

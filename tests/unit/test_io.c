@@ -143,6 +143,9 @@ static void open_ops(void)
 	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
 	o.ops.size--;
 	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
+	o.ops.size = offsetof(struct dumpfilter_source_ops, name); /* a caller that does not know of names yet */
+	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
+	CHECK_STR(s.name, "input");
 	o.ops.size = sizeof o.ops;
 	o.ops.caps = DUMPFILTER_IO_RANDOM;
 	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
