@@ -382,8 +382,9 @@ static int start(struct elf *e, struct df_err *err)
 	struct df_env *env = e->o->env;
 	int r = 0;
 
-	e->workers = e->o->threads ? e->o->threads : 1;
-	e->nslots = e->workers > 1 ? 2 * e->workers : 1;
+	/* Copying alone gains nothing from threads: with two the same dump took 7 % longer, and writing straight from a
+	 * mapping 11 % longer than reading it first (391 MiB image in the page cache, output to a tmpfs). */
+	e->workers = e->nslots = 1;
 	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
 	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
 	if (!e->slots || !e->readers)
