@@ -10,11 +10,21 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+static double clock_of(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 static int plan(struct dumpfilter *df, char **argv)
 {
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	double cpu = 0;
 	int r;
 
 	cfg.level = atoi(argv[2]);
@@ -23,16 +33,19 @@ static int plan(struct dumpfilter *df, char **argv)
 	r = dumpfilter_open_path(df, argv[1], 0);
 	if (r >= 0)
 		r = dumpfilter_configure(df, &cfg);
-	if (r >= 0)
+	if (r >= 0) {
+		cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
 		r = dumpfilter_plan(df);
+		cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	}
 	if (r >= 0)
 		r = dumpfilter_report(df, &report);
 	if (r < 0) {
 		fprintf(stderr, "plan_only: %s\n", dumpfilter_errmsg(df));
 		return 1;
 	}
-	printf("seconds %.6f\nkept %" PRIu64 "\npresent %" PRIu64 "\npeak %" PRIu64 "\n", report.plan_seconds,
-	       report.kept_pages, report.present_pages, report.peak_memory);
+	printf("seconds %.6f\ncpu %.6f\nkept %" PRIu64 "\npresent %" PRIu64 "\npeak %" PRIu64 "\n", report.plan_seconds,
+	       cpu, report.kept_pages, report.present_pages, report.peak_memory);
 	for (int i = 0; i < DUMPFILTER_CLASS_COUNT; i++)
 		printf("class%d %" PRIu64 "\n", i, report.class_pages[i]);
 	return 0;

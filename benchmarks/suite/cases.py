@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from . import inputs
-from .measure import Contender
+from .measure import Contender, planning_steps, said
 
 CODECS = {"raw": [], "lzo": ["-l"], "zlib": ["-c"], "zstd": ["-z"], "snappy": ["-p"]}
 LEVELS = (31, 1, 0)
@@ -43,10 +43,10 @@ class Context:
         """The planned counts are those that the generator says."""
         printed = subprocess.run([self.program("plan_only"), self.image, "31", str(self.threads[-1])], check=True,
                                  stdout=subprocess.PIPE, text=True).stdout
-        said = dict(line.split() for line in printed.splitlines())
+        found = dict(line.split() for line in printed.splitlines())
         for name, value in inputs.expected(self.image).items():
-            if int(said[name]) != value:
-                raise RuntimeError("the plan says %s %s, the image has %d" % (name, said[name], value))
+            if int(found[name]) != value:
+                raise RuntimeError("the plan says %s %s, the image has %d" % (name, found[name], value))
 
     def file(self, key, contender, name="shared"):
         """Path of what the contender writes; one of each name at a time, as they may be large."""
@@ -66,7 +66,7 @@ def output(more):
 def codec_limit(context, level, codec):
     """The limit programs read an uncompressed dump of the same level."""
     raw = context.file((context.image, level), context.ours(["-d", str(level)], context.threads[-1]))
-    return [Contender("limit-t%d" % threads, [context.program("limit_codec"), raw, codec, str(threads)], inner=True)
+    return [Contender("limit-t%d" % threads, [context.program("limit_codec"), raw, codec, str(threads)], inner=said)
             for threads in (1, 2)]
 
 
@@ -132,19 +132,21 @@ def dmesg(context):
 
 
 def plan(context):
-    """The planning alone, and the limit; the incumbent cannot do it alone, its dry run without compression is next to it."""
+    """The planning alone and the limit; the incumbent cannot do it alone, but says how long it took."""
+    contenders = plan_alone(context)
     if context.incumbents.get("raw"):
-        return plan_alone(context) + [Contender("incumbent", [*context.incumbents["raw"], "--dry-run", "-d", "31",
-                                                              context.image, "{out}"])]
-    return plan_alone(context)
+        command = [*context.incumbents["raw"], "--dry-run", "--message-level", "16", "-d", "31", context.image, "{out}"]
+        contenders.append(Contender("incumbent", command, inner=planning_steps))
+    return contenders
 
 
 def plan_alone(context):
     context.check_plan()
-    contenders = [Contender("ours-t%d" % threads, [context.program("plan_only"), context.image, "31", str(threads)])
+    contenders = [Contender("ours-t%d" % threads, [context.program("plan_only"), context.image, "31", str(threads)],
+                            inner=said)
                   for threads in context.threads]
     contenders += [Contender("limit-t%d" % threads, [context.program("limit_plan"), context.image, str(threads)],
-                             inner=True) for threads in (1, 2)]
+                             inner=said) for threads in (1, 2)]
     return contenders
 
 

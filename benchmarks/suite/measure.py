@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Alternating runs of several commands: A B C A B C …, each a whole process, and what they took."""
 import os
+import re
 import statistics
 import subprocess
 
@@ -10,9 +11,9 @@ class Contender:
 
     argv: the command; "{out}" is replaced by the path of its output, which is removed before each run.
     stdin: a file to read; stdout: True where the output is what it prints.
-    inner: True for programs that print "seconds S" and "cpu S" themselves (the limits): those count, not the process."""
+    inner: a function for programs that say themselves how long it took: of all that was printed, (wall, cpu)."""
 
-    def __init__(self, name, argv, stdin=None, stdout=False, inner=False):
+    def __init__(self, name, argv, stdin=None, stdout=False, inner=None):
         self.name, self.argv, self.stdin, self.stdout, self.inner = name, argv, stdin, stdout, inner
         self.wall, self.cpu, self.rss, self.size, self.error = [], [], 0, None, None
 
@@ -26,10 +27,28 @@ class Contender:
         return result
 
 
-def last_line(path):
-    """The last line that says something; progress lines end in carriage returns."""
+def said(text):
+    """Of the limit programs."""
+    words = dict(line.split() for line in text.splitlines())
+    return float(words["seconds"]), float(words["cpu"])
+
+
+def planning_steps(text):
+    """What the incumbent reports (message level 16) as spent on all but copying; it has only one thread."""
+    steps = re.findall(r"STEP \[(.*?)\s*\] : ([0-9.]+) seconds", text)
+    total = sum(float(seconds) for name, seconds in steps if not name.startswith("Copying"))
+    return total, total
+
+
+def read(path):
+    """Text of a file; progress lines end in carriage returns."""
     with open(path, errors="replace") as stream:
-        lines = [line.strip() for line in stream.read().replace("\r", "\n").split("\n")]
+        return stream.read().replace("\r", "\n")
+
+
+def last_line(path):
+    """The last line that says something."""
+    lines = [line.strip() for line in read(path).split("\n")]
     lines = [line for line in lines if line]
     return lines[-1][:200] if lines else ""
 
@@ -62,9 +81,7 @@ class Runner:
             return False
         cpu = user + system
         if contender.inner:
-            with open(printed) as stream:
-                said = dict(line.split() for line in stream)
-            wall, cpu = float(said["seconds"]), float(said["cpu"])
+            wall, cpu = contender.inner(read(printed) + read(errors))
         contender.wall.append(wall)
         contender.cpu.append(cpu)
         contender.rss = max(contender.rss, rss)
@@ -76,18 +93,17 @@ class Runner:
         return True
 
     def alternate(self, contenders, rounds, seconds):
-        """A round to warm up, which does not count unless it alone uses up the time; then rounds until there are enough or the
-        time is used up (but three at least).  Every round begins with another contender."""
+        """A round to warm up, which does not count; then rounds until there are enough or the time is used up, but three at
+        least, or one where the first took all the time.  Every round begins with another contender."""
         for contender in contenders:
             self.once(contender)
-        if sum(sum(c.wall) for c in contenders) > seconds:
-            return
+        least = 1 if sum(sum(c.wall) for c in contenders) > seconds else 3
         for contender in contenders:
             contender.wall, contender.cpu, contender.rss = [], [], 0
         contenders = [c for c in contenders if not c.error]
         spent = 0.0
         for number in range(rounds):
-            if not contenders or (number >= 3 and spent > seconds):
+            if not contenders or (number >= least and spent > seconds):
                 break
             shift = number % len(contenders)
             for contender in contenders[shift:] + contenders[:shift]:
