@@ -145,8 +145,9 @@ def plan_alone(context):
     contenders = [Contender("ours-t%d" % threads, [context.program("plan_only"), context.image, "31", str(threads)],
                             inner=said)
                   for threads in context.threads]
-    contenders += [Contender("limit-t%d" % threads, [context.program("limit_plan"), context.image, str(threads)],
-                             inner=said) for threads in (1, 2)]
+    for name, mode in (("limit", "mmap"), ("read", "read")):
+        contenders += [Contender("%s-t%d" % (name, threads), [context.program("limit_plan"), context.image, str(threads), mode],
+                                 inner=said) for threads in (1, 2)]
     return contenders
 
 
