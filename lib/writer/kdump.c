@@ -168,7 +168,7 @@ static int write_zero_page(struct kdump *k, struct df_err *err)
 	k->data_end = k->at.data_offset;
 	if (!(k->o->level & DUMPFILTER_LEVEL_ZERO))
 		return 0;
-	/* the descriptor cache is still all zero, and no smaller than a page is not certain: page by piece */
+	/* from the descriptor cache, which is still all zero; a page may be larger than it, so in pieces */
 	for (uint32_t n = 0; n < k->block; n += DESC_CACHE) {
 		r = put(k, k->data_end + n, k->desc, k->block - n < DESC_CACHE ? k->block - n : DESC_CACHE, err);
 		if (r < 0)
