@@ -157,9 +157,11 @@ struct dumpfilter_source_ops {
 	const char *name; /* for messages; copied; may be NULL */
 };
 
-/* Read the file with pread() only.  Without this regular files are mapped, and one that shrinks while it is open can
- * raise SIGBUS, as with any mapping (/proc/vmcore does not shrink). */
+/* How a file is read.  By default the quicker way: files of procfs (/proc/vmcore) are mapped, others read with pread().
+ * NO_MMAP: always pread().  MMAP: any regular file is mapped; one that shrinks while it is open can raise SIGBUS then, as
+ * with any mapping (/proc/vmcore does not shrink).  Where a mapping cannot be had the file is read.  Not both. */
 #define DUMPFILTER_OPEN_NO_MMAP 1u
+#define DUMPFILTER_OPEN_MMAP    2u
 
 /* Open a memory image.  Recognised by content: ELF64 vmcore (/proc/vmcore, QEMU dump-guest-memory).  On failure
  * the context stays as it was.  With callbacks, user must stay valid until dumpfilter_close(). */

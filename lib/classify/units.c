@@ -28,12 +28,14 @@ static bool tail_confirms(struct df_scanner *s, uint64_t pfn, uint64_t head_vadd
 {
 	const struct df_memmap_range *r = df_memmap_at(s->c->map, pfn);
 	const uint8_t *page;
-	uint64_t have, vaddr;
+	uint64_t have = 1, vaddr;
 
 	if (!r || pfn < r->first)
 		return false;
 	vaddr = r->vaddr + (pfn - r->first) * s->c->map->page_struct;
-	page = df_structs_get(&s->far, r, pfn, 1, &have);
+	page = df_structs_seen(&s->near, r, pfn); /* most tails are: no second read */
+	if (!page)
+		page = df_structs_get(&s->far, r, pfn, 1, &have);
 	return have && names_head(s->c->rules, df_rules_value(s->c->rules, DF_LINK, page), vaddr, head_vaddr);
 }
 

@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define ERRNO_MAX 4095 /* of Linux; a callback that returns less did not mean an errno value */
@@ -36,12 +38,22 @@ static int probe(const struct df_source *s, struct df_err *err)
 	return n ? 0 : refuse(s, "is empty", err);
 }
 
+/* Mapping /proc/vmcore costs a table entry a page, and reading it a mapping and a copy of each page.  A file in the page
+ * cache is quicker to read: its mapping is filled page by page, and threads wait for each other when mappings come and
+ * go (docs/performance.md). */
+static bool better_mapped(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 static int measure_regular(struct df_source *s, const struct stat *st, unsigned flags, struct df_err *err)
 {
 	if (!st->st_size)
 		return probe(s, err); /* generated: its length stays unknown */
 	s->length = (uint64_t)st->st_size;
-	s->can_map = !(flags & DUMPFILTER_OPEN_NO_MMAP);
+	s->can_map = flags & DUMPFILTER_OPEN_MMAP || (!(flags & DUMPFILTER_OPEN_NO_MMAP) && better_mapped(s->fd));
 	return 0;
 }
 
@@ -88,10 +100,14 @@ static int open_file(struct df_source *s, unsigned flags, struct df_err *err)
 
 static int init(struct df_source *s, struct df_env *env, const char *name, unsigned flags, struct df_err *err)
 {
+	const unsigned known = DUMPFILTER_OPEN_NO_MMAP | DUMPFILTER_OPEN_MMAP;
+
 	*s = (struct df_source){ .env = env, .fd = -1, .length = UINT64_MAX };
 	df_args_name(s->name, sizeof s->name, name);
-	if (flags & ~DUMPFILTER_OPEN_NO_MMAP)
+	if (flags & ~known)
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: unknown flags %#x", s->name, flags);
+	if (flags == known)
+		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: to be mapped and not to be mapped", s->name);
 	return 0;
 }
 

@@ -52,5 +52,7 @@ void df_structs_fini(struct df_structs *s); /* also of a zeroed struct */
  * readable (bytes of others are 0xff, which no rule takes for anything).  Pointer valid until the next call. */
 const uint8_t *df_structs_get(struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn, unsigned count,
 			      uint64_t *have);
+/* The struct of pfn (in r) where the last df_structs_get() looked at it already; else NULL.  Moves nothing. */
+const uint8_t *df_structs_seen(const struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn);
 
 #endif

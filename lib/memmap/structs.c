@@ -62,15 +62,31 @@ static const uint8_t *gather(struct df_structs *s, uint64_t vaddr, unsigned coun
 	return s->gather;
 }
 
+static uint64_t vaddr_of(const struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn)
+{
+	return r->vaddr + (pfn - r->first) * s->map->page_struct;
+}
+
+static bool in_span(const struct df_structs *s, uint64_t vaddr, size_t len)
+{
+	return vaddr >= s->span_at && vaddr - s->span_at <= s->span_len && s->span_len - (vaddr - s->span_at) >= len;
+}
+
+const uint8_t *df_structs_seen(const struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn)
+{
+	uint64_t vaddr = vaddr_of(s, r, pfn);
+
+	return in_span(s, vaddr, s->map->page_struct) ? s->span + (vaddr - s->span_at) : NULL;
+}
+
 const uint8_t *df_structs_get(struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn, unsigned count,
 			      uint64_t *have)
 {
-	uint64_t vaddr = r->vaddr + (pfn - r->first) * s->map->page_struct;
+	uint64_t vaddr = vaddr_of(s, r, pfn);
 	size_t len = (size_t)count * s->map->page_struct;
 
-	if (vaddr < s->span_at || vaddr - s->span_at > s->span_len || s->span_len - (vaddr - s->span_at) < len)
-		if (!look(s, vaddr, len))
-			return gather(s, vaddr, count, have);
+	if (!in_span(s, vaddr, len) && !look(s, vaddr, len))
+		return gather(s, vaddr, count, have);
 	*have = count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
 	return s->span + (vaddr - s->span_at);
 }

@@ -71,6 +71,8 @@ static void open_refused(void)
 	refuse_path(in_dir("missing"), DUMPFILTER_E_IO, "No such file");
 	refuse_path("/dev/null", DUMPFILTER_E_FORMAT, "is empty");
 	CHECK_EQ(df_source_open_path(&s, &env, in_dir("empty"), 8, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_path(&s, &env, in_dir("empty"), DUMPFILTER_OPEN_MMAP | DUMPFILTER_OPEN_NO_MMAP, &err),
+		 DUMPFILTER_E_INVAL);
 }
 
 /* Files that the kernel generates say 0 bytes and have some. */
@@ -260,7 +262,7 @@ static void window_file(unsigned flags)
 	CHECK_EQ(s.length, SIZE);
 	CHECK_EQ(df_window_init(&w, &s), 0);
 	roam(&s, &w);
-	CHECK_EQ(w.mapped, !flags);
+	CHECK_EQ(w.mapped, flags == DUMPFILTER_OPEN_MMAP);
 	CHECK(w.capacity < 3u << 20);
 	df_window_fini(&w);
 	df_source_close(&s);
@@ -391,11 +393,12 @@ int main(void)
 	RUN(read_short);
 	RUN(read_end);
 	RUN(read_errors);
-	T_RUN("window_file mapped", window_file(0));
+	T_RUN("window_file by default", window_file(0));
+	T_RUN("window_file mapped", window_file(DUMPFILTER_OPEN_MMAP));
 	T_RUN("window_file read", window_file(DUMPFILTER_OPEN_NO_MMAP));
 	T_RUN("window_callbacks", window_callbacks(SIZE));
 	T_RUN("window_callbacks of unknown length", window_callbacks(UINT64_MAX));
-	T_RUN("window_shrunk mapped", window_shrunk(0));
+	T_RUN("window_shrunk mapped", window_shrunk(DUMPFILTER_OPEN_MMAP));
 	T_RUN("window_shrunk read", window_shrunk(DUMPFILTER_OPEN_NO_MMAP));
 	RUN(window_no_map);
 	RUN(window_bad_place);
