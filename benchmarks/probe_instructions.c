@@ -3,9 +3,9 @@
  * Does one thing a number of times, so that the script "instructions" can count what it costs: the difference between
  * two numbers of times is free of what starting costs.
  *
- * usage: probe_instructions VMCORE words|zero|text|pool1|pool2 TIMES
- *        words: the tests on 64 struct pages; zero: the test of a page of zeros; text: of one that is none;
- *        pool1, pool2: handing over an item with one thread and with two
+ * usage: probe_instructions VMCORE words|alike|zero|text|pool1|pool2 TIMES
+ *        words: the tests on 64 struct pages of all kinds; alike: on 64 that are alike; zero: the test of a page of
+ * zeros; text: of one that is none; pool1, pool2: handing over an item with one thread and with two
  */
 #include "api/context.h"
 #include "base/pool.h"
@@ -21,15 +21,15 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-/* 64 struct pages of 6.1: anonymous, page cache, slab and free ones in turn. */
-static void make_structs(uint8_t structs[65 * 64])
+/* 64 struct pages of 6.1: anonymous, page cache, kernel and free ones in turn, or all of the kernel. */
+static void make_structs(uint8_t structs[65 * 64], bool alike)
 {
-	static const uint64_t flags[] = { 0x80034, 0x2034, 0x200, 0 };
+	static const uint64_t flags[] = { 0x80034, 0x2034, 0, 0 };
 
 	memset(structs, 0, 65 * 64);
 	for (unsigned i = 0; i < 64; i++) {
 		uint8_t *p = structs + i * 64;
-		uint64_t mapping = i % 4 == 0 ? 0xffff888001234001 : 0, kind = i % 4;
+		uint64_t kind = alike ? 2 : i % 4, mapping = kind == 0 ? 0xffff888001234001 : 0;
 		uint32_t map_count = kind == 3 && i % 16 == 3 ? 0xffffff7f : kind ? 0xffffffff : 0;
 
 		memcpy(p, &flags[kind], 8);
@@ -38,7 +38,7 @@ static void make_structs(uint8_t structs[65 * 64])
 	}
 }
 
-static uint64_t words(const char *image, unsigned long times)
+static uint64_t words(const char *image, bool alike, unsigned long times)
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	uint64_t out[DF_WORD_ROLES], sum = 0;
@@ -48,7 +48,7 @@ static uint64_t words(const char *image, unsigned long times)
 		fail(df ? dumpfilter_errmsg(df) : "out of memory");
 	if (!df->dump.can_classify || df->dump.map.page_struct != 64)
 		fail("not an image of gen_vmcore");
-	make_structs(structs);
+	make_structs(structs, alike);
 	for (unsigned long i = 0; i < times; i++) {
 		df_rules_words(&df->dump.rules, structs, 64, out);
 		sum += out[i % DF_WORD_ROLES];
@@ -134,11 +134,11 @@ int main(int argc, char **argv)
 	uint64_t sum;
 
 	if (!times) {
-		fprintf(stderr, "usage: probe_instructions VMCORE words|zero|text|pool1|pool2 TIMES\n");
+		fprintf(stderr, "usage: probe_instructions VMCORE words|alike|zero|text|pool1|pool2 TIMES\n");
 		return 2;
 	}
-	if (!strcmp(argv[2], "words"))
-		sum = words(argv[1], times);
+	if (!strcmp(argv[2], "words") || !strcmp(argv[2], "alike"))
+		sum = words(argv[1], argv[2][0] == 'a', times);
 	else if (!strncmp(argv[2], "pool", 4))
 		sum = pool(argv[2][4] == '2' ? 2 : 1, times);
 	else

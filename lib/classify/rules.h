@@ -49,16 +49,25 @@ enum df_quick_kind {
 
 struct df_quick {
 	uint8_t kind, plane, bit;
+	uint8_t watch;    /* the watched word that the bit is in */
+	uint64_t watched; /* the bit there, as this machine loads the word */
 };
 
-#define DF_PLANES 12u
+#define DF_PLANES  12u
+#define DF_WATCHES 8u
 
 struct df_rules {
 	struct df_test test[DF_ROLE_COUNT];
 	struct df_quick quick[DF_WORD_ROLES];
 	uint16_t plane[DF_PLANES]; /* offsets of the bytes that are gathered */
 	unsigned nplanes;
+	uint16_t watch[DF_WATCHES];   /* offsets of the 64-bit words that hold those bytes and the type */
+	uint64_t watched[DF_WATCHES]; /* bits of these that single bits are asked of */
+	unsigned nwatches;
+	bool slow;            /* a role is asked page by page, whatever the bits */
 	uint16_t type_offset; /* of the 32-bit word that DF_QUICK_TYPE looks at */
+	uint8_t type_watch;
+	uint64_t type_watched, type_negative; /* all its bits and its sign, in the watched word */
 	uint32_t page_struct;
 	bool be;
 	unsigned free_orders;    /* LENGTH(zone.free_area): orders below this exist */

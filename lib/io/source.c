@@ -38,9 +38,9 @@ static int probe(const struct df_source *s, struct df_err *err)
 	return n ? 0 : refuse(s, "is empty", err);
 }
 
-/* Mapping /proc/vmcore costs a table entry a page, and reading it a mapping and a copy of each page.  A file in the page
- * cache is quicker to read: its mapping is filled page by page, and threads wait for each other when mappings come and
- * go (docs/performance.md). */
+/* Mapping /proc/vmcore costs a table entry a page, and reading it a mapping and a copy of each page.  A file in the
+ * page cache is quicker to read: its mapping is filled page by page, and threads wait for each other when mappings come
+ * and go (docs/performance.md). */
 static bool better_mapped(int fd)
 {
 	struct statfs fs;

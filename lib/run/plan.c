@@ -210,6 +210,37 @@ static void in_order(void *user, void *slot)
 	apply_list(x, &s->c);
 }
 
+static void add_counts(struct df_counts *to, const struct df_counts *n, uint64_t times)
+{
+	to->stored += n->stored * times;
+	to->doubtful += n->doubtful * times;
+	to->unreadable_structs += n->unreadable_structs * times;
+	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
+		to->class_pages[i] += n->class_pages[i] * times;
+		to->excluded_pages[i] += n->excluded_pages[i] * times;
+	}
+	for (unsigned i = 0; i < DF_PRICES; i++)
+		to->kept_at[i] += n->kept_at[i] * times;
+}
+
+static bool same_word(const struct slot *s, unsigned a, unsigned b)
+{
+	uint64_t differ = (s->stored[a] ^ s->stored[b]) | (s->c.unreadable[a] ^ s->c.unreadable[b]);
+
+	for (unsigned i = 0; i < DF_SET_COUNT; i++)
+		differ |= s->c.w[i][a] ^ s->c.w[i][b];
+	return !differ;
+}
+
+static void distrust(struct slot *s)
+{
+	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
+		s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
+		s->c.w[DF_SET_FREE][w] = 0;
+	}
+}
+
+/* Memory is alike over long stretches: equal words are resolved once. */
 static int resolve(void *user, void *slot, struct df_err *err)
 {
 	struct planner *x = user;
@@ -217,29 +248,23 @@ static int resolve(void *user, void *slot, struct df_err *err)
 
 	(void)err;
 	memset(&s->count, 0, sizeof s->count);
-	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
-		if (x->distrust_free) {
-			s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
-			s->c.w[DF_SET_FREE][w] = 0;
+	if (x->distrust_free)
+		distrust(s);
+	for (unsigned w = 0, end; w < DF_CHUNK_WORDS; w = end) {
+		uint64_t keep = kept_word(s, w, x->cfg->level), stored = s->stored[w];
+		uint64_t forbidden = stored & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
+		struct df_counts n = { 0 };
+
+		for (end = w + 1; end < DF_CHUNK_WORDS && same_word(s, w, end);)
+			end++;
+		count_word(&n, s, w, x->cfg->level);
+		add_counts(&s->count, &n, end - w);
+		for (unsigned i = w; i < end; i++) {
+			s->keep[i] = keep;
+			s->forbidden[i] = forbidden;
 		}
-		count_word(&s->count, s, w, x->cfg->level);
-		s->keep[w] = kept_word(s, w, x->cfg->level);
-		s->forbidden[w] = s->stored[w] & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
 	}
 	return 0;
-}
-
-static void add_counts(struct df_counts *to, const struct df_counts *n)
-{
-	to->stored += n->stored;
-	to->doubtful += n->doubtful;
-	to->unreadable_structs += n->unreadable_structs;
-	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
-		to->class_pages[i] += n->class_pages[i];
-		to->excluded_pages[i] += n->excluded_pages[i];
-	}
-	for (unsigned i = 0; i < DF_PRICES; i++)
-		to->kept_at[i] += n->kept_at[i];
 }
 
 static int take(void *user, void *slot, struct df_err *err)
@@ -249,7 +274,7 @@ static int take(void *user, void *slot, struct df_err *err)
 	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN, .total = x->p->max_pfn };
 	int r;
 
-	add_counts(&x->p->count, &s->count);
+	add_counts(&x->p->count, &s->count, 1);
 	pr.done = (s->c.chunk + 1) << DF_CHUNK_SHIFT;
 	if (pr.done > pr.total)
 		pr.done = pr.total;
