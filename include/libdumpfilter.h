@@ -158,8 +158,8 @@ struct dumpfilter_source_ops {
 };
 
 /* How a file is read.  By default the quicker way: files of procfs (/proc/vmcore) are mapped, others read with pread().
- * NO_MMAP: always pread().  MMAP: any regular file is mapped; one that shrinks while it is open can raise SIGBUS then, as
- * with any mapping (/proc/vmcore does not shrink).  Where a mapping cannot be had the file is read.  Not both. */
+ * NO_MMAP: always pread().  MMAP: any regular file is mapped; one that shrinks while it is open can raise SIGBUS then,
+ * as with any mapping (/proc/vmcore does not shrink).  Where a mapping cannot be had the file is read.  Not both. */
 #define DUMPFILTER_OPEN_NO_MMAP 1u
 #define DUMPFILTER_OPEN_MMAP    2u
 
@@ -344,9 +344,10 @@ DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_re
 /* ------------------------------------------------------------------------------------------------ rearrange */
 
 /* Turn a flattened stream into a normal file: reads fd from where it stands, without seeking, up to the end record.
- * At an early end (or a cancel) the sink holds what arrived, with the incomplete mark set where the format has one, and
- * the result is DUMPFILTER_E_TRUNCATED (E_CANCELLED).  What is not flattened is refused before anything is written
- * (DUMPFILTER_E_FORMAT).  sink must have DUMPFILTER_IO_RANDOM.  In any state of the context. */
+ * At an early end (or a cancel) the sink holds what arrived (of kdump no torn page descriptor), with the incomplete mark
+ * set where the format has one, and the result is DUMPFILTER_E_TRUNCATED (E_CANCELLED).  What is not flattened is
+ * refused before anything is written (DUMPFILTER_E_FORMAT).  sink must have DUMPFILTER_IO_RANDOM.  In any state of the
+ * context. */
 DUMPFILTER_API int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink);
 
 #ifdef __cplusplus

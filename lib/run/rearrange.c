@@ -174,24 +174,36 @@ static int truncated(const struct rearrange *x, struct df_err *err)
 			  x->name, x->progress.done, x->sink->name);
 }
 
+/* A record that breaks off after got bytes may be one of page descriptors: half a descriptor is worse than none, which
+ * says that the page is lost.  (Of page data nothing is missed: the page that breaks off is none.) */
+static void drop_torn(struct rearrange *x, uint64_t offset, uint64_t got)
+{
+	size_t torn = (size_t)(got % DF_KDUMP_DESC_SIZE);
+
+	if (offset >= DF_KDUMP_HEADER_MAX && df_kdump_is(x->head, x->head_end))
+		x->pending_len -= torn < x->pending_len ? torn : x->pending_len;
+}
+
 static int take_data(struct rearrange *x, uint64_t offset, uint64_t size, struct df_err *err)
 {
-	while (size) {
-		size_t len;
-		int r = need(x, 1, err);
+	uint64_t got = 0;
+	int r = 0;
 
+	while (!r && got < size) {
+		size_t len;
+
+		r = need(x, 1, err);
+		if (!r && x->next == x->tail)
+			r = truncated(x, err);
 		if (r)
-			return r;
-		if (x->next == x->tail)
-			return truncated(x, err);
-		len = x->tail - x->next < size ? x->tail - x->next : (size_t)size;
-		r = take(x, offset, len, err);
-		if (r)
-			return r;
-		offset += len;
-		size -= len;
+			break;
+		len = x->tail - x->next < size - got ? x->tail - x->next : (size_t)(size - got);
+		r = take(x, offset + got, len, err);
+		got += len;
 	}
-	return 0;
+	if (r)
+		drop_torn(x, offset, got);
+	return r;
 }
 
 static int finish_data(struct rearrange *x, struct df_err *err)

@@ -374,7 +374,9 @@ static void file_shrinks(void)
 		cfg.threads = i == 3 ? 3 : 1;
 		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
 		dumpfilter_set_progress(df, shrink, &s);
-		CHECK_EQ(dumpfilter_open_fd(df, fileno(s.f), "image", i & 2 ? DUMPFILTER_OPEN_NO_MMAP : DUMPFILTER_OPEN_MMAP), 0);
+		CHECK_EQ(dumpfilter_open_fd(df, fileno(s.f), "image",
+					    i & 2 ? DUMPFILTER_OPEN_NO_MMAP : DUMPFILTER_OPEN_MMAP),
+			 0);
 		CHECK_EQ(dumpfilter_run(df, sink), DUMPFILTER_PARTIAL);
 		CHECK(s.done);
 		CHECK_HAS(dumpfilter_errmsg(df), "image");
