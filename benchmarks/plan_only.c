@@ -3,7 +3,7 @@
  * Opens an image and plans it, nothing else; through the public interface.  Prints the seconds of the planning pass,
  * the frames that are kept, and the peak of what the context allocated.
  *
- * usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT]
+ * usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT [mmap|read]]
  */
 #include <libdumpfilter.h>
 
@@ -22,6 +22,7 @@ static double clock_of(clockid_t id)
 
 static int plan(struct dumpfilter *df, char **argv)
 {
+	unsigned flags = !argv[4] || !argv[5] ? 0 : argv[5][0] == 'm' ? DUMPFILTER_OPEN_MMAP : DUMPFILTER_OPEN_NO_MMAP;
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	double cpu = 0;
@@ -30,7 +31,7 @@ static int plan(struct dumpfilter *df, char **argv)
 	cfg.level = atoi(argv[2]);
 	cfg.threads = (unsigned)atoi(argv[3]);
 	cfg.memory_limit = argv[4] ? (size_t)strtoull(argv[4], NULL, 0) : 0;
-	r = dumpfilter_open_path(df, argv[1], 0);
+	r = dumpfilter_open_path(df, argv[1], flags);
 	if (r >= 0)
 		r = dumpfilter_configure(df, &cfg);
 	if (r >= 0) {
@@ -56,8 +57,8 @@ int main(int argc, char **argv)
 	struct dumpfilter *df;
 	int r;
 
-	if (argc < 4 || argc > 5) {
-		fprintf(stderr, "usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT]\n");
+	if (argc < 4 || argc > 6) {
+		fprintf(stderr, "usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT [mmap|read]]\n");
 		return 2;
 	}
 	df = dumpfilter_new(NULL);

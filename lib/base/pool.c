@@ -23,6 +23,7 @@ struct pool {
 	struct df_err *errs; /* by slot */
 	/* Items so far, each number ≤ the one before it; item n lives in slot n % nslots. */
 	uint64_t made, begun, ordered, writing, taken;
+	unsigned writers; /* at work now */
 	bool over;
 };
 
@@ -34,6 +35,12 @@ static unsigned index_of(const struct pool *p, uint64_t item)
 static void *slot_of(struct pool *p, uint64_t item)
 {
 	return p->slots + item % p->nslots * p->slot_size;
+}
+
+/* May one more write begin?  Those who may not do something else instead of waiting for each other. */
+static bool can_write(const struct pool *p)
+{
+	return p->ops->write && p->writing < p->ordered && (!p->ops->writers || p->writers < p->ops->writers);
 }
 
 /* Item was finished (or has failed): wake the caller where it waits for just this one. */
@@ -53,7 +60,7 @@ static void order_some(struct pool *p, unsigned worker)
 		if (p->ops->order)
 			p->ops->order(p->user, slot_of(p, item));
 		settle(p, item, p->ops->write ? ORDERED : FINISHED, worker);
-		if (p->ops->write && p->ordered > p->writing + 1)
+		if (p->ordered > p->writing + 1 && can_write(p))
 			pthread_cond_signal(&p->more); /* more than this worker can write at once */
 	}
 }
@@ -80,9 +87,11 @@ static void write_one(struct pool *p, unsigned worker)
 	unsigned s = index_of(p, item);
 	int r;
 
+	p->writers++;
 	pthread_mutex_unlock(&p->lock);
 	r = p->ops->write(p->user, slot_of(p, item), &p->errs[s]);
 	pthread_mutex_lock(&p->lock);
+	p->writers--;
 	if (r < 0)
 		p->errs[s].code = r;
 	settle(p, item, r < 0 ? FAILED : FINISHED, worker);
@@ -91,7 +100,7 @@ static void write_one(struct pool *p, unsigned worker)
 /* Something useful, if there is any: false = nothing to do now. */
 static bool step(struct pool *p, unsigned worker)
 {
-	if (p->ops->write && p->writing < p->ordered)
+	if (can_write(p))
 		write_one(p, worker);
 	else if (p->begun < p->made)
 		work_one(p, worker);

@@ -7,7 +7,7 @@
  *   work   the expensive part.  Any worker, any order; touches only its slot and its worker's state.
  *   order  optional.  In the order of make, one item at a time, by any thread with the pool's lock held: hands out what
  *          depends on the items before (offsets).  Must be quick and cannot fail.
- *   write  optional.  After order; any worker, several at the same time.
+ *   write  optional.  After order; any worker, up to `writers` at the same time.
  *   take   the finished item, strictly in the order of make.  Calling thread only.
  *
  * The calling thread is one of the workers: it takes what is due, else works itself, else sleeps; nobody spins.
@@ -25,6 +25,7 @@ struct df_pool_ops {
 	int (*work)(void *user, void *slot, unsigned worker, struct df_err *err);
 	void (*order)(void *user, void *slot);
 	int (*write)(void *user, void *slot, struct df_err *err);
+	unsigned writers; /* 0 = any number */
 	int (*take)(void *user, void *slot, struct df_err *err);
 };
 

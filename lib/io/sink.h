@@ -17,6 +17,7 @@ struct dumpfilter_sink {
 	const struct df_sink_ops *ops;
 	struct df_env *env;
 	unsigned caps;                 /* DUMPFILTER_IO_* */
+	unsigned writers;              /* with CONCURRENT: more at the same time gain nothing; 0 = any number do */
 	bool used;                     /* a run has begun on it */
 	bool touched;                  /* a byte was written */
 	atomic_uint_least64_t bytes;   /* written */

@@ -175,6 +175,9 @@ static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, 
 	}
 	f->from = from;
 	f->regular = regular;
+	/* buffered writes to one file hold the inode's lock (ext4, xfs, btrfs, tmpfs and nfs in v6.12), and who waits
+	 * for it spins for a while */
+	f->sink.writers = regular;
 	pthread_mutex_init(&f->lock, NULL);
 	return &f->sink;
 }

@@ -50,15 +50,71 @@ static void pack(const struct df_pipe_run *r, void *state, struct df_batch *b, u
 	b->data_len += n;
 }
 
-/* The frames of a batch that follow one another from i on: where they must be read, at once instead of one by one. */
-static void look_at_run(const struct df_pipe_run *r, struct df_pipe_worker *w, const struct df_batch *b, unsigned i)
+/* How many frames of a batch follow one another from i on. */
+static unsigned run_at(const struct df_batch *b, unsigned i)
 {
 	unsigned n = 1;
-	struct df_err ignored;
 
 	while (i + n < b->n && b->pfn[i + n] == b->pfn[i] + n)
 		n++;
+	return n;
+}
+
+/* A run that is stored as it is, read to where it goes: no copy but where pages of zeros leave gaps.  false: it cannot
+ * be read as a whole. */
+static bool read_run(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i, unsigned n)
+{
+	uint8_t *page = b->data + b->data_len, *to = page;
+	struct df_err ignored;
+	size_t missing;
+
+	if (r->p.image->ops->read(&w->reader, b->pfn[i] << r->p.page_shift, page, n * r->page_size, &missing,
+				  &ignored) < 0)
+		return false;
+	for (unsigned end = i + n; i < end; i++, page += r->page_size) {
+		bool zero = r->p.find_zero && df_is_zero(page, r->page_size);
+
+		b->kind[i] = zero ? DF_PAGE_ZERO : DF_PAGE_RAW;
+		b->size[i] = zero ? 0 : (uint32_t)r->page_size;
+		if (to != page && !zero)
+			memcpy(to, page, r->page_size);
+		to += b->size[i];
+	}
+	b->data_len = (size_t)(to - b->data);
+	return true;
+}
+
+/* Frames [i, i + n) of a batch that follow one another: all at once, where that is better.  Frames that are done. */
+static unsigned whole_run(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i)
+{
+	unsigned n = run_at(b, i);
+	struct df_err ignored;
+
+	if (!r->p.codec && !r->p.image->source.can_map && read_run(r, w, b, i, n))
+		return n;
 	r->p.image->ops->peek(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size, &ignored);
+	return 0;
+}
+
+/* One page; E_NOMEM where there is no memory to look at it, which is not its fault. */
+static int one_page(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i,
+		    struct df_err *err)
+{
+	const uint8_t *page = df_reader_page(&w->reader, b->pfn[i] << r->p.page_shift, r->page_size, err);
+
+	b->size[i] = 0;
+	if (!page && err->code == DUMPFILTER_E_NOMEM)
+		return err->code;
+	if (!page) {
+		if (!b->why[0])
+			memcpy(b->why, err->text, sizeof b->why);
+		b->kind[i] = DF_PAGE_LOST;
+	} else if (r->p.find_zero && df_is_zero(page, r->page_size)) {
+		b->kind[i] = DF_PAGE_ZERO;
+	} else {
+		pack(r, w->codec_state, b, i, page);
+	}
+	return 0;
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
@@ -69,23 +125,16 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 
 	b->data_len = 0;
 	b->why[0] = '\0';
-	for (unsigned i = 0; i < b->n; i++) {
-		if (!i || b->pfn[i] != b->pfn[i - 1] + 1)
-			look_at_run(r, w, b, i);
-		const uint8_t *page = df_reader_page(&w->reader, b->pfn[i] << r->p.page_shift, r->page_size, err);
+	for (unsigned i = 0, done; i < b->n; i += done) {
+		int rc;
 
-		b->size[i] = 0;
-		if (!page && err->code == DUMPFILTER_E_NOMEM)
-			return err->code; /* the page is there: not its fault */
-		if (!page) {
-			if (!b->why[0])
-				memcpy(b->why, err->text, sizeof b->why);
-			b->kind[i] = DF_PAGE_LOST;
-		} else if (r->p.find_zero && df_is_zero(page, r->page_size)) {
-			b->kind[i] = DF_PAGE_ZERO;
-		} else {
-			pack(r, w->codec_state, b, i, page);
-		}
+		done = !i || b->pfn[i] != b->pfn[i - 1] + 1 ? whole_run(r, w, b, i) : 0;
+		if (done)
+			continue;
+		rc = one_page(r, w, b, i, err);
+		if (rc < 0)
+			return rc;
+		done = 1;
 	}
 	df_err_clear(err);
 	return 0;
@@ -167,7 +216,7 @@ struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err)
 
 int df_pipe_copy(struct df_pipe_run *r, struct df_err *err)
 {
-	struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+	struct df_pool_ops ops = { .make = make, .work = work, .take = take, .writers = r->p.writers };
 	int rc;
 
 	if (r->p.place)

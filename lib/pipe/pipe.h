@@ -24,8 +24,10 @@ struct df_batch {
 	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for ZERO and LOST */
 	uint8_t *data;
 	size_t data_len;
-	uint64_t at;           /* for the writer's use: where data goes */
-	char why[DF_ERR_TEXT]; /* of the first LOST page */
+	uint64_t at;                      /* for the writer's use: where data goes … */
+	uint64_t page_at[DF_BATCH_PAGES]; /* … and where each page's is */
+	bool shared;                      /* data holds pages that are elsewhere already */
+	char why[DF_ERR_TEXT];            /* of the first LOST page */
 };
 
 struct df_pipe {
@@ -40,8 +42,10 @@ struct df_pipe {
 	void *user;
 	/* In order, by any thread, one at a time: give the batch its place.  NULL = nothing to do. */
 	void (*place)(void *user, struct df_batch *b);
-	/* After place, by any thread, several at the same time: write the data.  NULL = take does it. */
+	/* After place, by any thread, up to `writers` at the same time (0 = any number): write the data.  NULL = take
+	 * does it. */
 	int (*write)(void *user, struct df_batch *b, struct df_err *err);
+	unsigned writers;
 	/* Each batch, in order, on the calling thread.  Negative: stop. */
 	int (*take)(void *user, struct df_batch *b, struct df_err *err);
 };

@@ -4,6 +4,8 @@
 #include "t.h"
 
 #include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #define NEVER      UINT64_MAX
 #define MAX_WORKER 16
@@ -248,6 +250,86 @@ static void cpus(void)
 	CHECK(!sched_setaffinity(0, sizeof old, &old));
 }
 
+/* Writers at the same time: as many as are allowed, and all items in order all the same. */
+struct writing {
+	uint64_t items, made, ordered, taken;
+	bool wrong;
+	atomic_uint now, most;
+	atomic_uint_least64_t written;
+};
+
+static int make_write(void *user, void *slot, struct df_err *err)
+{
+	struct writing *j = user;
+
+	(void)err;
+	*(uint64_t *)slot = j->made;
+	return j->made < j->items && ++j->made ? 1 : 0;
+}
+
+static int no_work(void *user, void *slot, unsigned worker, struct df_err *err)
+{
+	(void)user;
+	(void)slot;
+	(void)worker;
+	(void)err;
+	return 0;
+}
+
+static void in_turn(void *user, void *slot)
+{
+	struct writing *j = user;
+
+	j->wrong |= *(uint64_t *)slot != j->ordered++; /* under the pool's lock; a check would leave its thread */
+}
+
+static int write_slowly(void *user, void *slot, struct df_err *err)
+{
+	struct writing *j = user;
+	unsigned now = atomic_fetch_add(&j->now, 1) + 1, most = atomic_load(&j->most);
+
+	(void)slot;
+	(void)err;
+	while (now > most && !atomic_compare_exchange_weak(&j->most, &most, now))
+		;
+	usleep(200);
+	atomic_fetch_sub(&j->now, 1);
+	atomic_fetch_add(&j->written, 1);
+	return 0;
+}
+
+static int take_write(void *user, void *slot, struct df_err *err)
+{
+	struct writing *j = user;
+
+	(void)err;
+	CHECK_EQ(*(uint64_t *)slot, j->taken);
+	j->taken++;
+	return 0;
+}
+
+static void writers(void)
+{
+	struct df_env env = { 0 };
+	struct df_err err = { 0 };
+	uint64_t slots[16];
+
+	for (unsigned limit = 0; limit < 4; limit++) {
+		for (unsigned threads = 1; threads <= 8; threads *= 2) {
+			struct df_pool_ops o = { make_write, no_work, in_turn, write_slowly, limit, take_write };
+			struct writing j = { .items = 300 };
+
+			CHECK_EQ(df_pool_run(&env, &o, &j, threads, slots, sizeof *slots, 2 * threads, &err), 0);
+			CHECK_EQ(j.taken, 300);
+			CHECK(!j.wrong);
+			CHECK_EQ(atomic_load(&j.written), 300);
+			CHECK(atomic_load(&j.most) >= 1);
+			if (limit)
+				CHECK(atomic_load(&j.most) <= limit);
+		}
+	}
+}
+
 int main(void)
 {
 	RUN(order);
@@ -259,6 +341,7 @@ int main(void)
 	RUN(making_stops);
 	RUN(no_memory);
 	RUN(positive_results);
+	RUN(writers);
 	RUN(cpus);
 	return T_END();
 }
