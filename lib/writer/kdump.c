@@ -3,6 +3,7 @@
 #include "format/kdump.h"
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "writer/share.h"
 #include "writer/writer.h"
 
 #include <string.h>
@@ -21,6 +22,7 @@ struct kdump {
 	uint8_t *desc;      /* those behind */
 	size_t desc_len;
 	uint32_t status;
+	struct df_share *share; /* NULL: pages are not compressed */
 };
 
 static int put(struct kdump *k, uint64_t offset, const void *buf, size_t len, struct df_err *err)
@@ -207,11 +209,11 @@ static int flush_descriptors(struct kdump *k, struct df_err *err)
 	return 0;
 }
 
-/* Descriptors of a batch whose data starts at data; an all-zero one says that the page is lost. */
-static void describe(struct kdump *k, const struct df_batch *b, uint64_t data)
+/* Descriptors of a batch; an all-zero one says that the page is lost. */
+static void describe(struct kdump *k, const struct df_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
-		struct df_kdump_desc d = { .offset = data, .size = b->size[i] };
+		struct df_kdump_desc d = { .offset = b->page_at[i], .size = b->size[i] };
 
 		if (b->kind[i] == DF_PAGE_ZERO)
 			d = (struct df_kdump_desc){ .offset = k->zero_at, .size = k->block };
@@ -221,7 +223,6 @@ static void describe(struct kdump *k, const struct df_batch *b, uint64_t data)
 			d.flags = k->o->codec->kdump_flag;
 		df_kdump_encode_desc(&k->abi, &d, k->desc + k->desc_len);
 		k->desc_len += DF_KDUMP_DESC_SIZE;
-		data += b->size[i];
 	}
 }
 
@@ -239,13 +240,38 @@ static void count(struct kdump *k, const struct df_batch *b)
 static void place(void *user, struct df_batch *b)
 {
 	struct kdump *k = user;
+	const uint8_t *data = b->data;
 
 	b->at = k->data_end;
-	k->data_end += b->data_len;
+	for (unsigned i = 0; i < b->n; data += b->size[i++]) {
+		b->page_at[i] = k->data_end;
+		if (b->kind[i] == DF_PAGE_PACKED)
+			b->page_at[i] = df_share_place(k->share, data, b->size[i], k->data_end);
+		if (b->page_at[i] == k->data_end)
+			k->data_end += b->size[i];
+	}
+	b->shared = k->data_end - b->at < b->data_len;
+}
+
+/* Take out of a batch's data what is elsewhere already. */
+static void close_up(struct df_batch *b)
+{
+	uint64_t at = b->at;
+	uint8_t *from = b->data;
+
+	for (unsigned i = 0; i < b->n; from += b->size[i++]) {
+		if (b->page_at[i] != at)
+			continue;
+		memmove(b->data + (at - b->at), from, b->size[i]);
+		at += b->size[i];
+	}
+	b->data_len = (size_t)(at - b->at);
 }
 
 static int write_data(void *user, struct df_batch *b, struct df_err *err)
 {
+	if (b->shared)
+		close_up(b);
 	return put(user, b->at, b->data, b->data_len, err);
 }
 
@@ -261,7 +287,7 @@ static int take(void *user, struct df_batch *b, struct df_err *err)
 		r = write_data(k, b, err);
 	if (r < 0)
 		return r;
-	describe(k, b, b->at);
+	describe(k, b);
 	count(k, b);
 	return 0;
 }
@@ -322,6 +348,18 @@ static int copy(struct kdump *k, struct df_pipe_run *pipe, struct df_err *err)
 	return r < 0 ? DUMPFILTER_PARTIAL : r;
 }
 
+static int allocate(struct kdump *k, struct df_err *err)
+{
+	struct df_env *env = k->o->env;
+
+	k->desc = df_alloc(env, DESC_CACHE);
+	if (!k->desc)
+		return df_err_nomem(err, env, "descriptors", DESC_CACHE);
+	if (k->o->codec && !(k->share = df_share_new(env)))
+		return df_err_nomem(err, env, "equal pages", 0);
+	return 0;
+}
+
 static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
 	struct kdump k = {
@@ -338,9 +376,10 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 		.user = &k,
 		.place = place,
 		.write = o->sink->caps & DUMPFILTER_IO_CONCURRENT ? write_data : NULL,
+		.writers = o->sink->writers,
 		.take = take,
 	};
-	struct df_pipe_run *pipe;
+	struct df_pipe_run *pipe = NULL;
 	int r;
 
 	if (!(o->sink->caps & DUMPFILTER_IO_RANDOM))
@@ -352,14 +391,13 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 	if (r < 0)
 		return r;
 	/* all memory before the first byte is written */
-	k.desc = df_alloc(o->env, DESC_CACHE);
-	pipe = k.desc ? df_pipe_start(&p, err) : NULL;
-	if (!k.desc)
-		df_err_nomem(err, o->env, "descriptors", DESC_CACHE);
-	r = pipe ? begin(&k, err) : err->code;
+	r = allocate(&k, err);
+	if (!r)
+		r = (pipe = df_pipe_start(&p, err)) ? begin(&k, err) : err->code;
 	if (!r)
 		r = copy(&k, pipe, err);
 	df_pipe_stop(pipe);
+	df_share_free(k.share, o->env);
 	df_free(o->env, k.desc);
 	return r;
 }
