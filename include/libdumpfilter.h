@@ -344,8 +344,8 @@ DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_re
 /* ------------------------------------------------------------------------------------------------ rearrange */
 
 /* Turn a flattened stream into a normal file: reads fd from where it stands, without seeking, up to the end record.
- * At an early end (or a cancel) the sink holds what arrived (of kdump no torn page descriptor), with the incomplete mark
- * set where the format has one, and the result is DUMPFILTER_E_TRUNCATED (E_CANCELLED).  What is not flattened is
+ * At an early end (or a cancel) the sink holds what arrived (of kdump no torn page descriptor), with the incomplete
+ * mark set where the format has one, and the result is DUMPFILTER_E_TRUNCATED (E_CANCELLED).  What is not flattened is
  * refused before anything is written (DUMPFILTER_E_FORMAT).  sink must have DUMPFILTER_IO_RANDOM.  In any state of the
  * context. */
 DUMPFILTER_API int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink);
