@@ -237,11 +237,12 @@ DUMPFILTER_API int dumpfilter_codec_available(int codec);
 DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
 
 struct dumpfilter_config {
-	size_t size;         /* sizeof this struct */
-	int level;           /* dump level, 0…31 */
-	int format;          /* enum dumpfilter_format */
-	int codec;           /* enum dumpfilter_codec; DUMPFILTER_FORMAT_ELF takes only NONE */
-	unsigned threads;    /* threads that work at the same time; 0 = as many as CPUs may be used */
+	size_t size; /* sizeof this struct */
+	int level;   /* dump level, 0…31 */
+	int format;  /* enum dumpfilter_format */
+	int codec;   /* enum dumpfilter_codec; DUMPFILTER_FORMAT_ELF takes only NONE */
+	unsigned
+		threads; /* threads that work at the same time; 0 = as many as CPUs may be used and have enough to do */
 	size_t memory_limit; /* bytes that the context may allocate; 0 = no limit of its own */
 };
 #define DUMPFILTER_CONFIG_INIT                           \

@@ -58,6 +58,9 @@ void df_dump_fini(struct df_dump *d); /* also of a zeroed struct */
  * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
 int df_dump_locate(struct df_dump *d, struct df_err *err);
 
+/* Chunks of a page set that the stored memory would fill: how much there is to plan. */
+uint64_t df_dump_chunks(const struct df_dump *d);
+
 /* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error. */
 int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
 /* Index in kept_at of a level. */

@@ -47,6 +47,11 @@ unsigned df_plan_price(int level)
 	return cache * 4 + (level & DUMPFILTER_LEVEL_USER ? 2 : 0) + (level & DUMPFILTER_LEVEL_FREE ? 1 : 0);
 }
 
+uint64_t df_dump_chunks(const struct df_dump *d)
+{
+	return df_extents_pages(&d->image.stored, d->page_shift, UINT64_MAX) >> DF_CHUNK_SHIFT;
+}
+
 static int make(void *user, void *slot, struct df_err *err)
 {
 	struct planner *x = user;
