@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The cases.  Each has contenders that are run in turn: "ours-tN" (N threads), "incumbent" (without threads), "limit-tN"
-(the codec alone on the same pages, or the memory touched once) or "cp" (the same bytes copied)."""
+(the codec alone on the same pages, or the memory touched once), "cp" (the same bytes copied) or "same-tN" (ours with the incumbent's
+libraries, where that one brings its own)."""
 import os
 import subprocess
 
@@ -34,6 +35,12 @@ class Context:
 
     def all_ours(self, options, **more):
         return [self.ours(options, threads, **more) for threads in self.threads]
+
+    def with_its_libraries(self, codec, options):
+        """Ours with the compression library of an incumbent that was unpacked from another suite: then the tools are compared,
+        not two releases of a library."""
+        loader = self.incumbents.get(codec, [])[:-1]
+        return [Contender("same-t%d" % threads, [*loader, *self.ours(options, threads).argv]) for threads in (1, 2)] if loader else []
 
     def incumbent(self, codec, options, **more):
         command = self.incumbents.get(codec)
@@ -77,7 +84,7 @@ def copy_limit(context, key, contender, name="shared"):
 def kdump(level, codec):
     def build(context):
         options = ["-d", str(level), *CODECS[codec]]
-        contenders = context.all_ours(options) + context.incumbent(codec, options)
+        contenders = context.all_ours(options) + context.incumbent(codec, options) + context.with_its_libraries(codec, options)
         if codec == "raw":
             return contenders + copy_limit(context, (context.image, level), context.ours(options, 1))
         return (contenders + codec_limit(context, level, codec) +

@@ -32,6 +32,11 @@ def ratios(contenders):
         if one and ours is not one:
             found["x-threads-t" + threads] = ratio(one, ours)
             found["cpu-threads-t" + threads] = ratio(ours, one, "cpu")
+    for threads in ("1", "2"):
+        same = by_name.get("same-t" + threads)
+        if same and incumbent:
+            found["x-same-t" + threads] = ratio(incumbent, same)
+            found["cpu-same-t" + threads] = ratio(incumbent, same, "cpu")
     if one and incumbent and one.size and incumbent.size:
         found["size"] = one.size / incumbent.size
     return {key: value for key, value in found.items() if value is not None}
@@ -45,6 +50,8 @@ TARGETS = [
     ("*/d31/zlib/kdump", "x-incumbent-t1", (">=", 2.2), "-c -d 31, 1 thread, against the incumbent"),
     ("*/d31/zstd/kdump", "x-incumbent-t2", (">=", 1.9), "-z -d 31, 2 threads, against the incumbent"),
     ("*/d31/zstd/kdump", "x-incumbent-t1", (">=", 1.1), "-z -d 31, 1 thread, against the incumbent"),
+    ("*/d31/zstd/kdump", "x-same-t2", (">=", 1.9), "-z -d 31, 2 threads, the same libzstd"),
+    ("*/d31/zstd/kdump", "x-same-t1", (">=", 1.1), "-z -d 31, 1 thread, the same libzstd"),
     ("*/d31/elf", "x-incumbent-t2", (">=", 1.2), "-E -d 31 against the incumbent"),
     ("*/d31/raw/kdump", "x-incumbent-t2", (">=", 1.2), "raw -d 31 against the incumbent"),
     ("*/d31/elf", "x-limit-t2", ("<=", 1.2), "-E -d 31 against cp"),
