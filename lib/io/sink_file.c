@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE /* fallocate */
 #include "io/args.h"
 #include "io/sink_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define RESERVE (UINT64_C(16) << 20)
 
 #define CAPS (DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT)
 
@@ -23,12 +29,14 @@ struct origin {
 struct file_sink {
 	struct dumpfilter_sink sink;
 	struct origin from;
-	bool regular;         /* else a block device */
-	char *path;           /* where it was created; NULL where it is not ours to remove */
-	pthread_mutex_t lock; /* held while old contents are cut off */
-	atomic_bool begun;    /* old contents are gone */
-	atomic_bool wrote;    /* a byte is in the file */
-	bool discard;         /* what is in it is of no use */
+	bool regular;                   /* else a block device */
+	char *path;                     /* where it was created; NULL where it is not ours to remove */
+	pthread_mutex_t lock;           /* held while old contents are cut off */
+	atomic_bool begun;              /* old contents are gone */
+	atomic_bool wrote;              /* a byte is in the file */
+	bool discard;                   /* what is in it is of no use */
+	bool reserves;                  /* space is reserved ahead … */
+	atomic_uint_least64_t reserved; /* … up to here; UINT64_MAX = no more of it */
 };
 
 static int sys_error(const struct file_sink *f, const char *what, struct df_err *err)
@@ -55,12 +63,35 @@ static int begin(struct file_sink *f, struct df_err *err)
 	return r;
 }
 
+/* Space for what comes next, where that makes writing cheaper: ext4 finds blocks for each page that is written
+ * otherwise. Whatever is too much goes when the length is set. */
+static void reserve(struct file_sink *f, uint64_t end)
+{
+	uint64_t from = atomic_load_explicit(&f->reserved, memory_order_relaxed);
+
+	if (end <= from)
+		return;
+	pthread_mutex_lock(&f->lock);
+	from = atomic_load(&f->reserved);
+	if (end > from) {
+		if (from < end && end - from > RESERVE)
+			from = end - RESERVE; /* a gap stays one */
+		if (fallocate(f->from.fd, FALLOC_FL_KEEP_SIZE, (off_t)from, RESERVE))
+			from = UINT64_MAX -
+			       RESERVE; /* little space is left, or the file system cannot: no more of it */
+		atomic_store(&f->reserved, from + RESERVE);
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
 static int file_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
 {
 	struct file_sink *f = (struct file_sink *)s;
 	const uint8_t *p = buf;
 	int r = begin(f, err);
 
+	if (!r)
+		reserve(f, offset + len);
 	while (!r && len) {
 		ssize_t n = pwrite(f->from.fd, p, len, (off_t)offset);
 
@@ -86,7 +117,8 @@ static int set_length(struct file_sink *f, uint64_t end, struct df_err *err)
 
 	if (!f->regular)
 		return 0;
-	if (fstat(f->from.fd, &st) || ((uint64_t)st.st_size != end && ftruncate(f->from.fd, (off_t)end)))
+	if (fstat(f->from.fd, &st) ||
+	    ((f->reserves || (uint64_t)st.st_size != end) && ftruncate(f->from.fd, (off_t)end)))
 		return sys_error(f, "setting its length", err);
 	return 0;
 }
@@ -156,6 +188,13 @@ static void file_free(struct dumpfilter_sink *s)
 static const struct df_sink_ops regular_ops = { .write = file_write, .finish = file_finish, .free = file_free };
 const struct df_sink_ops df_sink_device_ops = { .write = file_write, .finish = file_finish, .free = file_free };
 
+static bool on_ext4(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == EXT4_SUPER_MAGIC;
+}
+
 static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, bool regular, const char *name,
 					struct df_err *err)
 {
@@ -178,6 +217,8 @@ static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, 
 	/* buffered writes to one file hold the inode's lock (ext4, xfs, btrfs, tmpfs and nfs in v6.12), and who waits
 	 * for it spins for a while */
 	f->sink.writers = regular;
+	f->reserves = regular && on_ext4(from.fd);
+	atomic_init(&f->reserved, f->reserves ? 0 : UINT64_MAX);
 	pthread_mutex_init(&f->lock, NULL);
 	return &f->sink;
 }

@@ -52,6 +52,26 @@ static void path_creates(void)
 	CHECK(file_is(in_dir("new"), "xy\0\0\0\0\0\0\0\0aBc", 13));
 }
 
+/* Space that was reserved ahead is given back, also after a run that ended early. */
+static void path_keeps_no_space(void)
+{
+	static const int results[] = { DUMPFILTER_OK, DUMPFILTER_PARTIAL };
+	static uint8_t block[4096];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct dumpfilter_sink *s = open_path(i ? "space1" : "space0", 0);
+		struct stat st;
+
+		for (uint64_t at = 0; at < 20 * sizeof block; at += sizeof block)
+			CHECK_EQ(df_sink_write(s, at, block, sizeof block, &err), 0);
+		CHECK_EQ(df_sink_finish(s, results[i], &err), 0);
+		done(s);
+		CHECK(!stat(in_dir(i ? "space1" : "space0"), &st));
+		CHECK_EQ(st.st_size, 20 * sizeof block);
+		CHECK(st.st_blocks <= 1024); /* of 512 bytes */
+	}
+}
+
 static void path_umask(void)
 {
 	mode_t old = umask(0277);
@@ -667,6 +687,7 @@ int main(void)
 {
 	files_begin();
 	RUN(path_creates);
+	RUN(path_keeps_no_space);
 	RUN(path_umask);
 	RUN(path_refused);
 	RUN(path_overwrites);
