@@ -99,7 +99,8 @@ static void list_runs(struct work *w, struct df_dump *d)
 	struct df_walker walker;
 	struct df_err err;
 
-	if (df_reader_init(&reader, &d->image, &err) < 0 || df_walker_init(&walker, &d->xlat, &reader, &err) < 0)
+	if (df_reader_init(&reader, &d->image, DF_WINDOW_COPY, &err) < 0 ||
+	    df_walker_init(&walker, &d->xlat, &reader, &err) < 0)
 		fail(err.text);
 	w->step = d->map.page_struct;
 	for (size_t i = 0; i < d->image.stored.n; i++) {

@@ -8,21 +8,22 @@
 int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err)
 {
 	const struct df_image *img = c->xlat->image;
+	size_t far = c->map->page_struct > img->page_size ? c->map->page_struct : img->page_size;
 	int r;
 
 	memset(s, 0, sizeof *s);
 	s->c = c;
-	r = df_reader_init(&s->near_reader, img, err);
+	r = df_reader_init(&s->near_reader, img, DF_WINDOW_MAX, err);
 	if (!r)
-		r = df_reader_init(&s->far_reader, img, err);
+		r = df_reader_init(&s->far_reader, img, far, err);
 	if (!r)
 		r = df_walker_init(&s->near_walker, c->xlat, &s->near_reader, err);
 	if (!r)
 		r = df_walker_init(&s->far_walker, c->xlat, &s->far_reader, err);
 	if (!r)
-		r = df_structs_init(&s->near, c->map, &s->near_walker, err);
+		r = df_structs_init(&s->near, c->map, &s->near_walker, DF_WINDOW_MAX, err);
 	if (!r)
-		r = df_structs_init(&s->far, c->map, &s->far_walker, err);
+		r = df_structs_init(&s->far, c->map, &s->far_walker, 0, err);
 	if (r < 0)
 		df_scanner_fini(s);
 	return r;

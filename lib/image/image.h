@@ -36,8 +36,8 @@ struct df_reader {
 
 /* How an input format reads.  Both: any thread with a reader of its own. */
 struct df_image_ops {
-	/* Pointer to stored bytes [paddr, paddr + len), len ≤ DF_WINDOW_MAX, valid until the next call on the reader;
-	 * NULL: not contiguous in the file, not stored, or not readable (err tells these apart by its code: 0,
+	/* Pointer to stored bytes [paddr, paddr + len), len ≤ the reader's most, valid until the next call on the
+	 * reader; NULL: not contiguous in the file, not stored, or not readable (err tells these apart by its code: 0,
 	 * E_NODATA, others). */
 	const uint8_t *(*peek)(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err);
 	/* Stored bytes into buf; bytes that are not stored read as zero, and *missing counts them. */
@@ -74,7 +74,8 @@ struct df_image {
 
 void df_image_fini(struct df_image *img); /* also of a zeroed struct */
 
-int df_reader_init(struct df_reader *r, const struct df_image *img, struct df_err *err);
+/* most: bytes that peek will be asked for at once, at least a page; DF_WINDOW_COPY is usual. */
+int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most, struct df_err *err);
 void df_reader_fini(struct df_reader *r); /* also of a zeroed struct */
 
 /* All of [paddr, paddr + len) into buf, every byte stored; else DUMPFILTER_E_NODATA or the read error. */

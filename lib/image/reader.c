@@ -16,16 +16,16 @@ void df_image_fini(struct df_image *img)
 	memset(img, 0, sizeof *img);
 }
 
-int df_reader_init(struct df_reader *r, const struct df_image *img, struct df_err *err)
+int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most, struct df_err *err)
 {
 	size_t page = img->page_size ? img->page_size : 4096;
 
 	/* all memory now: later no page may be lost for lack of it */
 	*r = (struct df_reader){ .image = img, .patch = df_alloc(img->env, page) };
-	if (r->patch && !df_window_init(&r->window, &img->source))
+	if (r->patch && !df_window_init(&r->window, &img->source, most))
 		return 0;
 	df_reader_fini(r);
-	return df_err_nomem(err, img->env, "a read buffer", DF_WINDOW_MAX);
+	return df_err_nomem(err, img->env, "a read buffer", most);
 }
 
 void df_reader_fini(struct df_reader *r)

@@ -35,17 +35,21 @@ struct df_window {
 	uint64_t start;  /* offset of base */
 	size_t len;      /* valid bytes */
 	size_t capacity; /* of the buffer; of a mapping: its length */
+	size_t most;     /* bytes that may be asked for at once */
 	bool mapped;
 	bool no_populate; /* the kernel cannot fill a mapping's page tables at once */
 	bool map_failed;  /* this source does not map: stay with reading */
 };
 
-int df_window_init(struct df_window *w, const struct df_source *s);
+/* most ≤ DF_WINDOW_MAX: bytes that will be asked for at once.  Where the source is read a buffer of that size is
+ * allocated. */
+int df_window_init(struct df_window *w, const struct df_source *s, size_t most);
 void df_window_fini(struct df_window *w);
 
-/* Pointer to len bytes at offset, len ≤ DF_WINDOW_MAX, valid until the next call on w; NULL with err set where they
+/* Pointer to len bytes at offset, len ≤ w->most, valid until the next call on w; NULL with err set where they
  * cannot be had.  Mapped sources: no copy.  Never maps or reads behind the source's length. */
-#define DF_WINDOW_MAX (256u << 10)
+#define DF_WINDOW_MAX  (512u << 10)
+#define DF_WINDOW_COPY (256u << 10) /* what copying asks for */
 const uint8_t *df_window_get(struct df_window *w, uint64_t offset, size_t len, struct df_err *err);
 
 #endif

@@ -14,8 +14,6 @@
 #define PAGE         ((uintptr_t)4096) /* the smallest; larger ones are aligned to it as well, and rounded by the kernel */
 #define POPULATE_MIN ((size_t)3 * 4096)
 
-#define BUF_MAX ((size_t)DF_WINDOW_MAX)
-
 void df_window_fini(struct df_window *w)
 {
 	if (w->mapped)
@@ -79,18 +77,18 @@ static int buffer(struct df_window *w, struct df_err *err)
 {
 	if (w->base)
 		return 0;
-	w->base = df_alloc(w->source->env, BUF_MAX);
+	w->base = df_alloc(w->source->env, w->most);
 	if (!w->base)
-		return df_err_nomem(err, w->source->env, "a read buffer", BUF_MAX);
-	w->capacity = BUF_MAX;
+		return df_err_nomem(err, w->source->env, "a read buffer", w->most);
+	w->capacity = w->most;
 	return 0;
 }
 
-int df_window_init(struct df_window *w, const struct df_source *s)
+int df_window_init(struct df_window *w, const struct df_source *s, size_t most)
 {
 	struct df_err ignored;
 
-	*w = (struct df_window){ .source = s };
+	*w = (struct df_window){ .source = s, .most = most };
 	return s->can_map ? 0 : buffer(w, &ignored);
 }
 
@@ -98,7 +96,7 @@ static int move(struct df_window *w, uint64_t offset, size_t len, struct df_err 
 {
 	int r = df_source_check(w->source, offset, len, err);
 
-	if (!r && len > DF_WINDOW_MAX)
+	if (!r && len > w->most)
 		r = df_err_set(err, DUMPFILTER_E_INVAL, "%s: %zu bytes are too many for a window", w->source->name,
 			       len);
 	if (!r && w->source->can_map && !w->map_failed) {

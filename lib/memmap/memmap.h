@@ -41,12 +41,16 @@ struct df_structs {
 	struct df_walker *walker;
 	const uint8_t *span; /* mapped bytes of virtual [span_at, span_at + span_len) */
 	uint64_t span_at, span_len;
+	size_t reach;    /* bytes to look at at once, where that many lie together */
 	uint8_t *gather; /* where structs that do not lie together are put together */
 };
 
 #define DF_STRUCTS_GROUP 64u
 
-int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, struct df_err *err);
+/* reach: bytes to look at at once, for scanning; 0 = just the structs that are asked for.  The walker's reader must
+ * allow that much, and DF_STRUCTS_GROUP structs. */
+int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, size_t reach,
+		    struct df_err *err);
 void df_structs_fini(struct df_structs *s); /* also of a zeroed struct */
 /* The structs of count ≤ DF_STRUCTS_GROUP frames from pfn on, all in one range; bit i of *have: frame pfn + i was
  * readable (bytes of others are 0xff, which no rule takes for anything).  Pointer valid until the next call. */

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, struct df_err *err)
+int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, size_t reach,
+		    struct df_err *err)
 {
 	size_t bytes = (size_t)DF_STRUCTS_GROUP * map->page_struct;
 	struct df_env *env = w->xlat->image->env;
 
-	*s = (struct df_structs){ .map = map, .walker = w };
+	*s = (struct df_structs){ .map = map, .walker = w, .reach = reach };
 	s->gather = df_alloc(env, bytes);
 	return s->gather ? 0 : df_err_nomem(err, env, "struct pages", bytes);
 }
@@ -29,8 +30,8 @@ static bool look(struct df_structs *s, uint64_t vaddr, size_t len)
 	s->span_len = 0;
 	if (df_xlat_v2p(s->walker, vaddr, &paddr, &run, &err) < 0 || run < len)
 		return false;
-	if (run > DF_WINDOW_MAX)
-		run = DF_WINDOW_MAX;
+	if (run > s->reach)
+		run = s->reach > len ? s->reach : len;
 	s->span = s->walker->reader->image->ops->peek(s->walker->reader, paddr, (size_t)run, &err);
 	if (!s->span && !err.code) { /* not that much together: then just what is asked for */
 		run = len;

@@ -3,7 +3,7 @@
 
 static int init_one(struct df_pipe_worker *w, const struct df_pipe *p, struct df_err *err)
 {
-	int r = df_reader_init(&w->reader, p->image, err);
+	int r = df_reader_init(&w->reader, p->image, DF_WINDOW_COPY, err);
 
 	if (r < 0 || !p->codec)
 		return r;

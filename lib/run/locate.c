@@ -128,7 +128,7 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 				  "%u bits, %s-endian)",
 				  d->image.source.name, d->image.machine, d->image.bits,
 				  d->image.be ? "big" : "little");
-	r = df_reader_init(&reader, &d->image, err);
+	r = df_reader_init(&reader, &d->image, DF_WINDOW_COPY, err);
 	if (r < 0)
 		return r;
 	r = locate(d, &reader, err);

@@ -16,7 +16,7 @@
 #define GAP     256u
 #define NO_DATA UINT64_MAX
 #define CUT_MAX 100000u
-#define PIECE   DF_WINDOW_MAX /* bytes copied at once */
+#define PIECE   DF_WINDOW_COPY /* bytes copied at once */
 
 struct segment {
 	uint64_t paddr, vaddr, memsz, filesz, offset, align;
@@ -390,7 +390,7 @@ static int start(struct elf *e, struct df_err *err)
 	if (!e->slots || !e->readers)
 		return df_err_nomem(err, env, "workers", e->nslots * sizeof *e->slots);
 	for (unsigned i = 0; !r && i < e->workers; i++)
-		r = df_reader_init(&e->readers[i], e->o->image, err);
+		r = df_reader_init(&e->readers[i], e->o->image, DF_WINDOW_COPY, err);
 	for (unsigned i = 0; !r && i < e->nslots; i++)
 		if (!(e->slots[i].buf = df_alloc(env, PIECE)))
 			r = df_err_nomem(err, env, "a piece of memory", PIECE);

@@ -87,7 +87,7 @@ static void open_proc(void)
 	CHECK(!s.can_map);
 	CHECK_EQ(df_source_read(&s, 0, buf, 5, &err), 0);
 	CHECK(!memcmp(buf, "Name:", 5));
-	df_window_init(&w, &s);
+	df_window_init(&w, &s, DF_WINDOW_MAX);
 	CHECK(df_window_get(&w, 0, 5, &err));
 	CHECK(!df_window_get(&w, 1u << 20, 5, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_TRUNCATED);
@@ -260,7 +260,7 @@ static void window_file(unsigned flags)
 	write_pattern(in_dir("w"), SIZE);
 	CHECK_EQ(df_source_open_path(&s, &env, in_dir("w"), flags, &err), 0);
 	CHECK_EQ(s.length, SIZE);
-	CHECK_EQ(df_window_init(&w, &s), 0);
+	CHECK_EQ(df_window_init(&w, &s, DF_WINDOW_MAX), 0);
 	roam(&s, &w);
 	CHECK_EQ(w.mapped, flags == DUMPFILTER_OPEN_MMAP);
 	CHECK(w.capacity < 3u << 20);
@@ -276,7 +276,7 @@ static void window_callbacks(uint64_t length)
 	struct df_window w;
 
 	open_script(&s, &script, length);
-	df_window_init(&w, &s);
+	df_window_init(&w, &s, DF_WINDOW_MAX);
 	roam(&s, &w);
 	CHECK(!w.mapped);
 	df_window_fini(&w);
@@ -291,7 +291,7 @@ static void window_shrunk(unsigned flags)
 
 	write_pattern(in_dir("s"), SIZE);
 	CHECK_EQ(df_source_open_path(&s, &env, in_dir("s"), flags, &err), 0);
-	df_window_init(&w, &s);
+	df_window_init(&w, &s, DF_WINDOW_MAX);
 	CHECK(df_window_get(&w, 0, 100, &err));
 	CHECK(!truncate(in_dir("s"), (4 << 20) + 100));
 	CHECK(is_pattern(df_window_get(&w, 4 << 20, 100, &err), 4 << 20, 100));
@@ -317,7 +317,7 @@ static void window_no_map(void)
 	close(s.fd);
 	s.fd = open(in_dir("w"), O_WRONLY); /* mmap says EACCES, fstat works */
 	s.can_map = true;
-	df_window_init(&w, &s);
+	df_window_init(&w, &s, DF_WINDOW_MAX);
 	CHECK(!df_window_get(&w, 0, 10, &err)); /* and so does reading fail */
 	CHECK_EQ(err.code, DUMPFILTER_E_IO);
 	CHECK(w.map_failed);
@@ -338,7 +338,7 @@ static void window_bad_place(void)
 	struct df_window w;
 
 	open_script(&s, &script, 1 << 20);
-	df_window_init(&w, &s);
+	df_window_init(&w, &s, DF_WINDOW_MAX);
 	CHECK(is_pattern(df_window_get(&w, 4096, 4096, &err), 4096, 4096));
 	CHECK(!df_window_get(&w, 8192, 4096, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_IO);
@@ -357,7 +357,7 @@ static void window_reads_no_more(void)
 	struct df_window w;
 
 	open_script(&s, &script, 1 << 20);
-	CHECK(!df_window_init(&w, &s));
+	CHECK(!df_window_init(&w, &s, DF_WINDOW_MAX));
 	CHECK(is_pattern(df_window_get(&w, 60 << 10, 4096, &err), 60 << 10, 4096));
 	CHECK(is_pattern(df_window_get(&w, 68 << 10, 4096, &err), 68 << 10, 4096));
 	CHECK_EQ(script.calls, 2);
@@ -375,10 +375,10 @@ static void window_no_memory(void)
 
 	open_script(&s, &script, 1000);
 	atomic_store(&env.mem_limit, 1000);
-	CHECK_EQ(df_window_init(&w, &s), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(df_window_init(&w, &s, DF_WINDOW_MAX), DUMPFILTER_E_NOMEM);
 	atomic_store(&env.mem_limit, 0);
 	df_window_fini(&w);
-	CHECK(!df_window_init(&w, &s));
+	CHECK(!df_window_init(&w, &s, DF_WINDOW_MAX));
 	CHECK(df_window_get(&w, 0, 10, &err));
 	df_window_fini(&w);
 }
