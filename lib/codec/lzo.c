@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "codec/lzo_records.h"
 #include "codec/rows.h"
 
 #include <lzo/lzo1x.h>
@@ -23,9 +24,13 @@ static void *state_new(struct df_env *env, int level)
 static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
 {
 	lzo_uint len = 0;
+	size_t records;
 
 	if (cap < bound(n)) /* it is not told where out ends */
 		return 0;
+	records = df_lzo_records(in, n, out, cap);
+	if (records)
+		return records;
 	return lzo1x_1_12_compress(in, n, out, &len, state) == LZO_E_OK ? len : 0;
 }
 

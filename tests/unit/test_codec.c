@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "codec/codec.h"
+#include "codec/lzo_records.h"
 #include "t.h"
 
 #include <stdbool.h>
@@ -53,7 +54,7 @@ static bool front_intact(const struct guarded *g, const uint8_t *at)
 	return true;
 }
 
-enum kind { ZERO, RANDOM, TEXT, POINTERS, LAST_BYTE, KINDS };
+enum kind { ZERO, RANDOM, TEXT, POINTERS, LAST_BYTE, RECORDS, KINDS };
 
 static void fill(uint8_t *b, size_t n, enum kind kind)
 {
@@ -76,6 +77,19 @@ static void fill(uint8_t *b, size_t n, enum kind kind)
 	}
 	if (kind == LAST_BYTE)
 		b[n - 1] = 1;
+	for (size_t i = 0; kind == RECORDS && i + 64 <= n; i += 64) {
+		/* a struct page of a list: flags, neighbours, nothing, counts */
+		uint64_t v[8] = { 0x17ffffc0000000,
+				  0xffffea0000000008 + (i + 64),
+				  0xffffea0000000008 + (i - 64),
+				  0,
+				  i / 64,
+				  0,
+				  0xffffffff,
+				  0xffff888100203000 };
+
+		memcpy(b + i, v, 64);
+	}
 }
 
 /* One codec at work: buffers as large as the largest block needs, a state, and what it was made of. */
@@ -439,6 +453,43 @@ static void run_case(const struct df_codec *codec, const struct codec_case *c)
 	T_RUN(name, c->fn(codec));
 }
 
+/* The way of our own into LZO1X: pages of records are taken and come out of liblzo2 as they were, whatever is changed
+ * in them; others are left alone. */
+static void records(void)
+{
+	const struct df_codec *lzo = df_codec_find(DUMPFILTER_CODEC_LZO);
+	static uint8_t in[65536], packed[65536], out[65536];
+	unsigned taken = 0;
+
+	for (size_t n = 4096; n <= sizeof in; n *= 2) {
+		fill(in, n, RECORDS);
+		CHECK(df_lzo_records(in, n, packed, n) > 0);
+		CHECK_EQ(df_lzo_records(in, n, packed, n - 1), 0);
+		for (enum kind k = ZERO; k < RECORDS; k++) {
+			fill(in, n, k);
+			CHECK_EQ(df_lzo_records(in, n, packed, n), 0);
+		}
+	}
+	for (unsigned round = 0; lzo && round < 20000; round++) {
+		size_t n = round % 16 ? 4096 : sizeof in, len;
+
+		fill(in, n, RECORDS);
+		for (uint64_t changes = rnd() % (round % 3 ? 20 : 400); changes; changes--)
+			memset(in + rnd() % (n - 700), (int)(rnd() >> 40), round % 5 ? 1 + rnd() % 9 : rnd() % 700);
+		memset(packed, 0xa5, sizeof packed);
+		len = df_lzo_records(in, n, packed, n);
+		if (!len)
+			continue;
+		taken++;
+		for (size_t i = n / 4 + n / 64; i < n; i++)
+			CHECK_EQ(packed[i], 0xa5);
+		CHECK(lzo->decompress(NULL, packed, len, out, n));
+		CHECK(!memcmp(in, out, n));
+	}
+	if (lzo)
+		CHECK(taken > 5000);
+}
+
 int main(void)
 {
 	static const struct codec_case cases[] = {
@@ -456,6 +507,7 @@ int main(void)
 		for (size_t i = 0; df_codec_find(id) && i < sizeof cases / sizeof *cases; i++)
 			run_case(df_codec_find(id), &cases[i]);
 	RUN(known_zlib);
+	RUN(records);
 	RUN(zlib_header);
 	RUN(zstd_header);
 	RUN(snappy_lies);

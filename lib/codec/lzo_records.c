@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "codec/lzo_records.h"
+
+#include "base/bytes.h"
+
+#define BACK      64u /* distance of all matches */
+#define MIN_MATCH 3u
+
+/* Of 64 words: how many equal those before at least and at most, and how many are zero at most.  Chosen so that pages
+ * other than struct pages gain nothing and lose nothing. */
+#define SAME_MIN 24u
+#define SAME_MAX 60u
+#define ZERO_MAX 36u
+
+/* The distance as instructions hold it, less 1: its low bits in the first byte and the rest in the second, or in a
+ * 16-bit number above two bits of state. */
+#define SHORT_LOW  (((BACK - 1) & 7) << 2)
+#define SHORT_HIGH ((BACK - 1) >> 3)
+#define LONG_LOW   (((BACK - 1) << 2) & 0xff)
+#define LONG_HIGH  ((BACK - 1) >> 6)
+
+struct look {
+	unsigned words, same, zero;
+};
+
+/* The record at `at`: words that equal those of the one before, and words of zeros. */
+static void look_at(const uint8_t *in, size_t at, struct look *l)
+{
+	for (size_t i = at; i < at + BACK; i += 8) {
+		uint64_t w = df_get64(in + i, false);
+
+		l->same += w == df_get64(in + i - BACK, false);
+		l->zero += !w;
+	}
+	l->words += BACK / 8;
+}
+
+/* Much is the same, and some of that is not zero, which tells such pages from mostly empty ones; but not nearly all,
+ * which a general compressor does better. */
+static bool promising(const struct look *l)
+{
+	return l->same >= l->words * SAME_MIN / 64 && l->same <= l->words * SAME_MAX / 64 &&
+	       l->zero <= l->words * ZERO_MAX / 64;
+}
+
+/* Two records tell most other pages, eight the rest. */
+static bool is_regular(const uint8_t *in, size_t n)
+{
+	struct look l = { 0 };
+
+	look_at(in, n / 2 / BACK * BACK, &l);
+	if (!promising(&l)) {
+		l = (struct look){ 0 };
+		look_at(in, n / 4 / BACK * BACK, &l);
+		if (!promising(&l))
+			return false;
+	}
+	l = (struct look){ 0 };
+	for (size_t at = 7 * BACK; at + BACK <= n; at += 8 * BACK)
+		look_at(in, at, &l);
+	return promising(&l);
+}
+
+/* How many bytes from at on equal those one record before. */
+static size_t match_at(const uint8_t *in, size_t at, size_t n)
+{
+	size_t start = at;
+
+	for (; at + 8 <= n; at += 8) {
+		uint64_t differ = df_get64(in + at, false) ^ df_get64(in + at - BACK, false);
+
+		if (differ)
+			return at - start + (unsigned)__builtin_ctzll(differ) / 8;
+	}
+	while (at < n && in[at] == in[at - BACK])
+		at++;
+	return at - start;
+}
+
+/* A length that does not fit its instruction: as many 255s as zeros, and the rest. */
+static uint8_t *put_rest(uint8_t *out, size_t rest)
+{
+	for (; rest > 255; rest -= 255)
+		*out++ = 0;
+	*out++ = (uint8_t)rest;
+	return out;
+}
+
+/* in[n], behind a match but for the first ones. */
+static uint8_t *put_literals(uint8_t *out, const uint8_t *in, size_t n, bool first)
+{
+	if (first && n <= 238) {
+		*out++ = (uint8_t)(17 + n);
+	} else if (n <= 3) {
+		out[-2] |= (uint8_t)n; /* the state that the match before leaves */
+	} else if (n <= 18) {
+		*out++ = (uint8_t)(n - 3);
+	} else {
+		*out++ = 0;
+		out = put_rest(out, n - 18);
+	}
+	memcpy(out, in, n);
+	return out + n;
+}
+
+static uint8_t *put_match(uint8_t *out, size_t len)
+{
+	if (len <= 8) {
+		*out++ = (uint8_t)((len - 1) << 5 | SHORT_LOW);
+		*out++ = SHORT_HIGH;
+		return out;
+	}
+	if (len <= 33) {
+		*out++ = (uint8_t)(0x20 | (len - 2));
+	} else {
+		*out++ = 0x20;
+		out = put_rest(out, len - 33);
+	}
+	*out++ = LONG_LOW;
+	*out++ = LONG_HIGH;
+	return out;
+}
+
+/* The next match at or behind at, of at least MIN_MATCH bytes: its start, *len.  n = none. */
+static size_t next_match(const uint8_t *in, size_t at, size_t n, size_t *len)
+{
+	while (at < n) {
+		if (in[at] != in[at - BACK]) {
+			at++;
+			continue;
+		}
+		*len = match_at(in, at, n);
+		if (*len >= MIN_MATCH)
+			return at;
+		at += *len;
+	}
+	return n;
+}
+
+size_t df_lzo_records(const uint8_t *in, size_t n, uint8_t *out, size_t cap)
+{
+	size_t small = n / 4, done = 0, at = BACK, len = 0;
+	uint8_t *to = out;
+
+	if (n < 8 * BACK || cap < n || !is_regular(in, n))
+		return 0;
+	while ((at = next_match(in, at, n, &len)) < n) {
+		/* what instructions add to the literals is far less than the rest of out */
+		if ((size_t)(to - out) + (at - done) > small)
+			return 0;
+		to = put_match(put_literals(to, in + done, at - done, !done), len);
+		at += len;
+		done = at;
+	}
+	if (!done || (size_t)(to - out) + (n - done) > small)
+		return 0;
+	to = put_literals(to, in + done, n - done, false);
+	memcpy(to, "\x11\0\0", 3); /* the end */
+	return (size_t)(to + 3 - out);
+}
