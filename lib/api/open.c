@@ -104,7 +104,7 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.big_endian = d->image.be;
 	i.cpus = d->image.cpus;
 	i.max_pfn = (d->image.end_paddr + round) >> d->page_shift;
-	i.present_pages = df_extents_pages(&d->image.described, d->page_shift, UINT64_MAX);
+	i.present_pages = df_image_pages(&d->image, DF_DESCRIBED, d->page_shift, UINT64_MAX);
 	i.has_vmcoreinfo = d->k.has_text;
 	i.truncated = d->image.truncated;
 	return df_api_answer(df, info, &i, sizeof i, "image_info");

@@ -90,16 +90,19 @@ static void census_frames(struct df_scanner *s, uint64_t pfn, uint64_t end, cons
 bool df_deduce_free_huge_page(struct df_scanner *s, const struct df_kdesc *k, uint64_t *address)
 {
 	struct df_test dtor = { .offset = (uint16_t)k->value[DF_OFF_lru_dtor] };
-	const struct df_extents *stored = &s->c->xlat->image->stored;
+	const struct df_image *img = s->c->xlat->image;
+	unsigned shift = s->c->page_shift;
+	uint64_t pfn = 0, end;
 	struct census c = { .n = 0 };
 	unsigned fits = 0;
 	bool common = false;
 
-	if (!df_has(k, DF_OFF_lru_dtor) || df_known(s->c->rules, DF_HUGETLB) || s->c->xlat->image->bits != 64)
+	if (!df_has(k, DF_OFF_lru_dtor) || df_known(s->c->rules, DF_HUGETLB) || img->bits != 64)
 		return false;
-	for (size_t i = 0; i < stored->n && !df_cancelled(s->c->xlat->image->env); i++)
-		census_frames(s, stored->v[i].start >> s->c->page_shift,
-			      ((stored->v[i].end - 1) >> s->c->page_shift) + 1, &dtor, &c);
+	/* groups are looked at as a whole: what follows a short run in the same one is done with it */
+	for (; df_image_next(img, DF_STORED, shift, pfn, &pfn, &end) && !df_cancelled(img->env);
+	     pfn = (end + 63) & ~UINT64_C(63))
+		census_frames(s, pfn, end, &dtor, &c);
 	for (unsigned i = 0; i < c.n; i++) {
 		if (c.kind[i].other) {
 			common = true;

@@ -103,7 +103,7 @@ int df_freelist_walk(const struct df_classifier *c, const struct df_kdesc *k, st
 				  "VMCOREINFO has neither the mark of free pages nor the "
 				  "offsets of the free lists: free pages are kept");
 	z.word = c->xlat->image->bits / 8;
-	z.budget = 2 * df_extents_pages(&c->xlat->image->stored, c->page_shift, UINT64_MAX) + (1 << 20);
+	z.budget = 2 * df_image_pages(c->xlat->image, DF_STORED, c->page_shift, UINT64_MAX) + (1 << 20);
 	r = df_zones_foreach(&z);
 	*doubts = z.doubts;
 	return r;

@@ -58,16 +58,6 @@ uint64_t df_unit_pages(struct df_scanner *s, const struct df_memmap_range *r, ui
 	return tail_confirms(s, pfn + 1, vaddr) && tail_confirms(s, pfn + pages - 1, vaddr) ? pages : 0;
 }
 
-/* No free block reaches over a hole in memory: all of it must be in the image. */
-static bool all_described(const struct df_classifier *c, uint64_t pfn, uint64_t pages)
-{
-	const struct df_extents *x = &c->xlat->image->described;
-	uint64_t start = pfn << c->page_shift, end = (pfn + pages) << c->page_shift;
-	size_t i = df_extents_find(x, start);
-
-	return i < x->n && x->v[i].start <= start && end <= x->v[i].end;
-}
-
 uint64_t df_block_pages(const struct df_classifier *c, const struct df_memmap_range *r, uint64_t pfn,
 			const uint8_t *page)
 {
@@ -81,5 +71,6 @@ uint64_t df_block_pages(const struct df_classifier *c, const struct df_memmap_ra
 	pages = UINT64_C(1) << order;
 	if (pfn & (pages - 1) || pages > r->end - pfn)
 		return 0;
-	return pages == 1 || all_described(c, pfn, pages) ? pages : 0;
+	/* no free block reaches over a hole in memory: all of it must be in the image */
+	return pages == 1 || df_image_whole(c->xlat->image, c->page_shift, pfn, pages) ? pages : 0;
 }

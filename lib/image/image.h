@@ -4,8 +4,9 @@
 #ifndef DF_IMAGE_IMAGE_H
 #define DF_IMAGE_IMAGE_H
 
-#include "base/env.h"
+#include "base/extents.h"
 #include "io/source.h"
+#include "pageset/pageset.h"
 
 #include <stdint.h>
 
@@ -15,16 +16,6 @@ struct df_load {
 	uint32_t flags;
 };
 
-/* Physical [start, end); in image.stored: the bytes are in the file from offset on. */
-struct df_extent {
-	uint64_t start, end, offset;
-};
-
-struct df_extents {
-	struct df_extent *v; /* sorted, disjoint */
-	size_t n, cap;
-};
-
 struct df_image;
 
 struct df_reader {
@@ -32,6 +23,13 @@ struct df_reader {
 	struct df_window window;
 	size_t last;    /* extent of the last read: reads are mostly near each other */
 	uint8_t *patch; /* where a page from several extents is put together */
+	void *state;    /* of ops->start */
+};
+
+/* A page as the input stores it. */
+struct df_stored_page {
+	const uint8_t *data; /* valid until the next call on the reader */
+	uint32_t size, kdump_flag;
 };
 
 /* How an input format reads.  Both: any thread with a reader of its own. */
@@ -42,6 +40,24 @@ struct df_image_ops {
 	const uint8_t *(*peek)(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err);
 	/* Stored bytes into buf; bytes that are not stored read as zero, and *missing counts them. */
 	int (*read)(struct df_reader *r, uint64_t paddr, void *buf, size_t len, size_t *missing, struct df_err *err);
+	/* The rest may be NULL: formats that store plain bytes need none of it. */
+	/* Memory of a reader besides; undone by stop, also after a failure. */
+	int (*start)(struct df_reader *r, struct df_err *err);
+	void (*stop)(struct df_reader *r);
+	/* The page at paddr without unpacking it; false: it is not there or damaged, which reading it tells better. */
+	bool (*stored)(struct df_reader *r, uint64_t paddr, struct df_stored_page *page);
+	void (*close)(struct df_image *img); /* of img->format_data */
+};
+
+/* What a dump that was filtered before says of itself; zeroed for memory images. */
+struct df_past {
+	int level;           /* dump level it was made with */
+	bool incomplete;     /* marked: pages are missing */
+	bool no_vmemmap;     /* struct pages of what was left out are left out, too */
+	uint32_t codec_flag; /* of the codec that its maker was asked to use */
+	bool has_phys_base;
+	uint64_t phys_base, crash_time;
+	uint8_t uts[6 * 65]; /* as in the header: hostile */
 };
 
 struct df_image {
@@ -70,7 +86,15 @@ struct df_image {
 	uint32_t cpus;         /* NT_PRSTATUS notes */
 	size_t vmcoreinfo_at;  /* in notes */
 	size_t vmcoreinfo_len; /* 0 = none */
+
+	/* Inputs that list page frames one by one have these sets instead of the two lists above. */
+	uint8_t frame_shift; /* bytes of such a frame as a power of two; 0 = the lists count */
+	struct df_pageset described_set, stored_set;
+	struct df_past past;
+	void *format_data; /* the format's own */
 };
+
+enum df_part { DF_DESCRIBED, DF_STORED };
 
 void df_image_fini(struct df_image *img); /* also of a zeroed struct */
 
@@ -85,18 +109,26 @@ int df_reader_read(struct df_reader *r, uint64_t paddr, void *buf, size_t len, s
 const uint8_t *df_reader_page(struct df_reader *r, uint64_t paddr, size_t page_size, struct df_err *err);
 #define DF_PAGE_SIZE_MAX (256u << 10)
 
-/* Page frames of one chunk of a page set: words with a bit per frame of which at least one byte is described (or
- * stored). words: DF_CHUNK_PAGES / 64. */
-void df_image_chunk(const struct df_extents *x, unsigned page_shift, uint64_t chunk, uint64_t *words);
-/* Distinct page frames below end_pfn that x touches. */
-uint64_t df_extents_pages(const struct df_extents *x, unsigned page_shift, uint64_t end_pfn);
-
-/* Index of the first extent that ends behind addr (x->n: none). */
-size_t df_extents_find(const struct df_extents *x, uint64_t addr);
-/* x := the ranges of in[n] (any order, empty ones are skipped), disjoint and sorted; where they overlap the one
- * that comes first in in[] wins; neighbours that continue each other are joined.  merge: offsets do not matter. */
-int df_extents_build(struct df_extents *x, struct df_env *env, const struct df_extent *in, size_t n, bool merge,
-		     struct df_err *err);
+/* Which page frames an image describes or stores: those of which it does so with at least one byte.  page_shift: as
+ * img->frame_shift where that is set. */
+/* Words with a bit for each frame of one chunk of a page set: DF_CHUNK_WORDS. */
+void df_image_chunk(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t chunk,
+		    uint64_t *words);
+/* Frames [*first, *end) are the first at or behind from; those behind them may go on.  end may be NULL.  false: none.
+ */
+bool df_image_next(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t from, uint64_t *first,
+		   uint64_t *end);
+/* Distinct frames below end_pfn. */
+uint64_t df_image_pages(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t end_pfn);
+/* Every byte of the frames [pfn, pfn + pages) is described. */
+bool df_image_whole(const struct df_image *img, unsigned page_shift, uint64_t pfn, uint64_t pages);
+/* The part that tells how far a walk over all memory may go.  What is stored is bounded by the length of the file; so
+ * is what is described where the input has a bit for each frame, and there a memory map may lie beside what is stored
+ * that speaks of what is not. */
+static inline enum df_part df_image_bounded(const struct df_image *img)
+{
+	return img->frame_shift ? DF_DESCRIBED : DF_STORED;
+}
 
 extern const struct df_image_ops df_image_extent_ops; /* images whose stored extents are plain file ranges */
 

@@ -12,6 +12,10 @@ void df_image_fini(struct df_image *img)
 	df_free(img->env, img->described.v);
 	df_free(img->env, img->stored.v);
 	df_free(img->env, img->notes);
+	df_pageset_fini(&img->described_set);
+	df_pageset_fini(&img->stored_set);
+	if (img->ops && img->ops->close)
+		img->ops->close(img);
 	df_source_close(&img->source);
 	memset(img, 0, sizeof *img);
 }
@@ -22,16 +26,20 @@ int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most,
 
 	/* all memory now: later no page may be lost for lack of it */
 	*r = (struct df_reader){ .image = img, .patch = df_alloc(img->env, page) };
-	if (r->patch && !df_window_init(&r->window, &img->source, most))
+	if (!r->patch || df_window_init(&r->window, &img->source, most))
+		df_err_nomem(err, img->env, "a read buffer", most);
+	else if (!img->ops->start || !img->ops->start(r, err))
 		return 0;
 	df_reader_fini(r);
-	return df_err_nomem(err, img->env, "a read buffer", most);
+	return err->code;
 }
 
 void df_reader_fini(struct df_reader *r)
 {
 	if (!r->image)
 		return;
+	if (r->image->ops->stop)
+		r->image->ops->stop(r);
 	df_window_fini(&r->window);
 	df_free(r->image->env, r->patch);
 	r->image = NULL;

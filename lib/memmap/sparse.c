@@ -108,14 +108,13 @@ static int add_run(struct sections *s, uint64_t nr, uint64_t count, uint64_t vad
  * the table may claim more than a loop could do. */
 static uint64_t next_sections(const struct sections *s, uint64_t *nr)
 {
-	const struct df_extents *x = &s->w->xlat->image->stored;
-	size_t i = df_extents_find(x, *nr << s->section_bits);
+	const struct df_image *img = s->w->xlat->image;
+	uint64_t first, end;
 
-	if (i == x->n)
+	if (!df_image_next(img, df_image_bounded(img), s->m->page_shift, *nr << s->shift, &first, &end))
 		return 0;
-	if (x->v[i].start >> s->section_bits > *nr)
-		*nr = x->v[i].start >> s->section_bits;
-	return ((x->v[i].end - 1) >> s->section_bits) + 1;
+	*nr = first >> s->shift;
+	return ((end - 1) >> s->shift) + 1;
 }
 
 /* Address of section nr's struct; *left = how many follow one another from there.  0: it has none. */

@@ -49,27 +49,19 @@ unsigned df_plan_price(int level)
 
 uint64_t df_dump_chunks(const struct df_dump *d)
 {
-	return df_extents_pages(&d->image.stored, d->page_shift, UINT64_MAX) >> DF_CHUNK_SHIFT;
+	return df_image_pages(&d->image, DF_STORED, d->page_shift, UINT64_MAX) >> DF_CHUNK_SHIFT;
 }
 
 static int make(void *user, void *slot, struct df_err *err)
 {
 	struct planner *x = user;
 	struct slot *s = slot;
-	const struct df_extents *e = &x->d->image.stored;
-	unsigned shift = x->d->page_shift;
 	uint64_t pfn = x->next << DF_CHUNK_SHIFT;
-	size_t i;
 
 	if (pfn >= x->p->max_pfn)
 		return 0;
 	/* over holes, and over what is described but not stored, in one step */
-	i = df_extents_find(e, pfn << shift);
-	if (i == e->n)
-		return 0;
-	if (e->v[i].start >> shift > pfn)
-		pfn = e->v[i].start >> shift;
-	if (pfn >= x->p->max_pfn)
+	if (!df_image_next(&x->d->image, DF_STORED, x->d->page_shift, pfn, &pfn, NULL) || pfn >= x->p->max_pfn)
 		return 0;
 	if (df_cancelled(x->d->env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
@@ -92,7 +84,7 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
 
 	(void)err;
-	df_image_chunk(&x->d->image.stored, x->d->page_shift, s->c.chunk, s->stored);
+	df_image_chunk(&x->d->image, DF_STORED, x->d->page_shift, s->c.chunk, s->stored);
 	if (left < DF_CHUNK_PAGES)
 		cut_end(s->stored, left);
 	if (x->scanners) {
@@ -374,20 +366,20 @@ static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 
 static void set_end(struct df_dump *d, struct df_plan *p)
 {
-	const struct df_extents *described = &d->image.described;
+	const struct df_image *img = &d->image;
 	uint64_t round = (UINT64_C(1) << d->page_shift) - 1, end = (d->image.end_paddr + round) >> d->page_shift;
-	const struct df_extents *stored = &d->image.stored;
+	const struct df_extents *stored = &img->stored;
 
 	/* where no memory map sets bounds, headers may describe any amount of memory that is not in the file */
-	if (!d->can_classify || d->map.section_shift == 64)
+	if ((!d->can_classify || d->map.section_shift == 64) && !img->frame_shift)
 		end = stored->n ? (stored->v[stored->n - 1].end + round) >> d->page_shift : 0;
 	p->max_pfn = end;
-	p->described_pages = df_extents_pages(described, d->page_shift, end);
+	p->described_pages = df_image_pages(img, DF_DESCRIBED, d->page_shift, end);
 	/* memory behind the last struct page is none that the kernel knew (device ROMs, mem=): makedumpfile cuts there
 	 */
 	if (d->can_classify && !d->map.odd_sections && d->map.end_pfn < end) {
 		p->max_pfn = d->map.end_pfn;
-		p->beyond_pages = p->described_pages - df_extents_pages(described, d->page_shift, p->max_pfn);
+		p->beyond_pages = p->described_pages - df_image_pages(img, DF_DESCRIBED, d->page_shift, p->max_pfn);
 		p->described_pages -= p->beyond_pages;
 	}
 }

@@ -90,20 +90,11 @@ static int write_subheader(struct kdump *k, struct df_err *err)
 /* The next chunk at or behind c that has a page in the bitmap; false = none. */
 static bool next_chunk(const struct kdump *k, const struct df_pageset *pages, uint64_t *c)
 {
-	const struct df_extents *x = &k->o->image->described;
 	uint64_t pfn = *c << DF_CHUNK_SHIFT, end;
 
-	if (pages) {
-		if (!df_pageset_next_run(pages, pfn, &pfn, &end))
-			return false;
-	} else {
-		size_t i = df_extents_find(x, pfn << k->o->page_shift);
-
-		if (i == x->n)
-			return false;
-		if (x->v[i].start >> k->o->page_shift > pfn)
-			pfn = x->v[i].start >> k->o->page_shift;
-	}
+	if (pages ? !df_pageset_next_run(pages, pfn, &pfn, &end)
+		  : !df_image_next(k->o->image, DF_DESCRIBED, k->o->page_shift, pfn, &pfn, NULL))
+		return false;
 	*c = pfn >> DF_CHUNK_SHIFT;
 	return pfn < k->o->max_pfn;
 }
@@ -118,7 +109,7 @@ static size_t bitmap_chunk(const struct kdump *k, const struct df_pageset *pages
 	if (pages)
 		df_pageset_load(pages, c, words);
 	else
-		df_image_chunk(&k->o->image->described, k->o->page_shift, c, words);
+		df_image_chunk(k->o->image, DF_DESCRIBED, k->o->page_shift, c, words);
 	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
 		uint64_t first = i * 64;
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/bits.h"
-#include "image/image.h"
-#include "pageset/pageset.h"
+#include "base/extents.h"
 
 #include <stdlib.h>
 
@@ -122,38 +120,4 @@ int df_extents_build(struct df_extents *x, struct df_env *env, const struct df_e
 	df_free(env, open.v);
 	df_free(env, b);
 	return r;
-}
-
-void df_image_chunk(const struct df_extents *x, unsigned page_shift, uint64_t chunk, uint64_t *words)
-{
-	uint64_t base = chunk << DF_CHUNK_SHIFT, end = base + DF_CHUNK_PAGES;
-
-	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
-		words[i] = 0;
-	for (size_t i = df_extents_find(x, base << page_shift); i < x->n; i++) {
-		uint64_t first = x->v[i].start >> page_shift, last = (x->v[i].end - 1) >> page_shift;
-
-		if (first >= end)
-			break;
-		df_bits_fill(words, first < base ? 0 : first - base, (last >= end ? end : last + 1) - base);
-	}
-}
-
-uint64_t df_extents_pages(const struct df_extents *x, unsigned page_shift, uint64_t end_pfn)
-{
-	uint64_t pages = 0, counted = 0; /* frames below counted are done */
-
-	for (size_t i = 0; i < x->n && counted < end_pfn; i++) {
-		uint64_t first = x->v[i].start >> page_shift, last = ((x->v[i].end - 1) >> page_shift) + 1;
-
-		if (first < counted)
-			first = counted;
-		if (last > end_pfn)
-			last = end_pfn;
-		if (first < last) {
-			pages += last - first;
-			counted = last;
-		}
-	}
-	return pages;
 }

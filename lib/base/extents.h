@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ranges that say where bytes are: physical memory in a file, a file in a stream. */
+#ifndef DF_BASE_EXTENTS_H
+#define DF_BASE_EXTENTS_H
+
+#include "base/env.h"
+
+#include <stdint.h>
+
+/* [start, end): the bytes are from offset on. */
+struct df_extent {
+	uint64_t start, end, offset;
+};
+
+struct df_extents {
+	struct df_extent *v; /* sorted, disjoint */
+	size_t n, cap;
+};
+
+/* Index of the first extent that ends behind addr (x->n: none). */
+size_t df_extents_find(const struct df_extents *x, uint64_t addr);
+/* x := the ranges of in[n] (any order, empty ones are skipped), disjoint and sorted; where they overlap the one
+ * that comes first in in[] wins; neighbours that continue each other are joined.  merge: offsets do not matter. */
+int df_extents_build(struct df_extents *x, struct df_env *env, const struct df_extent *in, size_t n, bool merge,
+		     struct df_err *err);
+
+#endif
