@@ -5,8 +5,12 @@
 
 #include "base/env.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A level for who will only call decompress: the state has what that needs, and no more. */
+#define DF_CODEC_UNPACK INT_MIN
 
 struct df_codec {
 	int id;              /* enum dumpfilter_codec */

@@ -15,10 +15,9 @@ static size_t bound(size_t n)
  * for 0.3 % less. */
 static void *state_new(struct df_env *env, int level)
 {
-	(void)level;
 	if (lzo_init() != LZO_E_OK) /* only checks that header and library agree; keeps nothing */
 		return NULL;
-	return df_alloc(env, LZO1X_1_12_MEM_COMPRESS);
+	return df_alloc(env, level == DF_CODEC_UNPACK ? 1 : LZO1X_1_12_MEM_COMPRESS);
 }
 
 static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)

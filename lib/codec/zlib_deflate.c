@@ -21,8 +21,11 @@ static void *state_new(struct df_env *env, int level)
 
 	if (!st)
 		return NULL;
-	st->comp = libdeflate_alloc_compressor(level < 1 ? 1 : level > 12 ? 12 : level);
-	if (!st->comp) {
+	if (level == DF_CODEC_UNPACK)
+		st->decomp = libdeflate_alloc_decompressor();
+	else
+		st->comp = libdeflate_alloc_compressor(level < 1 ? 1 : level > 12 ? 12 : level);
+	if (!st->comp && !st->decomp) {
 		df_free(env, st);
 		return NULL;
 	}
@@ -35,7 +38,8 @@ static void state_free(struct df_env *env, void *state)
 
 	if (!st)
 		return;
-	libdeflate_free_compressor(st->comp);
+	if (st->comp)
+		libdeflate_free_compressor(st->comp);
 	if (st->decomp)
 		libdeflate_free_decompressor(st->decomp);
 	df_free(env, st);

@@ -7,7 +7,8 @@
 
 struct state {
 	z_stream deflate, inflate; /* zlib points back at these: they must not move */
-	bool has_inflate;          /* made when first needed: who only compresses does not pay for it */
+	bool has_deflate;
+	bool has_inflate; /* made when first needed: who only compresses does not pay for it */
 };
 
 static void *zlib_alloc(void *env, unsigned items, unsigned size)
@@ -34,8 +35,11 @@ static void *state_new(struct df_env *env, int level)
 	st->deflate.zalloc = st->inflate.zalloc = zlib_alloc;
 	st->deflate.zfree = st->inflate.zfree = zlib_free;
 	st->deflate.opaque = st->inflate.opaque = env;
-	level = level < 1 ? 1 : level > 9 ? 9 : level;
-	if (deflateInit(&st->deflate, level) != Z_OK) {
+	if (level == DF_CODEC_UNPACK)
+		st->has_inflate = inflateInit(&st->inflate) == Z_OK;
+	else
+		st->has_deflate = deflateInit(&st->deflate, level < 1 ? 1 : level > 9 ? 9 : level) == Z_OK;
+	if (!st->has_deflate && !st->has_inflate) {
 		df_free(env, st);
 		return NULL;
 	}
@@ -48,7 +52,8 @@ static void state_free(struct df_env *env, void *state)
 
 	if (!st)
 		return;
-	deflateEnd(&st->deflate);
+	if (st->has_deflate)
+		deflateEnd(&st->deflate);
 	if (st->has_inflate)
 		inflateEnd(&st->inflate);
 	df_free(env, st);

@@ -63,6 +63,13 @@ static void *state_new(struct df_env *env, int level)
 	if (!st)
 		return NULL;
 	st->mem = (ZSTD_customMem){ zstd_alloc, zstd_free, env };
+	if (level == DF_CODEC_UNPACK) {
+		st->decomp = ZSTD_createDCtx_advanced(st->mem);
+		if (st->decomp)
+			return st;
+		state_free(env, st);
+		return NULL;
+	}
 	st->comp = ZSTD_createCCtx_advanced(st->mem);
 	if (!st->comp || ZSTD_isError(ZSTD_CCtx_setParameter(st->comp, ZSTD_c_compressionLevel, level ? level : 1)) ||
 	    !warm_up(env, st)) {

@@ -301,6 +301,28 @@ static void levels(const struct df_codec *codec)
 	}
 }
 
+/* A state that only unpacks, with blocks that do not as well. */
+static void unpack_only(const struct df_codec *codec)
+{
+	static uint8_t in[4096], packed[8192];
+	struct bench b;
+	size_t len;
+
+	fill(in, sizeof in, TEXT);
+	bench_init(&b, codec);
+	len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
+	CHECK(len > 0);
+	codec->state_free(&b.env, b.state);
+	b.state = codec->state_new(&b.env, DF_CODEC_UNPACK);
+	CHECK(b.state);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(decode(&b, b.state, packed, len, sizeof in));
+		CHECK(!memcmp(b.out.end - sizeof in, in, sizeof in));
+		CHECK(!decode(&b, b.state, packed, len - 1, sizeof in));
+	}
+	bench_fini(&b);
+}
+
 /* The n-th allocation fails. */
 struct failing {
 	int calls, fail_at, live;
@@ -499,6 +521,7 @@ int main(void)
 		{ "corrupt", corrupt },
 		{ "larger than asked", larger_than_asked },
 		{ "levels", levels },
+		{ "unpack only", unpack_only },
 		{ "no memory", no_memory },
 	};
 
