@@ -175,6 +175,8 @@ int df_source_open_ops(struct df_source *s, struct df_env *env, const struct dum
 
 void df_source_close(struct df_source *s)
 {
+	if (s->flat)
+		df_source_flat_close(s);
 	if (s->own_fd && s->fd >= 0)
 		close(s->fd);
 	*s = (struct df_source){ .fd = -1 };
@@ -197,11 +199,12 @@ int df_source_check(const struct df_source *s, uint64_t offset, size_t len, stru
 	return 0;
 }
 
-/* One read; −errno. */
-static int64_t read_once(const struct df_source *s, uint64_t offset, void *buf, size_t len)
+int64_t df_source_read_once(const struct df_source *s, uint64_t offset, void *buf, size_t len)
 {
 	int64_t n;
 
+	if (s->flat)
+		return df_source_flat_read(s, offset, buf, len);
 	if (!s->ops.read) {
 		n = pread(s->fd, buf, len, (off_t)offset);
 		return n < 0 ? -errno : n;
@@ -217,7 +220,7 @@ int df_source_read_some(const struct df_source *s, uint64_t offset, void *buf, s
 {
 	*got = 0;
 	while (*got < min) {
-		int64_t n = read_once(s, offset + *got, (uint8_t *)buf + *got, max - *got);
+		int64_t n = df_source_read_once(s, offset + *got, (uint8_t *)buf + *got, max - *got);
 
 		if (n == -EINTR)
 			continue;

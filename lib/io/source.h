@@ -13,8 +13,9 @@ struct df_source {
 	bool own_fd;
 	bool concurrent; /* reads may come from several threads */
 	bool can_map;
-	uint64_t length; /* bytes; UINT64_MAX = not known */
-	char name[256];  /* for messages */
+	uint64_t length;             /* bytes; UINT64_MAX = not known */
+	char name[256];              /* for messages */
+	struct df_source_flat *flat; /* the source below, where this is what a flattened stream makes; else NULL */
 };
 
 int df_source_open_path(struct df_source *s, struct df_env *env, const char *path, unsigned flags, struct df_err *err);
@@ -23,6 +24,12 @@ int df_source_open_fd(struct df_source *s, struct df_env *env, int fd, const cha
 int df_source_open_ops(struct df_source *s, struct df_env *env, const struct dumpfilter_source_ops *ops, void *user,
 		       struct df_err *err);
 void df_source_close(struct df_source *s);
+
+/* *s is a flattened stream of known length: from now on it is the file that the stream makes, gaps read as zeros.  Only
+ * an index is made.  On failure *s is as before.  E_UNSUPPORTED: the index would be too large. */
+int df_source_flatten(struct df_source *s, struct df_err *err);
+/* The stream below s ends without an end record. */
+bool df_source_cut(const struct df_source *s);
 
 /* Exactly len bytes at offset into buf.  Loops over short reads and EINTR.  The end of the source inside the range is
  * DUMPFILTER_E_TRUNCATED.  Any thread where s->concurrent. */

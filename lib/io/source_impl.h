@@ -13,4 +13,10 @@ int df_source_read_some(const struct df_source *s, uint64_t offset, void *buf, s
 /* The line for a source that ends at byte end, inside the range. */
 int df_source_truncated(const struct df_source *s, uint64_t offset, size_t len, uint64_t end, struct df_err *err);
 
+/* One read of at most len bytes, at least one: bytes read, 0 at the end, or −errno. */
+int64_t df_source_read_once(const struct df_source *s, uint64_t offset, void *buf, size_t len);
+/* The same of s->flat. */
+int64_t df_source_flat_read(const struct df_source *s, uint64_t offset, void *buf, size_t len);
+void df_source_flat_close(struct df_source *s);
+
 #endif
