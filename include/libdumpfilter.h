@@ -163,8 +163,9 @@ struct dumpfilter_source_ops {
 #define DUMPFILTER_OPEN_NO_MMAP 1u
 #define DUMPFILTER_OPEN_MMAP    2u
 
-/* Open a memory image.  Recognised by content: ELF64 vmcore (/proc/vmcore, QEMU dump-guest-memory).  On failure
- * the context stays as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
+/* Open a memory image.  Recognised by content: ELF64 vmcore (/proc/vmcore, QEMU dump-guest-memory), a dump that was
+ * filtered before (ELF64 or kdump-compressed), and flattened streams of these in a file.  On failure the context stays
+ * as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
 DUMPFILTER_API int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags);
 /* fd stays the caller's and must stay open until dumpfilter_close(); its file position is not used. */
 DUMPFILTER_API int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned flags);
@@ -179,7 +180,7 @@ DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *
 /* What is known about the image; pointers valid until close.  After open. */
 struct dumpfilter_image_info {
 	size_t size;             /* in: sizeof this struct */
-	const char *format;      /* "ELF64" */
+	const char *format;      /* "ELF64", "kdump-compressed" */
 	const char *machine;     /* "x86_64", "s390x", … or "unknown" */
 	const char *osrelease;   /* "" where not known */
 	const char *build_id;    /* hex digits or "" */
@@ -191,6 +192,7 @@ struct dumpfilter_image_info {
 	uint64_t present_pages;  /* distinct page frames that the image describes */
 	uint32_t has_vmcoreinfo; /* 0 or 1 */
 	uint32_t truncated;      /* 1: the file ends before the memory that its headers promise */
+	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
 };
 #define DUMPFILTER_IMAGE_INFO_INIT                           \
 	{                                                    \

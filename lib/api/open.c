@@ -107,6 +107,7 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.present_pages = df_image_pages(&d->image, DF_DESCRIBED, d->page_shift, UINT64_MAX);
 	i.has_vmcoreinfo = d->k.has_text;
 	i.truncated = d->image.truncated;
+	i.level = (uint32_t)d->image.past.level;
 	return df_api_answer(df, info, &i, sizeof i, "image_info");
 }
 

@@ -62,7 +62,7 @@ static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *c
 	struct dumpfilter_report *r = &df->report;
 
 	*r = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
-	r->level = cfg->level;
+	r->level = cfg->level | df->dump.image.past.level;
 	r->max_pfn = p->max_pfn;
 	r->present_pages = p->described_pages;
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {

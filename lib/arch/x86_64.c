@@ -74,7 +74,7 @@ static int tables_agree(struct df_xlat *x, uint64_t vaddr, struct df_reader *rea
 
 static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
 {
-	uint64_t candidates[3], top, image;
+	uint64_t candidates[4], top, image;
 	unsigned n = 0;
 	int r;
 
@@ -92,6 +92,8 @@ static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *
 		candidates[n++] = k->value[DF_NUM_phys_base];
 	if (phys_base_of_loads(x->image, &candidates[n]))
 		n++;
+	if (x->image->past.has_phys_base)
+		candidates[n++] = x->image->past.phys_base; /* QEMU's may be wrong, as any may */
 	candidates[n++] = 0;
 	for (unsigned i = 0; i < n; i++) {
 		x->phys_base = candidates[i];

@@ -2,6 +2,7 @@
 #include "format/kdump.h"
 
 #include "base/bytes.h"
+#include "format/machine.h"
 
 #define SIGNATURE_SIZE 8u
 #define VERSION_OFFSET 8u
@@ -101,6 +102,11 @@ static void decode(const struct df_kdump_abi *abi, const struct field *f, size_t
 		memcpy((char *)to + f->member, f->member_size == 4 ? (void *)&v32 : (void *)&v64, f->member_size);
 		at += width;
 	}
+}
+
+uint8_t df_kdump_align64(uint8_t bits, uint16_t machine)
+{
+	return bits == 32 && machine == DF_EM_386 ? 4 : 8;
 }
 
 bool df_kdump_is(const void *buf, size_t len)

@@ -57,6 +57,8 @@ struct df_kdump_desc {
 	uint64_t page_flags;
 };
 
+/* Alignment of 64-bit numbers on a machine (ELF e_machine, 0 where not known). */
+uint8_t df_kdump_align64(uint8_t bits, uint16_t machine);
 bool df_kdump_is(const void *buf, size_t len);
 size_t df_kdump_header_size(const struct df_kdump_abi *abi);    /* 464 or 452 */
 size_t df_kdump_subheader_size(const struct df_kdump_abi *abi); /* 104, 80 or 96 */

@@ -7,13 +7,14 @@
 #include "format/elf.h"
 #include "base/bytes.h"
 #include "input/input.h"
+#include "input/notes.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define MAX_PHDRS  (1u << 20) /* /proc/vmcore has one per RAM range; PN_XNUM files of thousands exist */
 #define PHDR_BLOCK 64u
-#define MAX_NOTES  (64u << 20)         /* a prstatus note is 356 bytes: enough for 100000 CPUs */
+#define MAX_NOTES  DF_INPUT_MAX_NOTES
 #define MAX_PADDR  (UINT64_C(1) << 56) /* more than any machine's physical addresses */
 
 static bool probe(const uint8_t *head, size_t len)
@@ -100,20 +101,6 @@ static int read_notes(struct df_image *img, const struct df_elf_phdr *p, uint32_
 		if (p[i].type == DF_ELF_PT_NOTE && p[i].filesz)
 			r = add_notes(img, &p[i], &cap, err);
 	return r;
-}
-
-static void scan_notes(struct df_image *img)
-{
-	struct df_elf_note note;
-
-	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
-		if (note.type == DF_ELF_NT_PRSTATUS && df_elf_note_is(&note, "CORE"))
-			img->cpus++;
-		if (!img->vmcoreinfo_len && df_elf_note_is(&note, "VMCOREINFO")) {
-			img->vmcoreinfo_at = note.desc_offset;
-			img->vmcoreinfo_len = note.descsz;
-		}
-	}
 }
 
 /* A PT_LOAD of memory, checked; false = not one (or of no address). */
@@ -235,7 +222,7 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 	if (!r)
 		r = read_notes(img, p, n, err);
 	if (!r)
-		scan_notes(img);
+		df_input_scan_notes(img);
 	if (!r)
 		r = take_loads(img, p, n, err);
 	df_free(img->env, p);

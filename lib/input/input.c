@@ -2,24 +2,21 @@
 #include "input/input.h"
 
 #include "format/flat.h"
-#include "format/kdump.h"
 
 #include <string.h>
 
-static const struct df_input *const inputs[] = { &df_input_elf };
+static const struct df_input *const inputs[] = { &df_input_kdump, &df_input_elf };
 
 /* What a file that no probe takes looks like, for the error's hint. */
 static const char *describe(const uint8_t *head, size_t len)
 {
 	if (len >= 24 && df_flat_is(head, len))
-		return "it is a flattened dump: rearrange it first (makedumpfile -R)";
-	if (df_kdump_is(head, len))
-		return "it is a kdump-compressed file, which cannot be filtered again yet";
+		return "it is a flattened stream inside another one: rearrange it first (makedumpfile -R)";
 	if (len >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4))
 		return "it is compressed with zstd: unpack it first";
 	if (len >= 2 && !memcmp(head, "\x1f\x8b", 2))
 		return "it is compressed with gzip: unpack it first";
-	return "it is no ELF core file";
+	return "it is neither an ELF core file nor a kdump-compressed one";
 }
 
 /* Length of a source that does not tell (a file that the kernel makes as it is read, callbacks): the first offset at
@@ -52,6 +49,16 @@ static int read_head(struct df_image *img, uint8_t *head, size_t *len, struct df
 	return df_source_read(&img->source, 0, head, *len, err);
 }
 
+/* The source is a flattened stream: what it makes is the input. */
+static int look_inside(struct df_image *img, uint8_t head[DF_INPUT_PROBE], size_t *len, struct df_err *err)
+{
+	int r = df_source_flatten(&img->source, err);
+
+	img->past.incomplete = df_source_cut(&img->source);
+	memset(head, 0, DF_INPUT_PROBE);
+	return r ? r : read_head(img, head, len, err);
+}
+
 int df_input_open(struct df_image *img, struct df_err *err)
 {
 	uint8_t head[DF_INPUT_PROBE] = { 0 };
@@ -63,6 +70,8 @@ int df_input_open(struct df_image *img, struct df_err *err)
 		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is empty", img->source.name);
 	else
 		r = read_head(img, head, &len, err);
+	if (!r && df_flat_is(head, len))
+		r = look_inside(img, head, &len, err);
 	for (size_t i = 0; !r && i < sizeof inputs / sizeof *inputs; i++) {
 		if (!inputs[i]->probe(head, len))
 			continue;

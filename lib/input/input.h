@@ -14,7 +14,7 @@ struct df_input {
 	int (*open)(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err);
 };
 
-extern const struct df_input df_input_elf;
+extern const struct df_input df_input_elf, df_input_kdump;
 
 /* Recognise img->source and open it.  img: zeroed but for env and source; finished on failure. */
 int df_input_open(struct df_image *img, struct df_err *err);

@@ -48,6 +48,7 @@ struct df_dump {
 	struct df_err why_not; /* where they are not */
 	uint8_t uts[DF_KDUMP_UTS_SIZE];
 	struct df_plan plan;
+	bool odd_pages; /* the input counts in pages of a size that the kernel does not have */
 };
 
 /* d->image is open: facts, page size. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/dump.h"
 
+#include "format/machine.h"
 #include "kfind/kfind.h"
 
 #include <inttypes.h>
@@ -34,6 +35,16 @@ void df_dump_fini(struct df_dump *d)
 	*d = (struct df_dump){ .env = d->env };
 }
 
+static void clean_uts(struct df_dump *d)
+{
+	for (unsigned i = 0; i < sizeof d->uts; i++) {
+		if (i % DF_KDUMP_UTS_FIELD == DF_KDUMP_UTS_FIELD - 1)
+			d->uts[i] = '\0';
+		else if (d->uts[i] && (d->uts[i] < ' ' || d->uts[i] > '~'))
+			d->uts[i] = '?';
+	}
+}
+
 /* uname -a of the crashed kernel: six strings, for the dump's header. */
 static void read_uts(struct df_dump *d, struct df_walker *w)
 {
@@ -46,12 +57,16 @@ static void read_uts(struct df_dump *d, struct df_walker *w)
 		return;
 	if (df_xlat_read(w, at, d->uts, sizeof d->uts, &ignored) < 0)
 		memset(d->uts, 0, sizeof d->uts);
-	for (unsigned i = 0; i < sizeof d->uts; i++) {
-		if (i % DF_KDUMP_UTS_FIELD == DF_KDUMP_UTS_FIELD - 1)
-			d->uts[i] = '\0';
-		else if (d->uts[i] && (d->uts[i] < ' ' || d->uts[i] > '~'))
-			d->uts[i] = '?';
-	}
+	clean_uts(d);
+}
+
+/* What an earlier dump's header says, where memory does not. */
+static void copy_uts(struct df_dump *d)
+{
+	if (d->uts[0])
+		return;
+	memcpy(d->uts, d->image.past.uts, sizeof d->uts);
+	clean_uts(d);
 }
 
 static void put_uts(struct df_dump *d, unsigned field, const char *text)
@@ -59,11 +74,14 @@ static void put_uts(struct df_dump *d, unsigned field, const char *text)
 	snprintf((char *)d->uts + field * DF_KDUMP_UTS_FIELD, DF_KDUMP_UTS_FIELD, "%s", text);
 }
 
-/* Where the crashed kernel's own cannot be read: readers choose the machine and the kernel by these. */
+/* Where the crashed kernel's own cannot be read, or are damaged: readers choose the machine and the kernel by these. */
 static void make_uts(struct df_dump *d)
 {
 	const char *machine = df_arch_name(d->image.machine, d->image.bits, d->image.be);
 
+	if (d->uts[0] && machine &&
+	    df_machine_number(d->uts + 4 * DF_KDUMP_UTS_FIELD, DF_KDUMP_UTS_FIELD) != d->image.machine)
+		put_uts(d, 4, machine);
 	if (d->uts[0] || !d->k.osrelease[0] || !machine)
 		return;
 	put_uts(d, 0, "Linux");
@@ -128,6 +146,10 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 				  "%u bits, %s-endian)",
 				  d->image.source.name, d->image.machine, d->image.bits,
 				  d->image.be ? "big" : "little");
+	if (d->odd_pages)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s: pages of 2^%u bytes, but VMCOREINFO or the machine has others",
+				  d->image.source.name, d->page_shift);
 	r = df_reader_init(&reader, &d->image, DF_WINDOW_COPY, err);
 	if (r < 0)
 		return r;
@@ -149,9 +171,13 @@ int df_dump_describe(struct df_dump *d, struct df_err *err)
 	df_kfind(&d->k, &d->image, d->text, d->text_len);
 	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
 	d->page_shift = page_shift(d);
+	d->odd_pages = d->image.frame_shift && d->image.frame_shift != d->page_shift;
+	if (d->odd_pages)
+		d->page_shift = d->image.frame_shift; /* bitmaps and index count in these */
 	d->image.page_size = (size_t)1 << d->page_shift;
 	df_err_clear(&d->why_not);
 	r = df_dump_locate(d, &d->why_not);
+	copy_uts(d);
 	make_uts(d);
 	if (r < 0 && d->why_not.code == DUMPFILTER_E_NOMEM) {
 		*err = d->why_not;

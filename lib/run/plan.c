@@ -470,12 +470,15 @@ static int passes(struct planner *x, struct df_err *err)
 int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
 {
 	struct df_plan *p = &d->plan;
-	struct planner x = { .d = d, .p = p, .cfg = cfg };
+	struct dumpfilter_config in_force = *cfg;
+	struct planner x = { .d = d, .p = p, .cfg = &in_force };
 	double start = df_now();
 	int r;
 
 	p->kept_more = false;
 	r = judge(d, cfg, p, err);
+	if (d->can_classify)
+		in_force.level |= d->image.past.level; /* as if the vmcore were dumped at once */
 	if (!r && d->can_classify)
 		r = start_scanners(&x, cfg->threads, err);
 	if (!r)

@@ -20,7 +20,7 @@ static void fill_report(struct dumpfilter_report *rep, const struct df_written *
 
 static bool was_incomplete(const struct df_image *img)
 {
-	return img->elf_flags & DF_ELF_FLAG_INCOMPLETE;
+	return img->past.incomplete || img->elf_flags & DF_ELF_FLAG_INCOMPLETE;
 }
 
 static int write_out(struct df_dump *d, const struct df_writer *writer, const struct df_output *o,
@@ -63,11 +63,11 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 		.max_pfn = d->plan.max_pfn,
 		.page_shift = d->page_shift,
 		.threads = cfg->threads,
-		.level = cfg->level,
+		.level = cfg->level | d->image.past.level,
 		.codec = df_codec_find(cfg->codec),
 		.uts = d->uts,
-		.crash_time = df_fact(&d->k, DF_CRASHTIME, 0),
-		.phys_base = d->xlat.phys_base,
+		.crash_time = df_fact(&d->k, DF_CRASHTIME, d->image.past.crash_time),
+		.phys_base = d->k.has_text ? d->xlat.phys_base : d->image.past.phys_base,
 		.incomplete = d->image.truncated || was_incomplete(&d->image),
 	};
 	double start = df_now();

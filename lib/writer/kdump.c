@@ -353,9 +353,10 @@ static int allocate(struct kdump *k, struct df_err *err)
 
 static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
-	struct kdump k = {
-		.o = o, .done = done, .abi = { o->image->be, o->image->bits, 8 }, .block = 1u << o->page_shift
-	};
+	struct kdump k = { .o = o,
+			   .done = done,
+			   .abi = { o->image->be, o->image->bits, df_kdump_align64(o->image->bits, o->image->machine) },
+			   .block = 1u << o->page_shift };
 	struct df_pipe p = {
 		.env = o->env,
 		.image = o->image,
@@ -377,7 +378,7 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s is a stream, and a kdump file needs writing at offsets: use the flattened format",
 				  o->sink->name);
-	k.status = o->codec ? o->codec->kdump_flag : 0;
+	k.status = (o->codec ? o->codec->kdump_flag : 0) | (o->image->past.no_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
 	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
 	if (r < 0)
 		return r;

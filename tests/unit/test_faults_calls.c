@@ -605,10 +605,11 @@ static void layout(void)
 	AT(config, codec, 16);
 	AT(config, threads, 20);
 	AT(config, memory_limit, 24);
-	CHECK_EQ(sizeof(struct dumpfilter_image_info), 80);
+	CHECK_EQ(sizeof(struct dumpfilter_image_info), 88);
 	AT(image_info, page_size, 40);
 	AT(image_info, max_pfn, 56);
 	AT(image_info, truncated, 76);
+	AT(image_info, level, 80);
 	CHECK_EQ(sizeof(struct dumpfilter_report), 280);
 	AT(report, class_pages, 32);
 	AT(report, zero_pages, 160);

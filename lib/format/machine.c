@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "format/machine.h"
+
+#include <string.h>
+
+/* UTS_MACHINE and what machines put in its place at boot.  Some go on with a version or a byte order (armv7l,
+ * mips64el): those are found by how they begin, so longer names stand before shorter ones. */
+static const struct {
+	const char *name;
+	uint16_t number;
+} machines[] = {
+	{ "x86_64", 62 },      { "s390", 22 },        { "aarch64", 183 },    { "arm", 40 },       { "ppc64", 21 },
+	{ "ppc", 20 },         { "loongarch", 258 },  { "riscv", 243 },      { "mips", 8 },       { "sparc64", 43 },
+	{ "sparc", 2 },        { "ia64", 50 },        { "parisc", 15 },      { "alpha", 0x9026 }, { "i386", DF_EM_386 },
+	{ "i486", DF_EM_386 }, { "i586", DF_EM_386 }, { "i686", DF_EM_386 },
+};
+
+uint16_t df_machine_number(const void *name, size_t max)
+{
+	for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+		size_t n = strlen(machines[i].name);
+
+		if (n <= max && !memcmp(name, machines[i].name, n))
+			return machines[i].number;
+	}
+	return 0;
+}

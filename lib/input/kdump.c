@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kdump-compressed files of any version from 1 on, word size and byte order: what makedumpfile, QEMU and this library
+ * write.  What is described is bitmap 1, what is stored is bitmap 2; both become page sets.
+ */
+#include "input/kdump.h"
+
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "format/elf.h"
+#include "format/machine.h"
+#include "input/input.h"
+#include "input/notes.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_FRAMES  (UINT64_C(1) << 38) /* 1 PiB in pages of 4 KiB; their rank index takes 64 MiB */
+#define MAX_PADDR   (UINT64_C(1) << 56)
+#define MAX_LOADS   ((size_t)1 << 16) /* the last one takes in what is left */
+#define CHUNK_BYTES (DF_CHUNK_PAGES / 8)
+#define PIECE       16u /* chunks of a bitmap read at once */
+#define CODECS      (DF_KDUMP_ZLIB | DF_KDUMP_LZO | DF_KDUMP_SNAPPY | DF_KDUMP_ZSTD)
+
+struct opener {
+	struct df_image *img;
+	struct df_kdump_input *in;
+	struct df_kdump_header h;
+	struct df_kdump_subheader s;
+	uint64_t max_mapnr;
+	uint64_t bitmap_at, bitmap1, bitmap2; /* where the two begin */
+	uint8_t *buf;                         /* two pieces */
+};
+
+static bool probe(const uint8_t *head, size_t len)
+{
+	return df_kdump_is(head, len);
+}
+
+static int corrupt(const struct opener *o, const char *what, uint64_t value, struct df_err *err)
+{
+	return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: kdump header: %s %" PRIu64 " is not possible",
+			  o->img->source.name, what, value);
+}
+
+static const uint8_t *uts_machine(const struct opener *o)
+{
+	return o->h.uts + 4 * DF_KDUMP_UTS_FIELD;
+}
+
+/* ---- headers */
+
+static int read_header(struct opener *o, const uint8_t *head, size_t len, struct df_err *err)
+{
+	const char *name = o->img->source.name;
+
+	if (!df_kdump_guess_abi(head, len, &o->in->abi))
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s has the signature of a kdump-compressed file but no header that makes sense",
+				  name);
+	df_kdump_decode_header(&o->in->abi, head, &o->h);
+	if (!o->h.version)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s: version 0 of the kdump-compressed format (before 2007) is not supported", name);
+	o->in->block = o->h.block_size;
+	return 0;
+}
+
+/* Does [offset, offset + size) lie in the blocks of the sub header, or is nothing there? */
+static bool in_sub_blocks(const struct opener *o, uint64_t offset, uint64_t size)
+{
+	uint64_t end;
+
+	if (!size)
+		return true;
+	return offset >= o->in->block && df_add64(offset, size, &end) && end <= o->bitmap_at;
+}
+
+/* The alignment of 64-bit numbers is not said anywhere: the one that gives offsets inside the header is right. */
+static void choose_alignment(struct opener *o, const uint8_t *raw)
+{
+	uint8_t usual = df_kdump_align64(o->in->abi.bits, df_machine_number(uts_machine(o), DF_KDUMP_UTS_FIELD));
+	struct df_kdump_abi *abi = &o->in->abi;
+
+	for (unsigned i = 0; i < 2; i++) {
+		abi->align64 = i ? 12 - usual : usual;
+		df_kdump_decode_subheader(abi, o->h.version, raw, &o->s);
+		if (in_sub_blocks(o, o->s.offset_vmcoreinfo, o->s.size_vmcoreinfo) &&
+		    in_sub_blocks(o, o->s.offset_note, o->s.size_note))
+			return;
+		if (abi->bits == 64)
+			break; /* no choice */
+	}
+	abi->align64 = usual;
+	df_kdump_decode_subheader(abi, o->h.version, raw, &o->s);
+}
+
+static int read_subheader(struct opener *o, struct df_err *err)
+{
+	const struct df_source *source = &o->img->source;
+	uint8_t raw[DF_KDUMP_SUBHEADER_MAX];
+	int r = df_source_read(source, o->in->block, raw, sizeof raw, err);
+
+	if (r < 0)
+		return df_err_wrap(err, "kdump sub header");
+	o->bitmap_at = (UINT64_C(1) + o->h.sub_hdr_size) * o->in->block;
+	choose_alignment(o, raw);
+	if (o->s.split)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s is one piece of a split dump: put the pieces together first (makedumpfile "
+				  "--reassemble)",
+				  source->name);
+	if (o->s.dump_level > DUMPFILTER_LEVEL_MAX)
+		df_log(o->img->env, DUMPFILTER_LOG_WARN, "%s: dump level %u in its header: only %u of it counts",
+		       source->name, o->s.dump_level, o->s.dump_level & DUMPFILTER_LEVEL_MAX);
+	return 0;
+}
+
+/* Both bitmaps; a file with room for only one (as readers see it) has one that stands for both. */
+static int place_bitmaps(struct opener *o, struct df_err *err)
+{
+	uint64_t block = o->in->block, half = o->h.bitmap_blocks / 2 * block, need;
+
+	o->max_mapnr = o->s.max_mapnr_64 ? o->s.max_mapnr_64 : o->h.max_mapnr;
+	if (!o->max_mapnr || o->max_mapnr > MAX_PADDR / block)
+		return corrupt(o, "number of page frames", o->max_mapnr, err);
+	if (o->max_mapnr > MAX_FRAMES)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s: %" PRIu64 " page frames are more than the %" PRIu64 " that are supported",
+				  o->img->source.name, o->max_mapnr, MAX_FRAMES);
+	need = (o->max_mapnr + 7) / 8;
+	if (need > o->h.bitmap_blocks * block)
+		return corrupt(o, "number of bitmap blocks", o->h.bitmap_blocks, err);
+	o->bitmap1 = o->bitmap_at;
+	o->bitmap2 = need <= half ? o->bitmap1 + half : o->bitmap1;
+	o->in->desc_at = o->bitmap_at + o->h.bitmap_blocks * block;
+	return 0;
+}
+
+/* ---- notes */
+
+static bool in_file(const struct opener *o, uint64_t offset, uint64_t size)
+{
+	uint64_t end;
+
+	return size && size <= DF_INPUT_MAX_NOTES && df_add64(offset, size, &end) && end <= o->img->source.length;
+}
+
+static int read_notes(struct opener *o, size_t *cap, struct df_err *err)
+{
+	struct df_image *img = o->img;
+	size_t len = (size_t)df_round_up(o->s.size_note, 4);
+	struct df_err why;
+
+	if (!o->s.size_note)
+		return 0;
+	if (!in_file(o, o->s.offset_note, o->s.size_note)) {
+		df_log(img->env, DUMPFILTER_LOG_WARN,
+		       "%s: notes of %" PRIu64 " bytes at %" PRIu64 " are not in the file: ignored", img->source.name,
+		       o->s.size_note, o->s.offset_note);
+		return 0;
+	}
+	if (!df_grow(img->env, (void **)&img->notes, cap, len, 1))
+		return df_err_nomem(err, img->env, "notes", len);
+	if (df_source_read(&img->source, o->s.offset_note, img->notes, (size_t)o->s.size_note, &why) < 0)
+		df_log(img->env, DUMPFILTER_LOG_WARN, "notes: %s: ignored", why.text);
+	else
+		img->notes_len = len;
+	return 0;
+}
+
+/* Version 3 has VMCOREINFO but no notes: it gets one, so that the output is like any other. */
+static int take_notes(struct opener *o, struct df_err *err)
+{
+	struct df_image *img = o->img;
+	struct df_err why;
+	size_t cap = 0;
+	int r = read_notes(o, &cap, err);
+
+	if (r < 0)
+		return r;
+	df_input_scan_notes(img);
+	if (!img->vmcoreinfo_len && in_file(o, o->s.offset_vmcoreinfo, o->s.size_vmcoreinfo)) {
+		r = df_input_add_vmcoreinfo(img, o->s.offset_vmcoreinfo, (uint32_t)o->s.size_vmcoreinfo, &cap, &why);
+		if (r == DUMPFILTER_E_NOMEM) {
+			*err = why;
+			return r;
+		}
+		if (r < 0)
+			df_log(img->env, DUMPFILTER_LOG_WARN, "VMCOREINFO: %s: ignored", why.text);
+		df_input_scan_notes(img);
+	}
+	if (!img->cpus && (int32_t)o->h.nr_cpus > 0)
+		img->cpus = (uint32_t)o->h.nr_cpus;
+	return 0;
+}
+
+/* ---- bitmaps */
+
+static void words_of(const uint8_t *raw, uint64_t frames, uint64_t words[DF_CHUNK_WORDS])
+{
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
+		uint64_t first = i * 64;
+
+		words[i] = df_get64(raw + i * 8, false); /* by bytes on every machine */
+		if (first + 64 > frames)
+			words[i] &= first >= frames ? 0 : df_bit_mask(0, (unsigned)(frames - first));
+	}
+}
+
+static int take_chunk(struct opener *o, uint64_t chunk, const uint8_t *raw1, const uint8_t *raw2, struct df_err *err)
+{
+	uint64_t frames = o->max_mapnr - (chunk << DF_CHUNK_SHIFT), described[DF_CHUNK_WORDS], stored[DF_CHUNK_WORDS];
+	struct df_image *img = o->img;
+	int r;
+
+	words_of(raw1, frames, described);
+	words_of(raw2, frames, stored);
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
+		described[i] |= stored[i]; /* what is stored exists */
+	o->in->rank[chunk] = img->stored_set.count;
+	r = df_pageset_store(&img->described_set, chunk, described, err);
+	return r ? r : df_pageset_store(&img->stored_set, chunk, stored, err);
+}
+
+static int read_bitmaps(struct opener *o, struct df_err *err)
+{
+	const struct df_source *source = &o->img->source;
+	uint64_t bytes = (o->max_mapnr + 7) / 8;
+	uint8_t *raw1 = o->buf, *raw2 = o->buf + PIECE * CHUNK_BYTES;
+	int r = 0;
+
+	for (uint64_t at = 0; !r && at < bytes; at += PIECE * CHUNK_BYTES) {
+		size_t n = bytes - at < PIECE * CHUNK_BYTES ? (size_t)(bytes - at) : PIECE * CHUNK_BYTES;
+
+		if (df_cancelled(o->img->env))
+			return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
+		memset(o->buf, 0, 2 * (size_t)PIECE * CHUNK_BYTES);
+		r = df_source_read(source, o->bitmap1 + at, raw1, n, err);
+		if (!r)
+			r = df_source_read(source, o->bitmap2 + at, raw2, n, err);
+		for (size_t i = 0; !r && i < n; i += CHUNK_BYTES)
+			r = take_chunk(o, (at + i) / CHUNK_BYTES, raw1 + i, raw2 + i, err);
+	}
+	return r < 0 ? df_err_wrap(err, "bitmaps") : 0;
+}
+
+static int make_sets(struct opener *o, struct df_err *err)
+{
+	struct df_image *img = o->img;
+	uint64_t chunks = (o->max_mapnr + DF_CHUNK_PAGES - 1) >> DF_CHUNK_SHIFT;
+	int r = df_pageset_init(&img->described_set, img->env, o->max_mapnr, err);
+
+	if (!r)
+		r = df_pageset_init(&img->stored_set, img->env, o->max_mapnr, err);
+	if (r < 0)
+		return r;
+	o->in->rank = df_alloc_array(img->env, chunks, sizeof *o->in->rank);
+	o->buf = df_alloc(img->env, 2 * (size_t)PIECE * CHUNK_BYTES);
+	if (!o->in->rank || !o->buf)
+		return df_err_nomem(err, img->env, "the index of page frames", chunks * sizeof *o->in->rank);
+	r = read_bitmaps(o, err);
+	if (!r && !img->stored_set.count)
+		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s lists no page: there is no memory in it",
+			       img->source.name);
+	return r;
+}
+
+/* For ELF output: a load for each range of memory that exists, at addresses as QEMU gives them. */
+static int make_loads(struct opener *o, struct df_err *err)
+{
+	struct df_image *img = o->img;
+	unsigned shift = img->frame_shift;
+	size_t cap = 0;
+
+	for (uint64_t a, b = 0; df_pageset_next_run(&img->described_set, b, &a, &b);) {
+		if (img->nloads == MAX_LOADS) {
+			img->loads[MAX_LOADS - 1].memsz = (b << shift) - img->loads[MAX_LOADS - 1].paddr;
+			continue;
+		}
+		if (!df_grow(img->env, (void **)&img->loads, &cap, img->nloads + 1, sizeof *img->loads))
+			return df_err_nomem(err, img->env, "memory ranges", (img->nloads + 1) * sizeof *img->loads);
+		img->loads[img->nloads++] = (struct df_load){
+			.paddr = a << shift, .vaddr = a << shift, .memsz = (b - a) << shift, .flags = 7 /* rwx */
+		};
+	}
+	return 0;
+}
+
+/* ---- the whole */
+
+static int take_codec(struct opener *o, struct df_err *err)
+{
+	uint32_t flag = o->h.status & CODECS;
+
+	o->in->codec = df_codec_by_flag(flag);
+	o->img->past.codec_flag = flag;
+	if (!flag || o->in->codec || flag & (flag - 1))
+		return 0;
+	return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%s is compressed with %s, which is not built in",
+			  o->img->source.name,
+			  df_codec_name(flag == DF_KDUMP_LZO      ? DUMPFILTER_CODEC_LZO
+					: flag == DF_KDUMP_SNAPPY ? DUMPFILTER_CODEC_SNAPPY
+								  : DUMPFILTER_CODEC_ZSTD));
+}
+
+static void describe(struct opener *o)
+{
+	struct df_past *past = &o->img->past;
+	struct df_image *img = o->img;
+
+	img->format = "kdump-compressed";
+	img->be = o->in->abi.be;
+	img->bits = o->in->abi.bits;
+	img->machine = df_machine_number(uts_machine(o), DF_KDUMP_UTS_FIELD);
+	img->elf_type = DF_ELF_ET_CORE;
+	img->frame_shift = (uint8_t)__builtin_ctz(o->in->block);
+	img->page_size = o->in->block;
+	img->end_paddr = o->max_mapnr * o->in->block;
+	past->level = (int)(o->s.dump_level & DUMPFILTER_LEVEL_MAX);
+	past->incomplete |= o->h.status & DF_KDUMP_INCOMPLETE;
+	past->no_vmemmap = o->h.status & DF_KDUMP_EXCLUDED_VMEMMAP;
+	past->has_phys_base = true;
+	past->phys_base = o->s.phys_base;
+	past->crash_time = o->h.time_sec;
+	memcpy(past->uts, o->h.uts, sizeof past->uts);
+}
+
+static int open_all(struct opener *o, const uint8_t *head, size_t len, struct df_err *err)
+{
+	int r = read_header(o, head, len, err);
+
+	if (!r)
+		r = read_subheader(o, err);
+	if (!r)
+		r = place_bitmaps(o, err);
+	if (!r)
+		r = take_codec(o, err);
+	if (r < 0)
+		return r;
+	describe(o);
+	r = take_notes(o, err);
+	if (!r)
+		r = make_sets(o, err);
+	return r ? r : make_loads(o, err);
+}
+
+static int open_kdump(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err)
+{
+	struct opener *o = df_alloc(img->env, sizeof *o);
+	int r;
+
+	if (!o)
+		return df_err_nomem(err, img->env, "the headers", sizeof *o);
+	o->img = img;
+	o->in = img->format_data = df_alloc(img->env, sizeof *o->in);
+	img->ops = &df_kdump_image_ops;
+	r = o->in ? open_all(o, head, len, err) : df_err_nomem(err, img->env, "the headers", sizeof *o->in);
+	df_free(img->env, o->buf);
+	df_free(img->env, o);
+	return r;
+}
+
+const struct df_input df_input_kdump = { .name = "kdump-compressed", .probe = probe, .open = open_kdump };

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pages of a kdump-compressed file: the number of bits before a frame's in bitmap 2 is the number of its descriptor,
+ * and that says where the page is and how it is packed.  Nothing a descriptor says is believed: what does not lie in
+ * the file or does not unpack to a page is lost, and so is the page of a descriptor of zeros, which is how writers say
+ * so.
+ */
+#include "input/kdump.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DESCS     170u        /* read at once: 4080 bytes */
+#define CACHE     8u          /* unpacked pages that a reader keeps, … */
+#define CACHE_MAX (64u << 10) /* … fewer where they are large */
+#define AHEAD     (64u << 10) /* bytes read at once from a source that is not mapped */
+#define NO_FRAME  UINT64_MAX
+
+struct reader {
+	void *unpack;              /* codec state */
+	uint64_t at_pfn, at_index; /* frame whose descriptor's number was counted last */
+	uint64_t desc_first;
+	unsigned desc_n;
+	uint8_t desc[DESCS * DF_KDUMP_DESC_SIZE];
+	uint64_t ahead_at; /* what the window was filled with */
+	size_t ahead_len;
+	unsigned ncache, next;
+	uint64_t pfn[CACHE];
+	uint8_t *cache;
+};
+
+static const struct df_kdump_input *input_of(const struct df_reader *r)
+{
+	return r->image->format_data;
+}
+
+static int start(struct df_reader *r, struct df_err *err)
+{
+	const struct df_kdump_input *in = input_of(r);
+	struct df_env *env = r->image->env;
+	struct reader *x = r->state = df_alloc(env, sizeof *x);
+
+	if (!x)
+		return df_err_nomem(err, env, "a reader", sizeof *x);
+	x->ncache = CACHE_MAX / in->block < CACHE ? CACHE_MAX / in->block : CACHE;
+	if (!x->ncache)
+		x->ncache = 1;
+	for (unsigned i = 0; i < x->ncache; i++)
+		x->pfn[i] = NO_FRAME;
+	x->cache = df_alloc_array(env, x->ncache, in->block);
+	if (!x->cache)
+		return df_err_nomem(err, env, "pages", (size_t)x->ncache * in->block);
+	if (in->codec && !(x->unpack = in->codec->state_new(env, DF_CODEC_UNPACK)))
+		return df_err_nomem(err, env, in->codec->name, 0);
+	return 0;
+}
+
+static void stop(struct df_reader *r)
+{
+	struct df_env *env = r->image->env;
+	struct reader *x = r->state;
+
+	if (!x)
+		return;
+	if (x->unpack)
+		input_of(r)->codec->state_free(env, x->unpack);
+	df_free(env, x->cache);
+	df_free(env, x);
+	r->state = NULL;
+}
+
+/* Number of the frame's descriptor.  Frames mostly come in ascending order. */
+static uint64_t index_of(struct df_reader *r, uint64_t pfn)
+{
+	uint64_t chunk = pfn >> DF_CHUNK_SHIFT;
+	struct reader *x = r->state;
+
+	if (x->at_pfn >> DF_CHUNK_SHIFT != chunk || x->at_pfn > pfn) {
+		x->at_pfn = chunk << DF_CHUNK_SHIFT;
+		x->at_index = input_of(r)->rank[chunk];
+	}
+	x->at_index += df_pageset_count_range(&r->image->stored_set, x->at_pfn, pfn);
+	x->at_pfn = pfn;
+	return x->at_index;
+}
+
+static int read_descs(struct df_reader *r, uint64_t index, struct df_err *err)
+{
+	uint64_t length = r->image->source.length, first = index - index % DESCS, at;
+	struct reader *x = r->state;
+	uint64_t n;
+	int rc;
+
+	at = input_of(r)->desc_at + first * DF_KDUMP_DESC_SIZE;
+	n = at < length ? (length - at) / DF_KDUMP_DESC_SIZE : 0;
+	if (first + n <= index)
+		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before its index does", r->image->source.name);
+	x->desc_first = first;
+	x->desc_n = 0;
+	rc = df_source_read(&r->image->source, at, x->desc, (n < DESCS ? (size_t)n : DESCS) * DF_KDUMP_DESC_SIZE, err);
+	if (!rc)
+		x->desc_n = n < DESCS ? (unsigned)n : DESCS;
+	return rc;
+}
+
+/* A descriptor that may be followed. */
+static int check_desc(const struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, struct df_err *err)
+{
+	const struct df_kdump_input *in = input_of(r);
+	uint64_t length = r->image->source.length;
+
+	if (!d->offset || !d->size)
+		return df_err_set(err, DUMPFILTER_E_IO, "%s: page frame %#" PRIx64 " was lost when the dump was made",
+				  r->image->source.name, pfn);
+	if (d->size > in->block || d->offset < in->desc_at || (!d->flags && d->size != in->block))
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s: the descriptor of page frame %#" PRIx64 " is damaged: %u bytes at %" PRIu64,
+				  r->image->source.name, pfn, d->size, d->offset);
+	if (d->offset > length || d->size > length - d->offset)
+		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before page frame %#" PRIx64,
+				  r->image->source.name, pfn);
+	return 0;
+}
+
+static int find(struct df_reader *r, uint64_t pfn, struct df_kdump_desc *d, struct df_err *err)
+{
+	uint64_t index = index_of(r, pfn);
+	struct reader *x = r->state;
+
+	if ((index < x->desc_first || index - x->desc_first >= x->desc_n) && read_descs(r, index, err) < 0)
+		return err->code;
+	df_kdump_decode_desc(&input_of(r)->abi, x->desc + (index - x->desc_first) * DF_KDUMP_DESC_SIZE, d);
+	return check_desc(r, pfn, d, err);
+}
+
+/* Bytes of the file.  Pages follow one another in it, so without a mapping more is read at once. */
+static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t size, struct df_err *err)
+{
+	uint64_t left = r->image->source.length - offset;
+	size_t more = left < AHEAD ? (size_t)left : AHEAD;
+	struct reader *x = r->state;
+	const uint8_t *p;
+
+	if (r->image->source.can_map || more <= size ||
+	    (offset >= x->ahead_at && offset - x->ahead_at <= x->ahead_len &&
+	     size <= x->ahead_len - (offset - x->ahead_at)))
+		return df_window_get(&r->window, offset, size, err);
+	p = df_window_get(&r->window, offset, more, err);
+	x->ahead_at = offset;
+	x->ahead_len = p ? more : 0;
+	return p ? p : df_window_get(&r->window, offset, size, err);
+}
+
+static int unpack(struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, const uint8_t *from, uint8_t *to,
+		  struct df_err *err)
+{
+	const struct df_kdump_input *in = input_of(r);
+	const struct df_codec *c = df_codec_by_flag(d->flags);
+	struct reader *x = r->state;
+
+	if (!c)
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s: page frame %#" PRIx64 " is packed in a way that is not known here (flags %#x)",
+				  r->image->source.name, pfn, d->flags);
+	if (!c->decompress(c == in->codec ? x->unpack : NULL, from, d->size, to, in->block))
+		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: page frame %#" PRIx64 " does not unpack (%s)",
+				  r->image->source.name, pfn, c->name);
+	return 0;
+}
+
+/* A stored page, in place or from the cache; valid until the next call. */
+static const uint8_t *page(struct df_reader *r, uint64_t pfn, struct df_err *err)
+{
+	const struct df_kdump_input *in = input_of(r);
+	struct reader *x = r->state;
+	struct df_kdump_desc d = { 0 };
+	const uint8_t *p;
+	uint8_t *to;
+
+	for (unsigned i = 0; i < x->ncache; i++)
+		if (x->pfn[i] == pfn)
+			return x->cache + (size_t)i * in->block;
+	if (find(r, pfn, &d, err) < 0)
+		return NULL;
+	p = bytes_at(r, d.offset, d.size, err);
+	if (!p || !d.flags)
+		return p;
+	to = x->cache + (size_t)x->next * in->block;
+	x->pfn[x->next] = NO_FRAME;
+	if (unpack(r, pfn, &d, p, to, err) < 0)
+		return NULL;
+	x->pfn[x->next] = pfn;
+	x->next = (x->next + 1) % x->ncache;
+	return to;
+}
+
+static const uint8_t *peek(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err)
+{
+	uint64_t pfn = paddr >> r->image->frame_shift;
+	size_t block = input_of(r)->block, at = (size_t)(paddr & (block - 1));
+	const uint8_t *p;
+
+	err->code = 0;
+	if (len > block - at)
+		return NULL;
+	if (!df_pageset_test(&r->image->stored_set, pfn)) {
+		df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is not in the image", paddr);
+		return NULL;
+	}
+	p = page(r, pfn, err);
+	return p ? p + at : NULL;
+}
+
+static int read_bytes(struct df_reader *r, uint64_t paddr, void *buf, size_t len, size_t *missing, struct df_err *err)
+{
+	size_t block = input_of(r)->block;
+	uint8_t *out = buf;
+
+	*missing = 0;
+	while (len) {
+		uint64_t pfn = paddr >> r->image->frame_shift;
+		size_t at = (size_t)(paddr & (block - 1)), n = block - at < len ? block - at : len;
+
+		if (df_pageset_test(&r->image->stored_set, pfn)) {
+			const uint8_t *p = page(r, pfn, err);
+
+			if (!p)
+				return err->code;
+			memcpy(out, p + at, n);
+		} else {
+			memset(out, 0, n);
+			*missing += n;
+		}
+		out += n;
+		paddr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static bool stored(struct df_reader *r, uint64_t paddr, struct df_stored_page *out)
+{
+	uint64_t pfn = paddr >> r->image->frame_shift;
+	struct df_kdump_desc d = { 0 };
+	struct df_err ignored;
+
+	if (!df_pageset_test(&r->image->stored_set, pfn) || find(r, pfn, &d, &ignored) < 0)
+		return false;
+	*out = (struct df_stored_page){ bytes_at(r, d.offset, d.size, &ignored), d.size, d.flags };
+	return out->data;
+}
+
+static void close_input(struct df_image *img)
+{
+	struct df_kdump_input *in = img->format_data;
+
+	if (in)
+		df_free(img->env, in->rank);
+	df_free(img->env, in);
+	img->format_data = NULL;
+}
+
+const struct df_image_ops df_kdump_image_ops = {
+	.peek = peek, .read = read_bytes, .start = start, .stop = stop, .stored = stored, .close = close_input
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What formats with ELF notes share. */
+#ifndef DF_INPUT_NOTES_H
+#define DF_INPUT_NOTES_H
+
+#include "image/image.h"
+
+#define DF_INPUT_MAX_NOTES (64u << 20) /* a prstatus note is 356 bytes: enough for 100000 CPUs */
+
+/* cpus and vmcoreinfo_* from img->notes. */
+void df_input_scan_notes(struct df_image *img);
+/* A VMCOREINFO note behind img->notes (of capacity *cap): len bytes of text at offset of the source, len at most
+ * DF_INPUT_MAX_NOTES.  Where they cannot be read the notes stay as they are. */
+int df_input_add_vmcoreinfo(struct df_image *img, uint64_t offset, uint32_t len, size_t *cap, struct df_err *err);
+
+#endif
