@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/pool.h"
+#include "pipe/stored.h"
 #include "pipe/workers.h"
 
 #include <string.h>
@@ -128,7 +129,9 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	for (unsigned i = 0, done; i < b->n; i += done) {
 		int rc;
 
-		done = !i || b->pfn[i] != b->pfn[i - 1] + 1 ? whole_run(r, w, b, i) : 0;
+		done = df_pipe_take_stored(&r->p, &w->reader, b, i);
+		if (!done && (!i || b->pfn[i] != b->pfn[i - 1] + 1))
+			done = whole_run(r, w, b, i);
 		if (done)
 			continue;
 		rc = one_page(r, w, b, i, err);

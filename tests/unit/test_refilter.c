@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* timeout: 1200 */
+/*
+ * Every recipe of tests/fixtures/recipes, filtered twice: dumping at one level and the dump at another gives the same
+ * bytes as dumping at both at once, with each codec, through a flattened stream, with threads.  A recipe is one case.
+ */
+#include "build.h"
+#include "refilter.h"
+
+#include <dirent.h>
+
+static struct {
+	struct rf_file image, first, again, once;
+	struct rf_seen seen;
+} x;
+
+static bool is_kept_open(const struct rf_how *how)
+{
+	return rf_dump(&x.image, how, &x.first, &x.seen) >= 0;
+}
+
+/* first at level a, again at b: as once at both. */
+static void same_bytes(int a, int b, const struct rf_how *base)
+{
+	struct rf_how first = *base, again = *base, once = *base;
+	int want, got;
+
+	first.level = a;
+	again.level = b;
+	once.level = a | b;
+	again.flat = once.flat = false;
+	first.slow_source = false;
+	if (!is_kept_open(&first))
+		return;
+	want = rf_dump(&x.image, &once, &x.once, &x.seen);
+	got = rf_dump(&x.first, &again, &x.again, &x.seen);
+	if ((want < 0) != (got < 0))
+		T_FAIL("level %d then %d: result %d (%s), at once %d", a, b, got, x.seen.text, want);
+	if (want < 0)
+		return;
+	CHECK_EQ(x.seen.image.level, a);
+	if (!rf_same(&x.again, &x.once))
+		T_FAIL("level %d then %d, codec %d: %zu bytes, at once %zu, or other ones", a, b, base->codec,
+		       x.again.size, x.once.size);
+}
+
+static void check(void)
+{
+	int quick = dumpfilter_codec_available(DUMPFILTER_CODEC_LZO) ? DUMPFILTER_CODEC_LZO : DUMPFILTER_CODEC_NONE;
+	const char *slow = getenv("DF_SANITIZE");
+	struct rf_how how = { .codec = quick };
+
+	if (!slow || !*slow) {
+		same_bytes(1, 31, &how);
+		same_bytes(31, 0, &how);
+	}
+	how = (struct rf_how){ .codec = quick, .flat = true, .threads = 3 };
+	same_bytes(0, 31, &how);
+}
+
+static void check_all(void)
+{
+	static const int levels[][2] = { { 0, 31 }, { 0, 1 }, { 1, 31 }, { 31, 31 }, { 8, 16 }, { 16, 1 }, { 31, 0 } };
+	struct rf_how how = { 0 };
+
+	for (how.codec = DUMPFILTER_CODEC_NONE; how.codec <= DUMPFILTER_CODEC_ZSTD; how.codec++) {
+		if (!dumpfilter_codec_available(how.codec))
+			continue;
+		for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+			how.flat = how.slow_source = i % 2;
+			how.threads = 1 + i % 3;
+			same_bytes(levels[i][0], levels[i][1], &how);
+		}
+	}
+}
+
+/* Recipes that are small, and stand for the machines. */
+static bool is_thorough(const char *name)
+{
+	return !strcmp(name, "shape-contents.txt") || !strcmp(name, "kernel-6.12-s390x.txt");
+}
+
+static char *read_text(const char *path, size_t *len)
+{
+	FILE *in = fopen(path, "rb");
+	char *text = malloc(1 << 20);
+
+	*len = in && text ? fread(text, 1, 1 << 20, in) : 0;
+	if (in)
+		fclose(in);
+	return text;
+}
+
+static void one_recipe(const char *dir, const char *name)
+{
+	char path[512], err[BUILDER_ERR] = "";
+	static struct builder_image img; /* static: survives the longjmp of a failed check */
+	size_t len;
+	char *text;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	text = read_text(path, &len);
+	if (builder_build(text, len, &img, err))
+		printf("# %s\n", err);
+	free(text);
+	x.image = (struct rf_file){ img.data, img.size, img.size };
+	T_RUN(name, is_thorough(name) ? check_all() : check());
+	builder_image_free(&img);
+}
+
+static int is_recipe(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
+}
+
+int main(int argc, char **argv)
+{
+	const char *src = getenv("DF_SRC");
+	struct dirent **list;
+	char dir[400];
+	int n;
+
+	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
+	n = scandir(dir, &list, is_recipe, alphasort);
+	if (n <= 0) {
+		printf("not ok - no recipes in %s\n", dir);
+		return EXIT_FAILURE;
+	}
+	for (int i = 0; i < n; i++) {
+		if (argc < 2 || strstr(list[i]->d_name, argv[1]))
+			one_recipe(dir, list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+	rf_free(&x.first);
+	rf_free(&x.again);
+	rf_free(&x.once);
+	return T_END();
+}
