@@ -73,11 +73,18 @@ static int add_segment(struct elf *e, const struct df_load *l, uint64_t from, ui
 	return 0;
 }
 
-/* A gap with pages that must not be read is left out however short it is, unless that would make absurdly many loads (a
- * balloon in single pages): then zeros stand for them. */
+/* Pages that an earlier dump has left out: what was in them is not known. */
+static bool lacks(const struct df_image *img, uint64_t first, uint64_t end)
+{
+	return img->frame_shift && df_pageset_count_range(&img->stored_set, first, end) < end - first;
+}
+
+/* A gap with pages that must not be read, or cannot be, is left out however short it is, unless that would make
+ * absurdly many loads (a balloon in single pages): then zeros stand for them. */
 static bool must_cut(const struct elf *e, uint64_t first, uint64_t end)
 {
-	return first < end && e->nseg < CUT_MAX && df_pageset_count_range(e->o->forbidden, first, end);
+	return first < end && e->nseg < CUT_MAX &&
+	       (df_pageset_count_range(e->o->forbidden, first, end) || lacks(e->o->image, first, end));
 }
 
 static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
@@ -383,8 +390,10 @@ static int start(struct elf *e, struct df_err *err)
 	int r = 0;
 
 	/* Copying alone gains nothing from threads: with two the same dump took 7 % longer, and writing straight from a
-	 * mapping 11 % longer than reading it first (391 MiB image in the page cache, output to a tmpfs). */
-	e->workers = e->nslots = 1;
+	 * mapping 11 % longer than reading it first (391 MiB image in the page cache, output to a tmpfs).  Unpacking
+	 * does. */
+	e->workers = e->o->image->ops->stored && e->o->threads ? e->o->threads : 1;
+	e->nslots = e->workers > 1 ? 2 * e->workers : 1;
 	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
 	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
 	if (!e->slots || !e->readers)
