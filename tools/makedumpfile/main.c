@@ -207,16 +207,29 @@ static int configure(struct tool *t)
 	return dumpfilter_configure(t->df, &c);
 }
 
+/* A dump that is filtered again stays without what it lacks. */
+static void print_level(struct tool *t)
+{
+	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
+	int asked = t->options->level;
+
+	if (dumpfilter_image_info(t->df, &i) >= 0 && (i.level & ~(unsigned)asked))
+		msg(t->messages, MSG_COMMON, "The dump level is %u: %d was asked for, and %s was made with %u.",
+		    i.level | (unsigned)asked, asked, t->options->operands[0], i.level);
+}
+
 /* Input before output: what cannot be read leaves no empty file behind. */
 static bool open_input(struct tool *t)
 {
 	const char *vmcore = t->options->operands[0];
 
-	if (dumpfilter_open_path(t->df, vmcore, flag(t, FLAG_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0) >= 0 &&
-	    configure(t) >= 0)
-		return true;
-	error_of_library(t);
-	return false;
+	if (dumpfilter_open_path(t->df, vmcore, flag(t, FLAG_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0) < 0 ||
+	    configure(t) < 0) {
+		error_of_library(t);
+		return false;
+	}
+	print_level(t);
+	return true;
 }
 
 static bool run_dump(struct tool *t)

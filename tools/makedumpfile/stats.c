@@ -21,9 +21,19 @@ static void print_if_any(struct messages *m, const char *label, uint64_t pages)
 		print_count(m, label, pages);
 }
 
+/* Pages that the input speaks of but does not have: an earlier dump has left them out. */
+static uint64_t missing_before(const struct dumpfilter_report *r)
+{
+	uint64_t have = 0;
+
+	for (int c = 0; c < DUMPFILTER_CLASS_COUNT; c++)
+		have += r->class_pages[c];
+	return r->present_pages > have ? r->present_pages - have : 0;
+}
+
 static uint64_t excluded_sum(const struct dumpfilter_report *r)
 {
-	uint64_t sum = r->zero_pages + r->beyond_memmap_pages;
+	uint64_t sum = r->zero_pages + r->beyond_memmap_pages + missing_before(r);
 
 	for (int c = DUMPFILTER_CLASS_CACHE; c < DUMPFILTER_CLASS_COUNT; c++)
 		sum += r->excluded_pages[c];
@@ -45,6 +55,7 @@ static void print_excluded(struct messages *m, const struct dumpfilter_report *r
 	print_count(m, "    Hwpoison pages          ", n[DUMPFILTER_CLASS_HWPOISON]);
 	print_count(m, "    Offline pages           ", n[DUMPFILTER_CLASS_OFFLINE]);
 	print_if_any(m, "    Behind the memory map   ", r->beyond_memmap_pages);
+	print_if_any(m, "    Not in the input        ", missing_before(r));
 }
 
 static void print_remaining(struct messages *m, const struct dumpfilter_report *r, bool elf)
