@@ -72,7 +72,7 @@ static bool in_sub_blocks(const struct opener *o, uint64_t offset, uint64_t size
 	uint64_t end;
 
 	if (!size)
-		return true;
+		return !offset;
 	return offset >= o->in->block && df_add64(offset, size, &end) && end <= o->bitmap_at;
 }
 

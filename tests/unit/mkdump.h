@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Small kdump-compressed files of any version, word size, byte order and compressor, made without the library. */
+#ifndef TESTS_UNIT_MKDUMP_H
+#define TESTS_UNIT_MKDUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mk {
+	unsigned bits, align; /* 32 or 64; alignment of 64-bit numbers */
+	bool be;
+	unsigned version;
+	uint32_t block, status, level, split, nr_cpus;
+	uint64_t phys_base, time;
+	const char *machine; /* uname's; NULL = no names at all */
+	const char *info;    /* VMCOREINFO text; NULL = none */
+	uint32_t packer;     /* flag of the pages' codec: 1 zlib, 2 LZO, 4 snappy, 32 zstd */
+	bool one_bitmap;     /* that stands for both */
+	/* A letter per frame: ' ' does not exist, '.' not stored, p packed, r raw, z the shared page of zeros, l lost,
+	 * s with the data of the page stored before it. */
+	const char *pages;
+};
+
+struct mk_file {
+	uint8_t *data;
+	size_t size;
+	uint64_t sub_at, notes_at, notes_len, bitmap1_at, bitmap2_at, desc_at, data_at;
+};
+
+/* What a page that is stored holds. */
+void mk_page(const struct mk *m, uint64_t pfn, uint8_t *buf);
+void mk_build(const struct mk *m, struct mk_file *f);
+void mk_free(struct mk_file *f);
+/* A number in the file's byte order. */
+void mk_put(const struct mk *m, uint8_t *at, unsigned width, uint64_t v);
+/* Descriptor number i. */
+void mk_desc(const struct mk *m, struct mk_file *f, uint64_t i, uint64_t offset, uint32_t size, uint32_t flags);
+bool mk_can_pack(uint32_t packer);
+
+#endif
