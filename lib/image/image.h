@@ -44,6 +44,8 @@ struct df_image_ops {
 	/* Memory of a reader besides; undone by stop, also after a failure. */
 	int (*start)(struct df_reader *r, struct df_err *err);
 	void (*stop)(struct df_reader *r);
+	/* Pages [paddr, paddr + len) that are stored are about to be read, one by one: what helps that. */
+	void (*prepare)(struct df_reader *r, uint64_t paddr, size_t len);
 	/* The page at paddr without unpacking it; false: it is not there or damaged, which reading it tells better. */
 	bool (*stored)(struct df_reader *r, uint64_t paddr, struct df_stored_page *page);
 	void (*close)(struct df_image *img); /* of img->format_data */

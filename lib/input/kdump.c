@@ -355,6 +355,7 @@ static int open_kdump(struct df_image *img, const uint8_t *head, size_t len, str
 	o->img = img;
 	o->in = img->format_data = df_alloc(img->env, sizeof *o->in);
 	img->ops = &df_kdump_image_ops;
+	img->source.can_map = false; /* what is wanted of it lies in small pieces far apart: mapping costs more */
 	r = o->in ? open_all(o, head, len, err) : df_err_nomem(err, img->env, "the headers", sizeof *o->in);
 	df_free(img->env, o->buf);
 	df_free(img->env, o);

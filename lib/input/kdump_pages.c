@@ -13,7 +13,7 @@
 #define DESCS     170u        /* read at once: 4080 bytes */
 #define CACHE     8u          /* unpacked pages that a reader keeps, … */
 #define CACHE_MAX (64u << 10) /* … fewer where they are large */
-#define AHEAD     (64u << 10) /* bytes read at once from a source that is not mapped */
+#define AHEAD     (16u << 10) /* bytes read at once where it is not known which pages are to come */
 #define NO_FRAME  UINT64_MAX
 
 struct reader {
@@ -133,7 +133,18 @@ static int find(struct df_reader *r, uint64_t pfn, struct df_kdump_desc *d, stru
 	return check_desc(r, pfn, d, err);
 }
 
-/* Bytes of the file.  Pages follow one another in it, so without a mapping more is read at once. */
+/* Have the window hold len bytes of the file. */
+static const uint8_t *fill(struct df_reader *r, uint64_t offset, size_t len, struct df_err *err)
+{
+	const uint8_t *p = df_window_get(&r->window, offset, len, err);
+	struct reader *x = r->state;
+
+	x->ahead_at = offset;
+	x->ahead_len = p ? len : 0;
+	return p;
+}
+
+/* Bytes of the file; some more are read at once, as pages follow one another in it. */
 static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t size, struct df_err *err)
 {
 	uint64_t left = r->image->source.length - offset;
@@ -141,14 +152,37 @@ static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t si
 	struct reader *x = r->state;
 	const uint8_t *p;
 
-	if (r->image->source.can_map || more <= size ||
-	    (offset >= x->ahead_at && offset - x->ahead_at <= x->ahead_len &&
-	     size <= x->ahead_len - (offset - x->ahead_at)))
+	if (offset >= x->ahead_at && offset - x->ahead_at <= x->ahead_len &&
+	    size <= x->ahead_len - (offset - x->ahead_at))
 		return df_window_get(&r->window, offset, size, err);
-	p = df_window_get(&r->window, offset, more, err);
-	x->ahead_at = offset;
-	x->ahead_len = p ? more : 0;
-	return p ? p : df_window_get(&r->window, offset, size, err);
+	p = more > size ? fill(r, offset, more, err) : NULL;
+	return p ? p : fill(r, offset, size, err);
+}
+
+/* These pages are about to be read: what of them lies together in the file is read at once. */
+static void prepare(struct df_reader *r, uint64_t paddr, size_t len)
+{
+	uint64_t pfn = paddr >> r->image->frame_shift, last = (paddr + len - 1) >> r->image->frame_shift;
+	uint64_t start = 0, end = 0;
+	unsigned pages = 0;
+	struct df_err ignored;
+
+	for (; pfn <= last; pfn++) {
+		struct df_kdump_desc d = { 0 };
+
+		if (!df_pageset_test(&r->image->stored_set, pfn) || find(r, pfn, &d, &ignored) < 0)
+			continue;
+		if (pages > 1 && d.offset != end)
+			continue; /* the shared page of zeros */
+		if (!pages || d.offset != end) {
+			start = d.offset;
+			pages = 0;
+		}
+		end = d.offset + d.size;
+		pages++;
+	}
+	if (pages > 1 && end - start <= DF_WINDOW_MAX)
+		fill(r, start, (size_t)(end - start), &ignored);
 }
 
 static int unpack(struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, const uint8_t *from, uint8_t *to,
@@ -217,6 +251,8 @@ static int read_bytes(struct df_reader *r, uint64_t paddr, void *buf, size_t len
 	uint8_t *out = buf;
 
 	*missing = 0;
+	if (len > block)
+		prepare(r, paddr, len);
 	while (len) {
 		uint64_t pfn = paddr >> r->image->frame_shift;
 		size_t at = (size_t)(paddr & (block - 1)), n = block - at < len ? block - at : len;
@@ -260,6 +296,10 @@ static void close_input(struct df_image *img)
 	img->format_data = NULL;
 }
 
-const struct df_image_ops df_kdump_image_ops = {
-	.peek = peek, .read = read_bytes, .start = start, .stop = stop, .stored = stored, .close = close_input
-};
+const struct df_image_ops df_kdump_image_ops = { .peek = peek,
+						 .read = read_bytes,
+						 .start = start,
+						 .stop = stop,
+						 .prepare = prepare,
+						 .stored = stored,
+						 .close = close_input };

@@ -91,9 +91,12 @@ static unsigned whole_run(const struct df_pipe_run *r, struct df_pipe_worker *w,
 	unsigned n = run_at(b, i);
 	struct df_err ignored;
 
-	if (!r->p.codec && !r->p.image->source.can_map && read_run(r, w, b, i, n))
+	if (r->p.image->ops->prepare)
+		r->p.image->ops->prepare(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size);
+	else if (!r->p.codec && !r->p.image->source.can_map && read_run(r, w, b, i, n))
 		return n;
-	r->p.image->ops->peek(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size, &ignored);
+	else
+		r->p.image->ops->peek(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size, &ignored);
 	return 0;
 }
 
@@ -129,9 +132,9 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	for (unsigned i = 0, done; i < b->n; i += done) {
 		int rc;
 
-		done = df_pipe_take_stored(&r->p, &w->reader, b, i);
-		if (!done && (!i || b->pfn[i] != b->pfn[i - 1] + 1))
-			done = whole_run(r, w, b, i);
+		done = !i || b->pfn[i] != b->pfn[i - 1] + 1 ? whole_run(r, w, b, i) : 0;
+		if (!done)
+			done = df_pipe_take_stored(&r->p, &w->reader, b, i);
 		if (done)
 			continue;
 		rc = one_page(r, w, b, i, err);
