@@ -116,6 +116,18 @@ static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
 	return add_segment(e, l, start, stop, data_end, false, err);
 }
 
+/* That of the machine, or 64 bits where 32 cannot say where memory is, as kernels do for i386 with PAE. */
+static uint8_t class_of(const struct elf *e)
+{
+	const struct df_image *img = e->o->image;
+	uint64_t heads = DF_ELF_HEADER_MAX + (e->nseg + 1) * (uint64_t)DF_ELF_PHDR_MAX;
+
+	if (e->nseg + 1 >= DF_ELF_PN_XNUM || img->end_paddr > UINT64_C(1) << 32 ||
+	    heads + img->notes_len + e->end > UINT32_MAX)
+		return 64;
+	return img->bits;
+}
+
 static int lay_out(struct elf *e, struct df_err *err)
 {
 	const struct df_image *img = e->o->image;
@@ -130,7 +142,7 @@ static int lay_out(struct elf *e, struct df_err *err)
 	}
 	n = e->nseg + 1;
 	e->h = (struct df_elf_header){ .be = img->be,
-				       .bits = img->bits,
+				       .bits = class_of(e),
 				       .osabi = img->osabi,
 				       .type = img->elf_type,
 				       .machine = img->machine,
