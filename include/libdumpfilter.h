@@ -191,7 +191,7 @@ struct dumpfilter_image_info {
 	uint64_t max_pfn;        /* first page frame number behind the last memory */
 	uint64_t present_pages;  /* distinct page frames that the image describes */
 	uint32_t has_vmcoreinfo; /* 0 or 1 */
-	uint32_t truncated;      /* 1: the file ends before the memory that its headers promise */
+	uint32_t truncated;      /* 1: the file (or stream) ends before the memory that its headers promise */
 	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
 };
 #define DUMPFILTER_IMAGE_INFO_INIT                           \

@@ -106,7 +106,7 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.max_pfn = (d->image.end_paddr + round) >> d->page_shift;
 	i.present_pages = df_image_pages(&d->image, DF_DESCRIBED, d->page_shift, UINT64_MAX);
 	i.has_vmcoreinfo = d->k.has_text;
-	i.truncated = d->image.truncated;
+	i.truncated = d->image.truncated || df_source_cut(&d->image.source);
 	i.level = (uint32_t)d->image.past.level;
 	return df_api_answer(df, info, &i, sizeof i, "image_info");
 }

@@ -83,8 +83,8 @@ static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struc
 
 	ops.caps = how->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
 	inner = dumpfilter_sink_custom(df, &ops, out);
-	sink = how->flat ? dumpfilter_sink_flat(df, inner) : inner;
-	seen->result = dumpfilter_run(df, sink);
+	sink = how->flat && inner ? dumpfilter_sink_flat(df, inner) : inner;
+	seen->result = sink ? dumpfilter_run(df, sink) : DUMPFILTER_E_NOMEM;
 	snprintf(seen->text, sizeof seen->text, "%s", dumpfilter_errmsg(df));
 	seen->report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
 	if (seen->result >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdump-compressed files as input: every version, word size, byte order and compressor; what is not there, what is
  * lost, and headers and descriptors that lie. */
+#include "format/flat.h"
 #include "image/image.h"
 #include "input/input.h"
 #include "mkdump.h"
@@ -522,6 +523,111 @@ static void elf_has_only_what_is_there(void)
 	}
 }
 
+/* The class of the machine where its numbers do, else 64 bits. */
+static void elf_of_32_bit_machines(void)
+{
+	struct mk m = plain;
+
+	m.bits = 32;
+	m.align = 4;
+	m.machine = "i686";
+	m.pages = "rrr..r";
+	begin(&m);
+	dump(0, DUMPFILTER_FORMAT_ELF, 0);
+	CHECK_EQ(x.seen.result, DUMPFILTER_OK);
+	CHECK_EQ(x.out.data[4], 1);
+	CHECK_EQ(le(18, 2), 3);
+	CHECK_EQ(le(44, 2), 1 + 2); /* notes; 0-4, 5 */
+	x.mk = m;
+	CHECK(!memcmp(x.out.data + le(52 + 2 * 32 + 4, 4), wanted(5), 4096));
+	dump(0, DUMPFILTER_FORMAT_KDUMP, 0);
+	CHECK_EQ(x.seen.result, DUMPFILTER_OK);
+	CHECK_EQ(le(4096 + 20, 8), 4096 + 80 + 24); /* offset_vmcoreinfo: packed as i386 has it */
+}
+
+struct heap {
+	unsigned long calls, fail_at;
+	long live;
+};
+
+static void *heap_alloc(void *user, size_t bytes)
+{
+	struct heap *h = user;
+
+	if (++h->calls == h->fail_at)
+		return NULL;
+	h->live++;
+	return malloc(bytes);
+}
+
+static void heap_free(void *user, void *p)
+{
+	struct heap *h = user;
+
+	h->live -= p != NULL;
+	free(p);
+}
+
+/* The whole with the n-th allocation failing: an error or, with fewer threads, the same bytes.  Nothing leaks. */
+static int starved(struct heap *h, bool flat, struct rf_file *out)
+{
+	static uint8_t stream[256 << 10];
+	struct rf_file in = { x.f.data, x.f.size, 0 };
+	struct dumpfilter_new_opts opts = DUMPFILTER_NEW_OPTS_INIT;
+	struct dumpfilter_source_ops source = { .size = sizeof source,
+						.caps = DUMPFILTER_IO_CONCURRENT,
+						.read = rf_read };
+	struct rf_how how = { 0 };
+	struct rf_seen seen;
+	struct dumpfilter *df;
+	int r = DUMPFILTER_E_NOMEM;
+
+	opts.alloc = heap_alloc;
+	opts.free = heap_free;
+	opts.alloc_user = h;
+	if (flat) {
+		df_flat_encode_header(stream);
+		df_flat_encode_record(0, in.size, stream + DF_FLAT_HEADER);
+		memcpy(stream + DF_FLAT_HEADER + DF_FLAT_RECORD, in.data, in.size);
+		df_flat_encode_end(stream + DF_FLAT_HEADER + DF_FLAT_RECORD + in.size);
+		in = (struct rf_file){ stream, in.size + DF_FLAT_HEADER + 2 * DF_FLAT_RECORD, 0 };
+	}
+	source.length = in.size;
+	df = dumpfilter_new(&opts);
+	if (df)
+		r = dumpfilter_open(df, &source, &in);
+	if (!r) {
+		rf_run(df, &how, out, &seen);
+		r = seen.result;
+	}
+	dumpfilter_free(df);
+	return r;
+}
+
+static void out_of_memory_anywhere(void)
+{
+	struct mk m = plain;
+
+	m.pages = "pp.rz";
+	for (int flat = 0; flat < 2; flat++) {
+		struct rf_file want = { 0 }, got = { 0 };
+		struct heap h = { 0 };
+
+		begin(&m);
+		CHECK_EQ(starved(&h, flat, &want), 0);
+		for (unsigned long n = h.calls; n; n--) {
+			struct heap bad = { .fail_at = n };
+			int r = starved(&bad, flat, &got);
+
+			CHECK_EQ(bad.live, 0);
+			if (r != DUMPFILTER_E_NOMEM && (r || !rf_same(&want, &got)))
+				T_FAIL("allocation %lu fails: result %d", n, r);
+			rf_free(&got);
+		}
+		rf_free(&want);
+	}
+}
+
 static void damaged_pages_are_lost_or_copied_as_they_are(void)
 {
 	struct mk m = plain;
@@ -559,6 +665,8 @@ int main(void)
 	RUN(without_vmcoreinfo_only_the_lowest_levels);
 	RUN(a_page_size_that_the_kernel_does_not_have);
 	RUN(elf_has_only_what_is_there);
+	RUN(elf_of_32_bit_machines);
+	RUN(out_of_memory_anywhere);
 	RUN(damaged_pages_are_lost_or_copied_as_they_are);
 	end();
 	return T_END();

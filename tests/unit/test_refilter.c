@@ -58,6 +58,19 @@ static void check(void)
 	same_bytes(0, 31, &how);
 }
 
+/* ELF of a dump, unpacked by several threads. */
+static void same_elf(void)
+{
+	struct rf_how first = { .level = 8, .codec = DUMPFILTER_CODEC_ZLIB },
+		      elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF };
+
+	CHECK(is_kept_open(&first));
+	CHECK_EQ(rf_dump(&x.first, &elf, &x.once, &x.seen), 0);
+	elf.threads = 3;
+	CHECK_EQ(rf_dump(&x.first, &elf, &x.again, &x.seen), 0);
+	CHECK(rf_same(&x.once, &x.again));
+}
+
 static void check_all(void)
 {
 	static const int levels[][2] = { { 0, 31 }, { 0, 1 }, { 1, 31 }, { 31, 31 }, { 8, 16 }, { 16, 1 }, { 31, 0 } };
@@ -72,6 +85,7 @@ static void check_all(void)
 			same_bytes(levels[i][0], levels[i][1], &how);
 		}
 	}
+	same_elf();
 }
 
 /* Recipes that are small, and stand for the machines. */
