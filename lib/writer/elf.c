@@ -46,7 +46,7 @@ struct elf {
 	struct df_pageset lost; /* kept frames that could not be read: overlapping loads hold them twice */
 	size_t at_seg;          /* make: segment … */
 	uint64_t at_byte;       /* … and byte of it */
-	uint64_t total, copied;
+	uint64_t total, copied, lost_lines;
 	uint64_t written; /* data of segments up to here (file offset) is in the sink */
 };
 
@@ -346,7 +346,8 @@ static void count_lost(struct elf *e, const struct piece *p)
 		if (df_bit_test(p->lost, i) && df_pageset_set_range(&e->lost, first + i, first + i + 1, &ignored) < 0)
 			e->done->unreadable_pages++; /* no memory to tell whether it was counted before */
 	e->done->unreadable_pages += e->lost.count - before;
-	df_log(e->o->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", p->why);
+	if (e->lost_lines++ < DF_LOST_LINES)
+		df_log(e->o->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", p->why);
 }
 
 static int take(void *user, void *slot, struct df_err *err)

@@ -23,6 +23,7 @@ struct kdump {
 	size_t desc_len;
 	uint32_t status;
 	struct df_share *share; /* NULL: pages are not compressed */
+	uint64_t lost_lines; /* said, or not */
 };
 
 static int put(struct kdump *k, uint64_t offset, const void *buf, size_t len, struct df_err *err)
@@ -224,7 +225,7 @@ static void count(struct kdump *k, const struct df_batch *b)
 		k->done->unreadable_pages += b->kind[i] == DF_PAGE_LOST;
 		k->done->pages += b->kind[i] != DF_PAGE_LOST;
 	}
-	if (b->why[0])
+	if (b->why[0] && k->lost_lines++ < DF_LOST_LINES)
 		df_log(k->o->env, DUMPFILTER_LOG_WARN, "a page cannot be read and is lost: %s", b->why);
 }
 

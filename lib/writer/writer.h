@@ -40,6 +40,9 @@ struct df_written {
 	uint64_t elf_pages; /* ELF: pages in the output with those that fill small gaps */
 };
 
+/* Log lines about lost pages: an input that lacks many would flood a console.  The report has their number. */
+#define DF_LOST_LINES 8u
+
 struct df_writer {
 	int format; /* enum dumpfilter_format */
 	const char *name;

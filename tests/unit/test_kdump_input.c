@@ -523,6 +523,24 @@ static void elf_has_only_what_is_there(void)
 	}
 }
 
+/* A few lines, not one for each batch. */
+static void many_lost_pages_are_said_once(void)
+{
+	static char pages[20001];
+	struct mk m = plain;
+
+	memset(pages, 'l', sizeof pages - 1);
+	pages[0] = 'r';
+	m.pages = pages;
+	begin(&m);
+	dump(0, DUMPFILTER_FORMAT_KDUMP, 0);
+	CHECK_EQ(x.seen.report.lost_pages, sizeof pages - 2);
+	CHECK(x.seen.warnings >= 1 && x.seen.warnings < 20);
+	dump(0, DUMPFILTER_FORMAT_ELF, 0);
+	CHECK_EQ(x.seen.report.lost_pages, sizeof pages - 2);
+	CHECK(x.seen.warnings >= 1 && x.seen.warnings < 20);
+}
+
 /* The class of the machine where its numbers do, else 64 bits. */
 static void elf_of_32_bit_machines(void)
 {
@@ -665,6 +683,7 @@ int main(void)
 	RUN(without_vmcoreinfo_only_the_lowest_levels);
 	RUN(a_page_size_that_the_kernel_does_not_have);
 	RUN(elf_has_only_what_is_there);
+	RUN(many_lost_pages_are_said_once);
 	RUN(elf_of_32_bit_machines);
 	RUN(out_of_memory_anywhere);
 	RUN(damaged_pages_are_lost_or_copied_as_they_are);
