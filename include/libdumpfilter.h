@@ -344,6 +344,27 @@ struct dumpfilter_report {
 /* After plan (copy fields 0) or run. */
 DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report);
 
+/* ------------------------------------------------------------------------------------------------ kernel log */
+
+#define DUMPFILTER_DMESG_PARTIAL 1u /* only what came since the log was cleared (dmesg --clear) */
+#define DUMPFILTER_DMESG_LEVELS  2u /* facility and level in front of each record, as in "<6>" */
+
+struct dumpfilter_dmesg_opts {
+	size_t size;    /* sizeof this struct */
+	unsigned flags; /* DUMPFILTER_DMESG_* */
+};
+#define DUMPFILTER_DMESG_OPTS_INIT                           \
+	{                                                    \
+		.size = sizeof(struct dumpfilter_dmesg_opts) \
+	}
+
+/* Write the log of the crashed kernel as text, in order, so that any sink will do.  Needs VMCOREINFO and page tables,
+ * no memory map and no plan.  opts may be NULL.  Returns OK; PARTIAL where a part of the log is damaged or not in the
+ * image (the rest is written, dumpfilter_errmsg() says what is missing) or where writing ended early; or an error:
+ * nothing was written.  After open, as often as wanted, each time with a sink of its own. */
+DUMPFILTER_API int dumpfilter_dmesg(struct dumpfilter *df, const struct dumpfilter_dmesg_opts *opts,
+				    struct dumpfilter_sink *sink);
+
 /* ------------------------------------------------------------------------------------------------ rearrange */
 
 /* Turn a flattened stream into a normal file: reads fd from where it stands, without seeking, up to the end record.

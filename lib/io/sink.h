@@ -24,6 +24,7 @@ struct dumpfilter_sink {
 	atomic_uint_least64_t written; /* highest offset that really has a byte + 1: end may lie in a gap */
 	atomic_uint_least64_t end;     /* highest offset written to + 1 */
 	char name[256];
+	bool may_be_empty; /* no bytes at all are a whole output, too: finishing leaves an empty file */
 };
 
 /* Write, counting; no-op for len 0. */

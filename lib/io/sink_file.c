@@ -142,7 +142,7 @@ static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err
 	uint64_t end = atomic_load(&s->end);
 	int r = 0;
 
-	if (!end)
+	if (!end && !s->may_be_empty)
 		return 0;
 	f->discard = result < 0;
 	if (result >= 0) {

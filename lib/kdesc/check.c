@@ -38,6 +38,21 @@ static const struct bound bounds[] = {
 	{ DF_OFF_zone_free_area, 0, 1 << 20 },
 	{ DF_OFF_zone_vm_stat, 0, 1 << 20 },
 	{ DF_OFF_zone_spanned_pages, 0, 1 << 20 },
+	{ DF_SIZE_printk_log, 16, 4096 },
+	{ DF_SIZE_prb_desc, 12, 4096 },
+	{ DF_SIZE_printk_info, 24, 4096 },
+	{ DF_OFF_latched_seq_val, 0, 4096 },
+	{ DF_OFF_printk_ringbuffer_desc_ring, 0, 4096 },
+	{ DF_OFF_printk_ringbuffer_text_data_ring, 0, 4096 },
+	{ DF_OFF_prb_desc_ring_count_bits, 0, 4096 },
+	{ DF_OFF_prb_desc_ring_descs, 0, 4096 },
+	{ DF_OFF_prb_desc_ring_infos, 0, 4096 },
+	{ DF_OFF_prb_desc_ring_head_id, 0, 4096 },
+	{ DF_OFF_prb_desc_ring_tail_id, 0, 4096 },
+	{ DF_OFF_prb_data_blk_lpos_begin, 0, 64 },
+	{ DF_OFF_prb_data_blk_lpos_next, 0, 64 },
+	{ DF_OFF_prb_data_ring_size_bits, 0, 4096 },
+	{ DF_OFF_prb_data_ring_data, 0, 4096 },
 };
 
 /* Members of structs: offset + width must lie inside.  width 0 = a word. */
@@ -58,6 +73,17 @@ static const struct member members[] = {
 	{ DF_OFF_free_area_free_list, DF_SIZE_free_area, 0 },
 	{ DF_OFF_list_head_next, DF_SIZE_list_head, 0 },
 	{ DF_OFF_list_head_prev, DF_SIZE_list_head, 0 },
+	{ DF_OFF_printk_log_ts_nsec, DF_SIZE_printk_log, 8 },
+	{ DF_OFF_printk_log_len, DF_SIZE_printk_log, 2 },
+	{ DF_OFF_printk_log_text_len, DF_SIZE_printk_log, 2 },
+	{ DF_OFF_printk_log_dict_len, DF_SIZE_printk_log, 4 }, /* facility, flags and level lie behind it */
+	{ DF_OFF_printk_log_caller_id, DF_SIZE_printk_log, 4 },
+	{ DF_OFF_prb_desc_state_var, DF_SIZE_prb_desc, 0 },
+	{ DF_OFF_prb_desc_text_blk_lpos, DF_SIZE_prb_desc, 0 }, /* its second word: dmesg/ring.c */
+	{ DF_OFF_printk_info_seq, DF_SIZE_printk_info, 8 },
+	{ DF_OFF_printk_info_ts_nsec, DF_SIZE_printk_info, 8 },
+	{ DF_OFF_printk_info_text_len, DF_SIZE_printk_info, 4 }, /* facility, flags and level lie behind it */
+	{ DF_OFF_printk_info_caller_id, DF_SIZE_printk_info, 4 },
 };
 
 static void refuse(struct df_kdesc *k, struct df_env *env, enum df_fact f, const char *why)

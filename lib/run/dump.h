@@ -44,6 +44,7 @@ struct df_dump {
 	struct df_xlat xlat;
 	struct df_memmap map;
 	struct df_rules rules;
+	bool can_translate;    /* xlat is set */
 	bool can_classify;     /* xlat, map and rules are set */
 	struct df_err why_not; /* where they are not */
 	uint8_t uts[DF_KDUMP_UTS_SIZE];
@@ -70,6 +71,10 @@ unsigned df_plan_price(int level);
 /* run/run.c: copy what the plan keeps.  Fills the report's copy fields.  A writer's result. */
 int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
 		struct dumpfilter_report *report, struct df_err *err);
+
+/* run/dmesg.c: write the kernel log as text.  flags: DUMPFILTER_DMESG_*.  0, DUMPFILTER_PARTIAL (text was written, and
+ * something is missing) or an error. */
+int df_dump_dmesg(struct df_dump *d, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err);
 
 /* Seconds of a clock that only goes forward. */
 double df_now(void);

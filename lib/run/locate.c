@@ -100,6 +100,7 @@ static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *er
 	r = d->arch->setup(&d->xlat, &d->k, reader, err);
 	if (r < 0)
 		return r;
+	d->can_translate = true;
 	r = df_walker_init(&w, &d->xlat, reader, err);
 	if (r < 0)
 		return r;
@@ -133,7 +134,7 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 	struct df_reader reader;
 	int r;
 
-	d->can_classify = false;
+	d->can_translate = d->can_classify = false;
 	df_memmap_fini(&d->map, d->env);
 	if (!d->k.has_text)
 		return df_err_set(err, DUMPFILTER_E_NOINFO,

@@ -164,15 +164,29 @@ refuse "-b 'x': expected" -b x vmcore dump
 refuse "--cyclic-buffer '1k': expected" --cyclic-buffer 1k vmcore dump
 refuse "--work-dir '': expected a name" --work-dir= vmcore dump
 
+# ---- the kernel log
+accept --dump-dmesg vmcore log
+accept --dump-d vmcore log
+accept --dump-dmesg --partial-dmesg --dmesg-levels -f vmcore log
+accept -F --dump-dmesg vmcore
+accept --dump-dmesg --non-mmap vmcore log
+reject "--partial-dmesg needs --dump-dmesg" --partial-dmesg vmcore log
+reject "--dmesg-levels needs --dump-dmesg" --dmesg-levels vmcore log
+reject "--dry-run cannot be combined with --dump-dmesg" --dry-run --dump-dmesg vmcore log
+reject "-R cannot be combined with --dump-dmesg" -R --dump-dmesg log
+reject "-E cannot be combined with -c" --dump-dmesg -E -c vmcore log
+reject "the name of the dump file to write is missing" --dump-dmesg vmcore
+reject "too many names from 'c' on" --dump-dmesg vmcore log c
+reject_flat "too many names from 'log' on" -F --dump-dmesg vmcore log
+
 # ---- known, not supported
-for option in --split --reassemble --dump-dmesg --partial-dmesg --mem-usage -e -X; do
+for option in --split --reassemble --mem-usage -e -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
 for option in -g -i -x -L --vtop --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
 	--splitblock-size; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
-refuse "--dump-dmesg is not supported yet" --dump-d vmcore log
 refuse "-x is not supported yet" -x vmlinux -d 31 -i vmcoreinfo vmcore dump
 refuse "-d 'x': expected" --split -d x vmcore dump
 

@@ -19,10 +19,11 @@ arch: xlat kdesc image
 kfind: image xlat kdesc format
 memmap: arch xlat kdesc image
 classify: memmap pageset kdesc xlat image
+dmesg: io image kdesc xlat
 erase: kfind memmap
 pipe: image codec pageset erase
 writer: format pageset io image pipe
-run: io codec format kdesc pageset image input xlat arch kfind memmap classify erase pipe writer
+run: io codec format kdesc pageset image input xlat arch kfind memmap classify dmesg erase pipe writer
 api: run io codec kdesc image input writer
 END
 

@@ -121,6 +121,8 @@ static bool stream_allowed(struct tool *t)
 
 static bool output_allowed(struct tool *t)
 {
+	if (flag(t, FLAG_DMESG) && flag(t, FLAG_FLAT))
+		return true; /* text, for a terminal too */
 	return flag(t, FLAG_FLAT) ? stream_allowed(t) : file_allowed(t);
 }
 
@@ -139,7 +141,9 @@ static struct dumpfilter_sink *dry_sink(struct tool *t)
 
 static bool make_sink(struct tool *t)
 {
-	if (flag(t, FLAG_FLAT))
+	if (flag(t, FLAG_DMESG) && flag(t, FLAG_FLAT))
+		t->sink = output_stdout(t->df); /* -F only says where to: the log is no flattened stream */
+	else if (flag(t, FLAG_FLAT))
 		t->sink = flat_sink(t);
 	else if (flag(t, FLAG_DRY_RUN))
 		t->sink = dry_sink(t);
@@ -256,6 +260,26 @@ static bool run_dump(struct tool *t)
 	return true;
 }
 
+/* The log, after the input was opened. */
+static bool run_dmesg(struct tool *t)
+{
+	struct dumpfilter_dmesg_opts opts = DUMPFILTER_DMESG_OPTS_INIT;
+	int result;
+
+	opts.flags |= flag(t, FLAG_DMESG_PARTIAL) ? DUMPFILTER_DMESG_PARTIAL : 0;
+	opts.flags |= flag(t, FLAG_DMESG_LEVELS) ? DUMPFILTER_DMESG_LEVELS : 0;
+	result = dumpfilter_dmesg(t->df, &opts, t->sink);
+	if (result == DUMPFILTER_PARTIAL)
+		print_incomplete(t, dumpfilter_errmsg(t->df));
+	else if (result < 0)
+		error_of_library(t);
+	if (result)
+		return false;
+	msg(t->messages, MSG_COMMON, "%s", "");
+	msg(t->messages, MSG_COMMON, "The dmesg log is saved to %s.", t->output);
+	return true;
+}
+
 static bool dump(struct tool *t)
 {
 	if (flag(t, FLAG_FLAT))
@@ -265,7 +289,7 @@ static bool dump(struct tool *t)
 	if (!open_input(t) || !output_allowed(t) || !make_sink(t))
 		return false;
 	print_debug_info(t);
-	return run_dump(t);
+	return flag(t, FLAG_DMESG) ? run_dmesg(t) : run_dump(t);
 }
 
 static bool run_rearrange(struct tool *t)

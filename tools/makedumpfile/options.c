@@ -230,6 +230,8 @@ static struct option_name against_rearrange(const struct options *o)
 		return (struct option_name){ "-E" };
 	if (has(o, FLAG_FLAT))
 		return (struct option_name){ "-F" };
+	if (has(o, FLAG_DMESG))
+		return (struct option_name){ "--dump-dmesg" };
 	return (struct option_name){ "" };
 }
 
@@ -286,13 +288,24 @@ static void check_dump(struct options *o)
 		       codec_option(o).text, dumpfilter_codec_name(o->codec));
 }
 
+static void check_dmesg(struct options *o)
+{
+	if (!has(o, FLAG_DMESG))
+		refuse(o, REFUSED_COMBINATION, "%s needs --dump-dmesg",
+		       has(o, FLAG_DMESG_PARTIAL) ? "--partial-dmesg" : "--dmesg-levels");
+	else if (has(o, FLAG_DRY_RUN))
+		refuse(o, REFUSED_COMBINATION, "--dry-run cannot be combined with --dump-dmesg: no dump is made");
+}
+
 static void check(struct options *o)
 {
 	if (o->refusal || has(o, FLAG_HELP | FLAG_VERSION))
 		return;
 	if (o->unsupported)
 		refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o->unsupported).text);
-	else if (has(o, FLAG_REARRANGE))
+	if (has(o, FLAG_DMESG | FLAG_DMESG_PARTIAL | FLAG_DMESG_LEVELS))
+		check_dmesg(o);
+	if (has(o, FLAG_REARRANGE))
 		check_rearrange(o);
 	else
 		check_dump(o);

@@ -19,6 +19,9 @@ enum option_flag {
 	FLAG_NO_MMAP = 1 << 8,
 	FLAG_DEBUG = 1 << 9,
 	FLAG_STATS = 1 << 10,
+	FLAG_DMESG = 1 << 20,
+	FLAG_DMESG_PARTIAL = 1 << 21,
+	FLAG_DMESG_LEVELS = 1 << 22,
 };
 
 struct options;

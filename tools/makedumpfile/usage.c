@@ -61,6 +61,7 @@ static const char *const help_top[] = {
 	"  makedumpfile    [-c|-l|-p|-z|-E] [-d LEVEL] [OPTION]... VMCORE DUMPFILE",
 	"  makedumpfile -F [-c|-l|-p|-z|-E] [-d LEVEL] [OPTION]... VMCORE > STREAM",
 	"  makedumpfile -R [OPTION]... DUMPFILE < STREAM",
+	"  makedumpfile --dump-dmesg [--partial-dmesg] [OPTION]... VMCORE LOGFILE",
 	"  makedumpfile --check-params [OPTION]... VMCORE DUMPFILE",
 	"  makedumpfile -h | -v",
 	"",
