@@ -50,7 +50,7 @@ static int write_layout(struct df_dmesg *d)
 static int left_out(struct df_dmesg *d)
 {
 	if (d->damaged > 1)
-		return df_err_set(d->err, DUMPFILTER_PARTIAL, "%s; left out: this and %" PRIu64 " more", d->damage.text,
+		return df_err_set(d->err, DUMPFILTER_PARTIAL, "%s (and %" PRIu64 " more)", d->damage.text,
 				  d->damaged - 1);
 	return df_err_set(d->err, DUMPFILTER_PARTIAL, "%s", d->damage.text);
 }

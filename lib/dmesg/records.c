@@ -11,8 +11,8 @@
 #include <inttypes.h>
 
 #define LENGTH_MAX (UINT64_C(1) << 30)
-#define ALIGN      4u          /* of records: LOG_ALIGN is 4 or 8 */
-#define BUDGET     (64u << 20) /* a second or so */
+#define ALIGN      4u                  /* of records: LOG_ALIGN is 4 or 8 */
+#define TIME_MAX   (UINT64_C(1) << 60) /* 36 years, in nanoseconds */
 
 /* enum log_flags */
 #define NEWLINE 2u
@@ -27,7 +27,7 @@ struct log {
 	uint64_t off_ts, off_len, off_text_len, off_dict_len, off_caller;
 	bool has_caller;
 	bool has_prefixes; /* a record with PREFIX was seen: the kernel tells them apart */
-	uint64_t budget;   /* steps that looking for the next whole record may take */
+	bool full;         /* next is not known: go on until first comes again */
 };
 
 struct record {
@@ -98,14 +98,15 @@ static void print(struct log *l, uint64_t at, const struct record *r)
 
 enum step { RECORD, END, BROKEN };
 
-/* What stands at w->at, behind the mark of a wrap where there is one. */
+/* What stands at w->at, behind the mark of a wrap where there is one.  Records end just at the end of the log, and
+ * there is a wrap only where that lies behind. */
 static enum step look(struct log *l, struct way *w, struct record *r)
 {
-	if (w->at == l->next)
+	if (w->at == l->next && (w->walked || !l->full))
 		return END;
 	if (!read_header(l, w->at, r))
 		return BROKEN;
-	if (!r->len && !w->wrapped) {
+	if (!r->len && !w->wrapped && w->at > l->next) {
 		w->at = 0;
 		w->wrapped = true;
 		if (w->at == l->next)
@@ -113,6 +114,8 @@ static enum step look(struct log *l, struct way *w, struct record *r)
 		if (!read_header(l, 0, r))
 			return BROKEN;
 	}
+	if (w->at < l->next && r->len > l->next - w->at)
+		return BROKEN;
 	return whole(l, w->at, r) && w->walked + r->len <= l->size ? RECORD : BROKEN;
 }
 
@@ -122,38 +125,31 @@ static void go_on(struct way *w, uint64_t bytes)
 	w->walked += bytes;
 }
 
-/* Does the chain of records from w on lead to the newest one? */
-static bool leads_to_end(struct log *l, struct way w)
+/* Does a record begin here, as far as its head tells?  In the middle of a text the time would have letters in its
+ * highest byte. */
+static bool begins_here(struct log *l, struct way w)
 {
-	struct record r;
-	enum step s = BROKEN;
+	struct record r = { 0 };
+	enum step s = look(l, &w, &r);
 
-	while (l->budget && (s = look(l, &w, &r)) == RECORD) {
-		l->budget--;
-		go_on(&w, r.len);
-	}
-	return l->budget && s == END;
+	return s == END || (s == RECORD && df_get64(r.header + l->off_ts, l->d->be) < TIME_MAX);
 }
 
-/* Behind a broken record at w: the first place from where whole records lead to the newest one.  At worst that is the
- * end itself. */
+/* Behind a broken record at w: the first place where a whole one begins.  At worst that is the end itself. */
 static bool find_next(struct log *l, struct way *w)
 {
-	while (l->budget) {
-		l->budget--;
+	do {
 		go_on(w, ALIGN);
-		if (w->walked > l->size)
-			return false;
 		if (w->at >= l->size) {
-			if (w->wrapped)
+			if (w->wrapped || w->at < l->next)
 				return false;
 			w->at = 0;
 			w->wrapped = true;
 		}
-		if (leads_to_end(l, *w))
-			return true;
-	}
-	return false;
+		if (w->walked > l->size)
+			return false;
+	} while (!begins_here(l, *w));
+	return true;
 }
 
 /* Records from w on; each_one is print(), or NULL to look for the record at stop only.  Was it met? */
@@ -228,7 +224,6 @@ static int locate(struct log *l)
 		return d->err->code;
 	if (l->size > LENGTH_MAX || l->size & (l->size - 1) || l->size < l->header)
 		return df_err_set(d->err, DUMPFILTER_E_CORRUPT, "kernel log: log_buf_len is %" PRIu64, l->size);
-	l->budget = l->size < BUDGET / 8 ? 8 * l->size : BUDGET;
 	return df_dmesg_area_init(&l->area, d, base, l->size, DF_DMESG_OUT, "log_buf");
 }
 
@@ -238,15 +233,25 @@ static uint64_t start(struct log *l)
 {
 	struct way all = { .at = l->first };
 	struct df_err ignored;
-	uint64_t at, clear = 0;
+	uint64_t at, clear = 0, damaged = l->d->damaged;
 
 	if (!l->d->partial || !df_get_fact(l->d->k, DF_SYM_clear_idx, &at) ||
 	    df_xlat_get(l->d->walker, at, 4, &clear, &ignored) < 0 || !clear)
 		return l->first;
 	if (!walk(l, all, NULL, clear))
 		clear = l->first;
-	l->d->damaged = 0; /* counted when it is printed */
+	l->d->damaged = damaged; /* what was met on the way counts when it is printed */
 	return clear;
+}
+
+/* Without a right end: all that stands in the buffer, once. */
+static void check_end(struct log *l)
+{
+	if (l->next <= l->size)
+		return;
+	df_dmesg_damage(l->d, "kernel log: log_next_idx is %" PRIu64, l->next);
+	l->full = true;
+	l->next = l->first && l->first < l->size ? l->first : l->size;
 }
 
 int df_dmesg_records(struct df_dmesg *d)
@@ -255,7 +260,10 @@ int df_dmesg_records(struct df_dmesg *d)
 	int r = locate(&l);
 
 	if (!r) {
-		struct way w = { .at = start(&l) };
+		struct way w;
+
+		check_end(&l);
+		w = (struct way){ .at = start(&l) };
 
 		walk(&l, w, print, 0);
 		r = d->failed;

@@ -51,6 +51,8 @@ int df_dump_dmesg(struct df_dump *d, unsigned flags, struct dumpfilter_sink *sin
 		return r;
 	r = write_log(d, flags, &reader, sink, err);
 	df_reader_fini(&reader);
+	if (r == DUMPFILTER_PARTIAL && !sink->touched)
+		r = err->code = DUMPFILTER_E_CORRUPT;
 	if (r < 0 && !sink->touched)
 		return r; /* the sink is as it was */
 	if (r < 0)        /* what was written is text, and stays */

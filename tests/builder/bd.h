@@ -75,6 +75,7 @@ struct bd_block {
 	unsigned order;
 };
 
+struct bd_log;
 struct bd_form;
 struct bd_machine {
 	const char *name, *uts;
@@ -188,6 +189,8 @@ struct bd {
 	size_t npatches;
 	bool has_cut;
 	int64_t cut;
+
+	struct bd_log *log;
 };
 
 _Noreturn void bd_fail(struct bd *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -282,6 +285,10 @@ void bd_page_default(struct bd *b, uint64_t pfn);
 /* zones.c */
 void bd_zones_build(struct bd *b);
 void bd_freelist(struct bd *b, struct bd_line *l);
+
+/* log.c */
+void bd_log(struct bd *b, struct bd_line *l);
+void bd_say(struct bd *b, struct bd_line *l);
 
 /* elfout.c, notes.c */
 void bd_elf_write(struct bd *b, struct builder_image *out);

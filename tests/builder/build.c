@@ -27,6 +27,8 @@ static const struct bd_directive directives[] = {
 	{ "zero", BD_CONTENTS, bd_zero },
 	{ "random", BD_CONTENTS, bd_random },
 	{ "fill", BD_CONTENTS, bd_fill },
+	{ "log", BD_CONTENTS, bd_log },
+	{ "say", BD_CONTENTS, bd_say },
 	{ "mem", BD_CONTENTS, bd_memory },
 	{ "elf", BD_FILE, bd_elf },
 	{ "load", BD_FILE, bd_load },

@@ -53,6 +53,17 @@
  *   mem ADDR [u8=N] [u16=N] [u32=N] [u64=N] [word=N] [str=TEXT] [copy=ADDR,LEN] …
  *              in sequence from ADDR: p:PADDR, v:VADDR, or a symbol's name (allocated on first use), each with +OFFSET.
  *
+ * The kernel's log (a part of the contents; symbols for `mem`: __log_buf, or prb_descs, prb_infos, prb_text)
+ *   log text|records|ring [bits=N] [count=N] [fits]
+ *              an empty log of 2^bits bytes (12), a ring of 2^count records (5); fits: as from 6.18 on.  The layout
+ *              is the preset's: 2.6.32 has text, up to 5.9 records, from 5.10 a ring
+ *   say TEXT [ts=NS] [level=N] [facility=N] [caller=N] [flags=N] [dict=BYTES] [state=N] [lost]
+ *              [times=N [gap=NS]] [pad=N]
+ *              what printk() does; TEXT with \n, \xHH, \\ and {n}, the number of the repetition; pad: to N bytes,
+ *              with dots; state: of the ring's descriptor (1 committed, 0 reserved, 3 reusable); lost: no room for
+ *              the text
+ *   log clear  what `dmesg --clear` does
+ *
  * The file
  *   elf [style=kdump|held|qemu] [order=reverse] [xnum] [gap=BYTES]
  *              kdump: as /proc/vmcore; held: notes right behind the headers, data page aligned; qemu: section headers

@@ -38,10 +38,13 @@ static const char k2_6_32[] =
 	"!NUMBER(PG_swapbacked)=20\n!NUMBER(PG_tail)=15\nNUMBER(PG_head_mask)=16384\n!head=14\n"
 	"SYMBOL(free_huge_page)=@\nSYMBOL(phys_base)=@\nSYMBOL(init_level4_pgt)=@swapper_pg_dir\n"
 	"SYMBOL(node_data)=@\nLENGTH(node_data)=64\n!OFFSET(uts_namespace.name)=4\n"
+	"SYMBOL(log_buf)=@\nSYMBOL(log_end)=@\nSYMBOL(log_buf_len)=@\nSYMBOL(logged_chars)=@\n"
 	"!tail=flag\n!order=lru\n!hugetlb=address\n!slab=flag\n!types=no\n!section=3\n!root=image\n"
 	"!direct=0xffff880000000000\n!vmemmap=0xffffea0000000000\n!vmalloc=0xffffc90000000000\n";
 
 static const char k3_10[] =
+	"-SYMBOL(log_end)\n-SYMBOL(logged_chars)\nSYMBOL(log_first_idx)=@\nSYMBOL(log_next_idx)=@\nSIZE(log)=16\n"
+	"OFFSET(log.ts_nsec)=0\nOFFSET(log.len)=8\nOFFSET(log.text_len)=10\nOFFSET(log.dict_len)=12\n"
 	"OSRELEASE=3.10.0\n-SYMBOL(vmlist)\n-OFFSET(vm_struct.addr)\n-NUMBER(PG_buddy)\n"
 	"SYMBOL(vmap_area_list)=@\nOFFSET(vmap_area.va_start)=0\nOFFSET(vmap_area.list)=48\n"
 	"SIZE(mem_section)=32\nSIZE(page)=64\nSIZE(pglist_data)=12736\nSIZE(zone)=1856\nOFFSET(page._count)=28\n"
@@ -54,6 +57,9 @@ static const char k3_10[] =
 	"NUMBER(KERNEL_IMAGE_SIZE)=536870912\nNUMBER(sme_mask)=@sme_mask\nCRASHTIME=1795195471\n";
 
 static const char k3_14[] =
+	"-SIZE(log)\n-OFFSET(log.ts_nsec)\n-OFFSET(log.len)\n-OFFSET(log.text_len)\n-OFFSET(log.dict_len)\n"
+	"SIZE(printk_log)=16\nOFFSET(printk_log.ts_nsec)=0\nOFFSET(printk_log.len)=8\n"
+	"OFFSET(printk_log.text_len)=10\nOFFSET(printk_log.dict_len)=12\n"
 	"OSRELEASE=3.14.65\nSIZE(mem_section)=16\nSIZE(pglist_data)=12352\nSIZE(zone)=1728\n"
 	"OFFSET(pglist_data.nr_zones)=12208\nOFFSET(pglist_data.node_start_pfn)=12216\n"
 	"OFFSET(pglist_data.node_spanned_pages)=12232\nOFFSET(pglist_data.node_id)=12240\nOFFSET(zone.free_area)=200\n"
@@ -73,7 +79,8 @@ static const char k4_4[] =
 	"!tail=head\n!order=field\n!hugetlb=dtor\n!dtor.plain=1\n!dtor.thp=3\n!tail_mapping=0xdead000000000400\n";
 
 static const char k4_14[] =
-	"OSRELEASE=4.14.67\nSIZE(pglist_data)=11264\nSIZE(zone)=1472\nOFFSET(pglist_data.nr_zones)=10592\n"
+	"SYMBOL(clear_idx)=@\nOSRELEASE=4.14.67\nSIZE(pglist_data)=11264\nSIZE(zone)=1472\nOFFSET(pglist_data.nr_zones)"
+	"=10592\n"
 	"OFFSET(pglist_data.node_start_pfn)=10600\nOFFSET(pglist_data.node_spanned_pages)=10616\n"
 	"OFFSET(pglist_data.node_id)=10624\nOFFSET(zone.vm_stat)=1280\nOFFSET(zone.spanned_pages)=96\n"
 	"-OFFSET(page._count)\nOFFSET(page._refcount)=28\nOFFSET(page.compound_dtor)=40\nOFFSET(page.compound_order)="
@@ -96,6 +103,20 @@ static const char k4_18[] =
 	"CRASHTIME=1795195517\n";
 
 static const char k5_10[] =
+	"-SYMBOL(log_buf)\n-SYMBOL(log_buf_len)\n-SYMBOL(log_first_idx)\n-SYMBOL(log_next_idx)\n-SYMBOL(clear_idx)\n"
+	"-SIZE(printk_log)\n-OFFSET(printk_log.ts_nsec)\n-OFFSET(printk_log.len)\n-OFFSET(printk_log.text_len)\n"
+	"-OFFSET(printk_log.dict_len)\nSYMBOL(prb)=@\nSYMBOL(printk_rb_static)=@\nSYMBOL(clear_seq)=@\n"
+	"SIZE(printk_ringbuffer)=80\nOFFSET(printk_ringbuffer.desc_ring)=0\n"
+	"OFFSET(printk_ringbuffer.text_data_ring)=40\nOFFSET(printk_ringbuffer.fail)=72\nSIZE(prb_desc_ring)=40\n"
+	"OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\nOFFSET(prb_desc_ring.infos)=16\n"
+	"OFFSET(prb_desc_ring.head_id)=24\nOFFSET(prb_desc_ring.tail_id)=32\nSIZE(prb_desc)=24\n"
+	"OFFSET(prb_desc.state_var)=0\nOFFSET(prb_desc.text_blk_lpos)=8\nSIZE(prb_data_blk_lpos)=16\n"
+	"OFFSET(prb_data_blk_lpos.begin)=0\nOFFSET(prb_data_blk_lpos.next)=8\nSIZE(printk_info)=88\n"
+	"OFFSET(printk_info.seq)=0\nOFFSET(printk_info.ts_nsec)=8\nOFFSET(printk_info.text_len)=16\n"
+	"OFFSET(printk_info.caller_id)=20\nOFFSET(printk_info.dev_info)=24\nSIZE(dev_printk_info)=64\n"
+	"SIZE(prb_data_ring)=32\nOFFSET(prb_data_ring.size_bits)=0\nOFFSET(prb_data_ring.data)=8\n"
+	"OFFSET(prb_data_ring.head_lpos)=16\nOFFSET(prb_data_ring.tail_lpos)=24\nSIZE(atomic_long_t)=8\n"
+	"OFFSET(atomic_long_t.counter)=0\n"
 	"OSRELEASE=5.10.0-32-cloud-amd64\nBUILD-ID=e0c94673e97d58a386e99a20572aa7d597d5aa5c\nSIZE(pglist_data)=171968\n"
 	"SIZE(nodemask_t)=128\nOFFSET(pglist_data.nr_zones)=171232\nOFFSET(pglist_data.node_start_pfn)=171240\n"
 	"OFFSET(pglist_data.node_spanned_pages)=171256\nOFFSET(pglist_data.node_id)=171264\n"
@@ -106,6 +127,8 @@ static const char k5_10[] =
 	"!direct=0xffff888000000000\n";
 
 static const char k6_1[] =
+	"SIZE(latched_seq)=24\nOFFSET(latched_seq.val)=8\nSIZE(printk_ringbuffer)=88\nSIZE(prb_desc_ring)=48\n"
+	"OFFSET(printk_ringbuffer.text_data_ring)=48\nOFFSET(printk_ringbuffer.fail)=80\n"
 	"OSRELEASE=6.1.0-50-cloud-amd64\nBUILD-ID=bb603a9147d3efe4744bf83c83eee397c591cc20\n"
 	"OFFSET(uts_namespace.name)=0\nSIZE(pglist_data)=174208\nSIZE(zone)=1536\n"
 	"OFFSET(pglist_data.nr_zones)=171552\nOFFSET(pglist_data.node_start_pfn)=171560\n"
@@ -153,7 +176,8 @@ static const char k7_1[] =
 	"OSRELEASE=7.1.0\n-OFFSET(page.compound_head)\nOFFSET(page.compound_info)=8\n"
 	"NUMBER(PAGE_UNACCEPTED_MAPCOUNT_VALUE)=-150994944\nNUMBER(PG_hwpoison)=21\n!tail=mask\n!section=15\n";
 
-static const char k7_3[] = "OSRELEASE=7.3.4+deb13-cloud-amd64\nBUILD-ID=1fe9968467f2755292a45806719b9bba136b0cc8\nSIZE("
+static const char k7_3[] = "SIZE(printk_info)=112\nOFFSET(printk_info.dev_info)=44\nOSRELEASE=7.3.4+deb13-cloud-"
+			   "amd64\nBUILD-ID=1fe9968467f2755292a45806719b9bba136b0cc8\nSIZE("
 			   "pglist_data)=176320\n"
 			   "OFFSET(pglist_data.nr_zones)=173152\nOFFSET(pglist_data.node_start_pfn)=173160\n"
 			   "OFFSET(pglist_data.node_spanned_pages)=173176\nOFFSET(pglist_data.node_id)=173184\n"
@@ -177,6 +201,12 @@ static const char k6_12_s390x[] =
 
 /* 32 bits, no NUMA.  Sizes of pgdat and zone are plausible, not measured. */
 static const char k5_10_32[] =
+	"SIZE(printk_ringbuffer)=44\nOFFSET(printk_ringbuffer.text_data_ring)=20\nOFFSET(printk_ringbuffer.fail)=36\n"
+	"SIZE(prb_desc_ring)=20\nOFFSET(prb_desc_ring.descs)=4\nOFFSET(prb_desc_ring.infos)=8\n"
+	"OFFSET(prb_desc_ring.head_id)=12\nOFFSET(prb_desc_ring.tail_id)=16\nSIZE(prb_desc)=12\n"
+	"OFFSET(prb_desc.text_blk_lpos)=4\nSIZE(prb_data_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.next)=4\n"
+	"SIZE(prb_data_ring)=16\nOFFSET(prb_data_ring.data)=4\nOFFSET(prb_data_ring.head_lpos)=8\n"
+	"OFFSET(prb_data_ring.tail_lpos)=12\nSIZE(atomic_long_t)=4\n"
 	"-SYMBOL(node_data)\n-LENGTH(node_data)\n-SYMBOL(init_top_pgt)\n-NUMBER(pgtable_l5_enabled)\n-NUMBER(sme_mask)"
 	"\n"
 	"-NUMBER(phys_base)\n-NUMBER(KERNEL_IMAGE_SIZE)\nSIZE(mem_section)=8\n!NUMBER(SECTION_SIZE_BITS)=26\n"
