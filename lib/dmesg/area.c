@@ -56,7 +56,7 @@ static void fill(struct df_dmesg_area *a, uint64_t offset, size_t want)
 
 const uint8_t *df_dmesg_area_get(struct df_dmesg_area *a, uint64_t offset, size_t len)
 {
-	bool ahead = offset >= a->next && offset - a->next < PIECE;
+	bool ahead = offset < a->next + PIECE && a->next < offset + PIECE;
 	uint64_t left;
 
 	if (len > a->cap || offset > a->size || len > a->size - offset)

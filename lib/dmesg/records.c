@@ -16,7 +16,7 @@
 
 /* enum log_flags */
 #define NEWLINE 2u
-#define PREFIX  4u /* up to 5.0 or so: printk() was called with a level */
+#define PREFIX  4u /* printk() was called with a level; later kernels have no such flag */
 #define CONT    8u
 
 struct log {
@@ -27,7 +27,7 @@ struct log {
 	uint64_t off_ts, off_len, off_text_len, off_dict_len, off_caller;
 	bool has_caller;
 	bool has_prefixes; /* a record with PREFIX was seen: the kernel tells them apart */
-	bool full;         /* next is not known: go on until first comes again */
+	bool full;         /* an end is not known: go on until the first place comes again */
 };
 
 struct record {
@@ -244,14 +244,20 @@ static uint64_t start(struct log *l)
 	return clear;
 }
 
-/* Without a right end: all that stands in the buffer, once. */
-static void check_end(struct log *l)
+/* Without a right beginning or end: all that stands in the buffer, once. */
+static void check_ends(struct log *l)
 {
-	if (l->next <= l->size)
-		return;
-	df_dmesg_damage(l->d, "kernel log: log_next_idx is %" PRIu64, l->next);
-	l->full = true;
-	l->next = l->first && l->first < l->size ? l->first : l->size;
+	bool no_first = l->first >= l->size, no_next = l->next > l->size;
+
+	if (no_first)
+		df_dmesg_damage(l->d, "kernel log: log_first_idx is %" PRIu64, l->first);
+	if (no_next)
+		df_dmesg_damage(l->d, "kernel log: log_next_idx is %" PRIu64, l->next);
+	l->full = no_first || no_next;
+	if (no_next)
+		l->next = no_first || !l->first ? l->size : l->first;
+	if (no_first)
+		l->first = l->next < l->size ? l->next : 0; /* behind the newest record are the oldest ones */
 }
 
 int df_dmesg_records(struct df_dmesg *d)
@@ -262,7 +268,7 @@ int df_dmesg_records(struct df_dmesg *d)
 	if (!r) {
 		struct way w;
 
-		check_end(&l);
+		check_ends(&l);
 		w = (struct way){ .at = start(&l) };
 
 		walk(&l, w, print, 0);
