@@ -23,7 +23,7 @@ struct kdump {
 	size_t desc_len;
 	uint32_t status;
 	struct df_share *share; /* NULL: pages are not compressed */
-	uint64_t lost_lines; /* said, or not */
+	uint64_t lost_lines;    /* said, or not */
 };
 
 static int put(struct kdump *k, uint64_t offset, const void *buf, size_t len, struct df_err *err)
