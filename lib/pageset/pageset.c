@@ -5,27 +5,45 @@
 
 #include <string.h>
 
-#define BLOCK_SHIFT  10u
+#define BLOCK_SHIFT  (DF_BLOCK_SHIFT - DF_CHUNK_SHIFT)
 #define BLOCK_CHUNKS (1u << BLOCK_SHIFT)
-#define PFN_SHIFT    (BLOCK_SHIFT + DF_CHUNK_SHIFT) /* frame number to block: 128 GiB of 4 KiB pages */
+#define PFN_SHIFT    DF_BLOCK_SHIFT /* frame number to block: 128 GiB of 4 KiB pages */
 #define NPAGES_MAX   (UINT64_C(1) << 44)
 
 struct chunk {
-	uint32_t count;
+	uint32_t count, stage;
 	uint64_t words[DF_CHUNK_WORDS];
 };
 
-/* A slot is NULL for a chunk without a set bit, &full_chunk for one with all its valid bits set, else its own memory.
- * Blocks have the same two marks.  count is that of all chunks. */
+/* What is in a chunk: EMPTY, FULL, the address of its bits, or, with bit 0 set, what is left of dropped ones: count in
+ * bits 1 to 15 (never 0 or all), stage in 16 and 17, check sum above. */
+typedef uint64_t slot;
+#define EMPTY       UINT64_C(0)
+#define FULL        UINT64_C(2)
+#define DROPPED     UINT64_C(1)
+#define STAGE_SHIFT 16u
+#define SUM_SHIFT   18u
+
 struct df_pageset_block {
 	uint64_t count;
-	const struct chunk *slots[BLOCK_CHUNKS];
+	slot slots[BLOCK_CHUNKS];
 };
 
-/* Only their addresses matter. */
-static const struct chunk full_chunk = { 0 };
+/* A block of full chunks only.  Only its address matters. */
 static const struct df_pageset_block full_block = { 0 };
 #define FULL_BLOCK ((struct df_pageset_block *)(uintptr_t)&full_block)
+
+/* Chunks made again: of two, so that a run over their border can be looked at from either side. */
+#define REFILLED 2u
+struct df_pageset_refill {
+	df_pageset_refill_fn fn;
+	void *user;
+	struct df_err failed;
+	unsigned last; /* the one that was asked for last */
+	uint64_t chunk[REFILLED];
+	struct chunk c[REFILLED];
+};
+#define NO_CHUNK UINT64_MAX
 
 /* Valid frames of a chunk or block: shift is its size. */
 static uint64_t frames(const struct df_pageset *s, uint64_t index, unsigned shift)
@@ -35,10 +53,42 @@ static uint64_t frames(const struct df_pageset *s, uint64_t index, unsigned shif
 	return left < size ? left : size;
 }
 
-static void release_chunk(struct df_pageset *s, const struct chunk *c)
+static bool has_bits(slot v)
 {
-	if (c != &full_chunk)
-		df_free(s->env, (void *)(uintptr_t)c);
+	return v != EMPTY && v != FULL && !(v & DROPPED);
+}
+
+static struct chunk *bits(slot v)
+{
+	return (struct chunk *)(uintptr_t)v;
+}
+
+static uint64_t check_sum(const uint64_t words[DF_CHUNK_WORDS])
+{
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++) {
+		h = (h ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return h >> SUM_SHIFT;
+}
+
+static slot without_bits(const uint64_t words[DF_CHUNK_WORDS], uint64_t count, unsigned stage)
+{
+	return DROPPED | count << 1 | (uint64_t)stage << STAGE_SHIFT | check_sum(words) << SUM_SHIFT;
+}
+
+static unsigned stage_of(slot v)
+{
+	return v & DROPPED ? v >> STAGE_SHIFT & 3 : has_bits(v) ? bits(v)->stage : 0;
+}
+
+static void release(struct df_pageset *s, slot v)
+{
+	if (has_bits(v))
+		df_free(s->env, bits(v));
+	s->dropped -= v & DROPPED;
 }
 
 static void release_block(struct df_pageset *s, struct df_pageset_block *b)
@@ -46,7 +96,7 @@ static void release_block(struct df_pageset *s, struct df_pageset_block *b)
 	if (!b || b == FULL_BLOCK)
 		return;
 	for (unsigned i = 0; i < BLOCK_CHUNKS; i++)
-		release_chunk(s, b->slots[i]);
+		release(s, b->slots[i]);
 	df_free(s->env, b);
 }
 
@@ -76,29 +126,31 @@ void df_pageset_fini(struct df_pageset *s)
 		release_block(s, s->blocks[i]);
 	if (s->blocks)
 		df_free(s->env, s->blocks);
+	df_pageset_no_refill(s);
 	*s = (struct df_pageset){ 0 };
 }
 
-/* The slot's content: NULL, &full_chunk or a chunk. */
-static const struct chunk *chunk_at(const struct df_pageset *s, uint64_t chunk)
+static slot slot_at(const struct df_pageset *s, uint64_t chunk)
 {
 	const struct df_pageset_block *b = s->blocks[chunk >> BLOCK_SHIFT];
 
 	if (b == FULL_BLOCK)
-		return &full_chunk;
-	return b ? b->slots[chunk % BLOCK_CHUNKS] : NULL;
+		return FULL;
+	return b ? b->slots[chunk % BLOCK_CHUNKS] : EMPTY;
 }
 
-static uint64_t count_of(const struct df_pageset *s, uint64_t chunk, const struct chunk *c)
+static uint64_t count_of(const struct df_pageset *s, uint64_t chunk, slot v)
 {
-	if (c == &full_chunk)
+	if (v == FULL)
 		return frames(s, chunk, DF_CHUNK_SHIFT);
-	return c ? c->count : 0;
+	if (v & DROPPED)
+		return v >> 1 & (DF_CHUNK_PAGES - 1);
+	return v == EMPTY ? 0 : bits(v)->count;
 }
 
 uint64_t df_pageset_chunk_count(const struct df_pageset *s, uint64_t chunk)
 {
-	return chunk < s->nchunks ? count_of(s, chunk, chunk_at(s, chunk)) : 0;
+	return chunk < s->nchunks ? count_of(s, chunk, slot_at(s, chunk)) : 0;
 }
 
 /* The block of a chunk with memory of its own, so that one slot can differ. */
@@ -114,7 +166,7 @@ static struct df_pageset_block *own_block(struct df_pageset *s, uint64_t index)
 		return NULL;
 	if (s->blocks[index] == FULL_BLOCK) {
 		for (uint64_t i = 0; i < chunks && i < BLOCK_CHUNKS; i++)
-			b->slots[i] = &full_chunk;
+			b->slots[i] = FULL;
 		b->count = frames(s, index, PFN_SHIFT);
 	}
 	s->blocks[index] = b;
@@ -132,68 +184,196 @@ static void settle_block(struct df_pageset *s, uint64_t index)
 	release_block(s, b);
 }
 
-/* Put c, NULL or &full_chunk into a slot; it is the set's from then on. */
-static bool put(struct df_pageset *s, uint64_t chunk, const struct chunk *c)
+/* Put v into a slot; its bits are the set's from then on. */
+static bool put(struct df_pageset *s, uint64_t chunk, slot v)
 {
-	const struct chunk *old = chunk_at(s, chunk);
-	uint64_t now = count_of(s, chunk, c), before = count_of(s, chunk, old);
+	slot old = slot_at(s, chunk);
+	uint64_t now = count_of(s, chunk, v), before = count_of(s, chunk, old);
 	struct df_pageset_block *b;
 
-	if (c == old)
+	if (v == old)
 		return true;
 	b = own_block(s, chunk >> BLOCK_SHIFT);
 	if (!b)
 		return false;
-	release_chunk(s, old);
-	b->slots[chunk % BLOCK_CHUNKS] = c;
+	s->dropped += v & DROPPED;
+	release(s, old);
+	for (unsigned i = 0; s->refill && i < REFILLED; i++)
+		if (s->refill->chunk[i] == chunk)
+			s->refill->chunk[i] = NO_CHUNK;
+	b->slots[chunk % BLOCK_CHUNKS] = v;
 	b->count += now - before;
 	s->count += now - before;
 	settle_block(s, chunk >> BLOCK_SHIFT);
 	return true;
 }
 
+/* Mixed bits in memory of their own, or what is kept of them where there is none; EMPTY: neither. */
+static slot make_slot(struct df_pageset *s, const uint64_t words[DF_CHUNK_WORDS], uint64_t count, unsigned stage)
+{
+	struct chunk *c = df_alloc(s->env, sizeof *c);
+
+	if (c) {
+		c->count = (uint32_t)count;
+		c->stage = stage;
+		memcpy(c->words, words, sizeof c->words);
+		return (uintptr_t)c;
+	}
+	return s->may_drop && !(stage & DF_STAGE_PINNED) ? without_bits(words, count, stage) : EMPTY;
+}
+
 int df_pageset_store(struct df_pageset *s, uint64_t chunk, const uint64_t words[DF_CHUNK_WORDS], struct df_err *err)
 {
 	uint64_t count = df_bits_count(words, DF_CHUNK_WORDS);
-	struct chunk *c;
+	bool same = !count || count == frames(s, chunk, DF_CHUNK_SHIFT);
+	slot v = count ? FULL : EMPTY;
 
-	if (!count || count == frames(s, chunk, DF_CHUNK_SHIFT)) {
-		if (put(s, chunk, count ? &full_chunk : NULL))
-			return 0;
-		return df_err_nomem(err, s->env, "a set of page frames", sizeof(struct df_pageset_block));
-	}
-	c = df_alloc(s->env, sizeof *c);
-	if (!c)
-		return df_err_nomem(err, s->env, "a set of page frames", sizeof *c);
-	c->count = (uint32_t)count;
-	memcpy(c->words, words, sizeof c->words);
-	if (put(s, chunk, c))
+	if (!same)
+		v = make_slot(s, words, count, s->stage | stage_of(slot_at(s, chunk)));
+	if (!same && v == EMPTY)
+		return df_err_nomem(err, s->env, "a set of page frames", sizeof(struct chunk));
+	if (put(s, chunk, v))
 		return 0;
-	df_free(s->env, c);
+	/* the index comes before bits */
+	if (has_bits(v)) {
+		slot less = without_bits(words, count, bits(v)->stage);
+		bool pinned = bits(v)->stage & DF_STAGE_PINNED;
+
+		df_free(s->env, bits(v));
+		v = pinned ? EMPTY : less;
+	}
+	if (s->may_drop && (same || v != EMPTY)) {
+		df_pageset_drop(s);
+		if (put(s, chunk, v))
+			return 0;
+	}
 	return df_err_nomem(err, s->env, "a set of page frames", sizeof(struct df_pageset_block));
+}
+
+void df_pageset_drop(struct df_pageset *s)
+{
+	for (uint64_t i = 0; i < s->nblocks; i++) {
+		struct df_pageset_block *b = s->blocks[i];
+
+		for (unsigned k = 0; b && b != FULL_BLOCK && k < BLOCK_CHUNKS; k++) {
+			struct chunk *c = has_bits(b->slots[k]) ? bits(b->slots[k]) : NULL;
+
+			if (!c || c->stage & DF_STAGE_PINNED)
+				continue;
+			b->slots[k] = without_bits(c->words, c->count, c->stage);
+			s->dropped++;
+			df_free(s->env, c);
+		}
+	}
+}
+
+int df_pageset_refill(struct df_pageset *s, df_pageset_refill_fn fn, void *user, struct df_err *err)
+{
+	if (!s->refill)
+		s->refill = df_alloc(s->env, sizeof *s->refill);
+	if (!s->refill)
+		return df_err_nomem(err, s->env, "parts of a set of page frames", sizeof *s->refill);
+	s->refill->fn = fn;
+	s->refill->user = user;
+	df_err_clear(&s->refill->failed);
+	for (unsigned i = 0; i < REFILLED; i++)
+		s->refill->chunk[i] = NO_CHUNK;
+	return 0;
+}
+
+void df_pageset_no_refill(struct df_pageset *s)
+{
+	if (s->refill)
+		df_free(s->env, s->refill);
+	s->refill = NULL;
+}
+
+static bool lost(const struct df_pageset *s)
+{
+	return s->refill ? s->refill->failed.code : s->dropped != 0;
+}
+
+int df_pageset_failed(const struct df_pageset *s, struct df_err *err)
+{
+	if (!lost(s))
+		return 0;
+	if (!s->refill)
+		return df_err_set(err, DUMPFILTER_E_NOMEM, "no memory to make parts of the plan again");
+	*err = s->refill->failed;
+	return err->code;
+}
+
+size_t df_pageset_block_bytes(void)
+{
+	return sizeof(struct df_pageset_block);
+}
+
+static bool make_again(struct df_pageset_refill *r, uint64_t chunk, slot v, struct chunk *c)
+{
+	struct df_err err = { 0 };
+	int code = r->fn(r->user, chunk, stage_of(v), c->words, &err);
+
+	c->count = (uint32_t)df_bits_count(c->words, DF_CHUNK_WORDS);
+	if (!code && without_bits(c->words, c->count, stage_of(v)) == v)
+		return true;
+	if (code)
+		r->failed = err;
+	else
+		df_err_set(&r->failed, DUMPFILTER_E_IO,
+			   "the image changes while it is read: pages from frame %#llx on are not what they were "
+			   "(with more memory they are looked at only once)",
+			   (unsigned long long)(chunk << DF_CHUNK_SHIFT));
+	return false;
+}
+
+/* The bits of a mixed chunk; NULL where they were dropped and cannot be made again. */
+static const struct chunk *bits_of(const struct df_pageset *s, uint64_t chunk, slot v)
+{
+	struct df_pageset_refill *r = s->refill;
+
+	if (!(v & DROPPED))
+		return bits(v);
+	if (!r || r->failed.code)
+		return NULL;
+	for (unsigned i = 0; i < REFILLED; i++)
+		if (r->chunk[i] == chunk)
+			return &r->c[r->last = i];
+	r->last = (r->last + 1) % REFILLED;
+	r->chunk[r->last] = NO_CHUNK;
+	/* a second try: reading can fail for once */
+	if (!make_again(r, chunk, v, &r->c[r->last]) && !make_again(r, chunk, v, &r->c[r->last]))
+		return NULL;
+	df_err_clear(&r->failed);
+	r->chunk[r->last] = chunk;
+	return &r->c[r->last];
 }
 
 void df_pageset_load(const struct df_pageset *s, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS])
 {
-	const struct chunk *c = chunk < s->nchunks ? chunk_at(s, chunk) : NULL;
+	slot v = chunk < s->nchunks ? slot_at(s, chunk) : EMPTY;
+	const struct chunk *c = v == EMPTY || v == FULL ? NULL : bits_of(s, chunk, v);
 
-	if (c && c != &full_chunk) {
+	if (c) {
 		memcpy(words, c->words, sizeof c->words);
 		return;
 	}
 	memset(words, 0, sizeof c->words);
-	if (c)
+	if (v == FULL)
 		df_bits_fill(words, 0, frames(s, chunk, DF_CHUNK_SHIFT));
 }
 
 bool df_pageset_test(const struct df_pageset *s, uint64_t pfn)
 {
 	const struct chunk *c;
+	slot v;
 
 	if (pfn >= s->npages)
 		return false;
-	c = chunk_at(s, pfn >> DF_CHUNK_SHIFT);
-	return c == &full_chunk || (c && df_bit_test(c->words, pfn % DF_CHUNK_PAGES));
+	v = slot_at(s, pfn >> DF_CHUNK_SHIFT);
+	if (v == EMPTY || v == FULL)
+		return v == FULL;
+	c = bits_of(s, pfn >> DF_CHUNK_SHIFT, v);
+	return !c || df_bit_test(c->words, pfn % DF_CHUNK_PAGES);
 }
 
 /* Set [first, end) of one chunk. */
@@ -201,7 +381,7 @@ static int fill_chunk(struct df_pageset *s, uint64_t first, uint64_t end, struct
 {
 	uint64_t words[DF_CHUNK_WORDS], chunk = first >> DF_CHUNK_SHIFT, base = chunk << DF_CHUNK_SHIFT;
 
-	if (chunk_at(s, chunk) == &full_chunk)
+	if (slot_at(s, chunk) == FULL)
 		return 0;
 	df_pageset_load(s, chunk, words);
 	df_bits_fill(words, first - base, end - base);
@@ -264,15 +444,19 @@ static uint64_t scan_words(const struct chunk *c, uint64_t pfn, bool want)
 	return base + DF_CHUNK_PAGES;
 }
 
-/* First frame at or after pfn with the wanted bit, or npages. */
+/* First frame at or after pfn with the wanted bit, or npages.  Where bits cannot be made again nothing is set. */
 static uint64_t scan(const struct df_pageset *s, uint64_t pfn, bool want)
 {
 	while (pfn < s->npages) {
 		const struct df_pageset_block *b = s->blocks[pfn >> PFN_SHIFT];
-		const struct chunk *c = chunk_at(s, pfn >> DF_CHUNK_SHIFT);
+		slot v = slot_at(s, pfn >> DF_CHUNK_SHIFT);
 		uint64_t end;
 
-		if (c && c != &full_chunk) {
+		if (v != EMPTY && v != FULL) {
+			const struct chunk *c = bits_of(s, pfn >> DF_CHUNK_SHIFT, v);
+
+			if (!c)
+				return want ? s->npages : pfn;
 			end = end_of(pfn, DF_CHUNK_SHIFT, s->npages);
 			pfn = scan_words(c, pfn, want);
 			if (pfn < end)
@@ -280,7 +464,7 @@ static uint64_t scan(const struct df_pageset *s, uint64_t pfn, bool want)
 			pfn = end;
 			continue;
 		}
-		if (want == (c == &full_chunk))
+		if (want == (v == FULL))
 			return pfn;
 		pfn = end_of(pfn, b && b != FULL_BLOCK ? DF_CHUNK_SHIFT : PFN_SHIFT, s->npages);
 	}
@@ -289,6 +473,8 @@ static uint64_t scan(const struct df_pageset *s, uint64_t pfn, bool want)
 
 bool df_pageset_next_run(const struct df_pageset *s, uint64_t from, uint64_t *first, uint64_t *end)
 {
+	if (lost(s))
+		return false;
 	*first = scan(s, from, true);
 	if (*first >= s->npages)
 		return false;
@@ -299,13 +485,17 @@ bool df_pageset_next_run(const struct df_pageset *s, uint64_t from, uint64_t *fi
 /* Bits set in [first, end) of one chunk. */
 static uint64_t count_part(const struct df_pageset *s, uint64_t first, uint64_t end)
 {
-	const struct chunk *c = chunk_at(s, first >> DF_CHUNK_SHIFT);
-	uint64_t n = 0;
+	uint64_t chunk = first >> DF_CHUNK_SHIFT, n = 0;
+	slot v = slot_at(s, chunk);
+	const struct chunk *c;
 
-	if (!c || c == &full_chunk)
-		return c ? end - first : 0;
-	if (end - first == frames(s, first >> DF_CHUNK_SHIFT, DF_CHUNK_SHIFT))
-		return c->count;
+	if (v == EMPTY)
+		return 0;
+	if (end - first == frames(s, chunk, DF_CHUNK_SHIFT))
+		return count_of(s, chunk, v);
+	c = v == FULL ? NULL : bits_of(s, chunk, v);
+	if (!c)
+		return end - first;
 	while (first < end) {
 		uint64_t stop = end_of(first, 6, end), base = first & ~UINT64_C(63);
 		uint64_t mask = df_bit_mask((unsigned)(first - base), (unsigned)(stop - base));

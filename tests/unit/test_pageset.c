@@ -328,6 +328,186 @@ static void no_memory(void)
 	df_pageset_fini(&p.s);
 }
 
+/* ---- bits that are dropped and made again */
+
+/* What the set's owner would do: the bits from elsewhere, here from ref. */
+struct owner {
+	struct pair *p;
+	unsigned asked, stages; /* times; stages that were asked for */
+	unsigned fail;          /* so many times from now on */
+	bool wrong;             /* bits are others */
+};
+
+static int refill(void *user, uint64_t chunk, unsigned stage, uint64_t words[DF_CHUNK_WORDS], struct df_err *err)
+{
+	struct owner *o = user;
+
+	o->asked++;
+	o->stages |= stage;
+	if (o->fail) {
+		o->fail--;
+		return df_err_set(err, DUMPFILTER_E_IO, "the owner is ill");
+	}
+	memset(words, 0, DF_CHUNK_WORDS * sizeof *words);
+	for (uint64_t i = 0; i < DF_CHUNK_PAGES; i++)
+		if (chunk * DF_CHUNK_PAGES + i < o->p->s.npages && o->p->ref[chunk * DF_CHUNK_PAGES + i])
+			df_bit_set(words, i);
+	words[3] ^= o->wrong;
+	return 0;
+}
+
+/* Chunks: mixed, full, empty, mixed, mixed, and a mixed one that is cut. */
+static void make_mixed(struct pair *p)
+{
+	pair_init(p, 5 * (uint64_t)DF_CHUNK_PAGES + 1000);
+	for (uint64_t i = 0; i < p->s.npages; i++) {
+		uint64_t c = i / DF_CHUNK_PAGES;
+
+		p->ref[i] = c == 1 || (c != 2 && rnd(100) < 40);
+	}
+	/* runs over the borders */
+	memset(p->ref + DF_CHUNK_PAGES - 50, 1, 50);
+	memset(p->ref + 4 * DF_CHUNK_PAGES - 70, 1, 200);
+}
+
+static void store_all(struct pair *p)
+{
+	struct owner o = { .p = p };
+	uint64_t words[DF_CHUNK_WORDS];
+
+	for (uint64_t c = 0; c < p->s.nchunks; c++) {
+		CHECK_EQ(refill(&o, c, 0, words, &p->err), 0);
+		CHECK_EQ(df_pageset_store(&p->s, c, words, &p->err), 0);
+	}
+}
+
+/* A set whose bits are dropped, afterwards or because there never was memory, answers as before. */
+static void dropped(void)
+{
+	for (int from_start = 0; from_start < 2; from_start++) {
+		struct pair p;
+		struct owner o = { .p = &p };
+
+		make_mixed(&p);
+		p.s.may_drop = from_start;
+		/* the index and one chunk */
+		p.env.mem_limit = from_start ? p.env.mem_used + df_pageset_block_bytes() + 6000 : 0;
+		store_all(&p);
+		CHECK_EQ(p.s.dropped, from_start ? 3 : 0);
+		p.env.mem_limit = 0;
+		CHECK_EQ(df_pageset_failed(&p.s, &p.err), from_start ? DUMPFILTER_E_NOMEM : 0);
+		CHECK_EQ(df_pageset_refill(&p.s, refill, &o, &p.err), 0);
+		same(&p);
+		df_pageset_drop(&p.s);
+		CHECK_EQ(p.s.dropped, 4);
+		same(&p);
+		CHECK(o.asked);
+		CHECK_EQ(df_pageset_failed(&p.s, &p.err), 0);
+		pair_fini(&p);
+	}
+}
+
+/* Bits have to go where the index needs memory for a new block. */
+static void index_before_bits(void)
+{
+	struct pair p;
+	uint64_t words[DF_CHUNK_WORDS] = { 5 }, got[DF_CHUNK_WORDS];
+	uint64_t far = UINT64_C(1) << (DF_BLOCK_SHIFT - DF_CHUNK_SHIFT);
+
+	memset(&p, 0, sizeof p);
+	CHECK_EQ(df_pageset_init(&p.s, &p.env, UINT64_C(4) << DF_BLOCK_SHIFT, &p.err), 0);
+	p.s.may_drop = true;
+	p.env.mem_limit = p.env.mem_used + 2 * df_pageset_block_bytes() + 6000;
+	for (uint64_t c = 0; c < 5; c++)
+		CHECK_EQ(df_pageset_store(&p.s, c, words, &p.err), 0);
+	CHECK(p.s.dropped < 5);
+	CHECK_EQ(df_pageset_store(&p.s, far, words, &p.err), 0);
+	CHECK_EQ(p.s.dropped, 6);
+	CHECK_EQ(p.s.count, 12);
+	CHECK_EQ(df_pageset_chunk_count(&p.s, far), 2);
+	/* a chunk that is stored anew has its bits, where there is memory */
+	p.env.mem_limit = 0;
+	CHECK_EQ(df_pageset_store(&p.s, far, words, &p.err), 0);
+	CHECK_EQ(p.s.dropped, 5);
+	df_pageset_load(&p.s, far, got);
+	CHECK_EQ(got[0], 5);
+	df_pageset_fini(&p.s);
+	CHECK_EQ(p.env.mem_used, 0);
+}
+
+/* The owner is told what became of a chunk, and pinned ones stay. */
+static void stages(void)
+{
+	struct pair p;
+	struct owner o = { .p = &p };
+	uint64_t words[DF_CHUNK_WORDS];
+
+	make_mixed(&p);
+	store_all(&p);
+	CHECK_EQ(df_pageset_refill(&p.s, refill, &o, &p.err), 0);
+	p.s.stage = DF_STAGE_SIFTED;
+	df_pageset_load(&p.s, 0, words);
+	words[0] ^= 1;
+	p.ref[0] ^= 1;
+	CHECK_EQ(df_pageset_store(&p.s, 0, words, &p.err), 0);
+	p.s.stage = DF_STAGE_PINNED;
+	df_pageset_load(&p.s, 3, words);
+	CHECK_EQ(df_pageset_store(&p.s, 3, words, &p.err), 0);
+	p.s.stage = 0;
+	CHECK_EQ(df_pageset_store(&p.s, 3, words, &p.err), 0); /* once is for ever */
+	df_pageset_drop(&p.s);
+	CHECK_EQ(p.s.dropped, 3);
+	df_pageset_load(&p.s, 3, words);
+	CHECK_EQ(o.asked, 0);
+	df_pageset_load(&p.s, 4, words);
+	CHECK_EQ(o.stages, 0);
+	df_pageset_load(&p.s, 0, words);
+	CHECK_EQ(o.stages, DF_STAGE_SIFTED);
+	same(&p);
+	/* where there is no memory a pinned chunk is an error */
+	p.s.may_drop = true;
+	p.env.mem_limit = 1;
+	words[0] ^= 2;
+	CHECK_EQ(df_pageset_store(&p.s, 3, words, &p.err), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(df_pageset_store(&p.s, 4, words, &p.err), 0);
+	p.env.mem_limit = 0;
+	pair_fini(&p);
+}
+
+/* One failure is forgiven; bits that are not what they were end the set, and nobody is told something wrong. */
+static void owner_fails(void)
+{
+	for (int wrong = 0; wrong < 2; wrong++) {
+		struct pair p;
+		struct owner o = { .p = &p, .fail = 1 };
+		uint64_t words[DF_CHUNK_WORDS], first, end;
+
+		make_mixed(&p);
+		store_all(&p);
+		CHECK_EQ(df_pageset_refill(&p.s, refill, &o, &p.err), 0);
+		df_pageset_drop(&p.s);
+		same(&p);
+		CHECK_EQ(o.fail, 0);
+		o.wrong = wrong;
+		o.fail = wrong ? 0 : 100;
+		/* the run goes on into a chunk that cannot be made: it ends where that begins */
+		CHECK_EQ(df_pageset_refill(&p.s, refill, &o, &p.err), 0);
+		df_pageset_load(&p.s, 1, words);
+		CHECK_EQ(df_pageset_failed(&p.s, &p.err), 0);
+		CHECK(df_pageset_next_run(&p.s, DF_CHUNK_PAGES, &first, &end));
+		CHECK(first == DF_CHUNK_PAGES && end == 2 * DF_CHUNK_PAGES);
+		CHECK(!df_pageset_next_run(&p.s, end, &first, &end));
+		CHECK_EQ(df_pageset_failed(&p.s, &p.err), DUMPFILTER_E_IO);
+		CHECK_HAS(p.err.text, wrong ? "changes while it is read" : "ill");
+		CHECK(!df_pageset_next_run(&p.s, DF_CHUNK_PAGES, &first, &end));
+		CHECK(df_pageset_test(&p.s, 0));
+		CHECK_EQ(df_pageset_count_range(&p.s, 10, 30), 20);
+		df_pageset_load(&p.s, 0, words);
+		CHECK_EQ(df_bits_count(words, DF_CHUNK_WORDS), 0);
+		pair_fini(&p);
+	}
+}
+
 int main(void)
 {
 	seed = 88172645463325252u;
@@ -341,5 +521,9 @@ int main(void)
 	RUN(full_block_is_cut);
 	RUN(too_large);
 	RUN(no_memory);
+	RUN(dropped);
+	RUN(index_before_bits);
+	RUN(stages);
+	RUN(owner_fails);
 	return T_END();
 }
