@@ -2,10 +2,15 @@
 #define _GNU_SOURCE /* sched_getaffinity, CPU_ALLOC */
 #include "base/pool.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+
+/* Of a helper thread.  Codecs keep their tables in their states: the deepest call of this library takes 20 KiB.  The
+ * rest is for the functions of a caller's source, sink and allocator. */
+#define STACK ((size_t)128 << 10)
 
 enum state { FREE, MADE, WORKED, FAILED, ORDERED, FINISHED };
 
@@ -198,6 +203,22 @@ static int serve(struct pool *p, struct df_err *err)
 	return made;
 }
 
+/* With a small stack, or, where that is too small for this process (thread-local variables lie in it), the usual one.
+ */
+static bool start_thread(struct helper *h)
+{
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (!r) {
+		r = pthread_attr_setstacksize(&attr, STACK);
+		if (!r)
+			r = pthread_create(&h->thread, &attr, helper_main, h);
+		pthread_attr_destroy(&attr);
+	}
+	return !r || (r == EINVAL && !pthread_create(&h->thread, NULL, helper_main, h));
+}
+
 static unsigned start_helpers(struct pool *p, struct helper *h, unsigned n)
 {
 	sigset_t all, old;
@@ -208,7 +229,7 @@ static unsigned start_helpers(struct pool *p, struct helper *h, unsigned n)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (unsigned i = 0; i < n; i++) {
 		h[started] = (struct helper){ .pool = p, .worker = started + 1 };
-		if (!pthread_create(&h[started].thread, NULL, helper_main, &h[started]))
+		if (start_thread(&h[started]))
 			started++;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
