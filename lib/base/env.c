@@ -12,7 +12,7 @@ struct block {
 	_Alignas(max_align_t) size_t bytes;
 };
 
-static bool charge(struct df_env *env, size_t bytes)
+bool df_charge(struct df_env *env, size_t bytes)
 {
 	size_t limit = atomic_load(&env->mem_limit);
 	size_t used = atomic_fetch_add(&env->mem_used, bytes) + bytes;
@@ -27,19 +27,54 @@ static bool charge(struct df_env *env, size_t bytes)
 	return true;
 }
 
+void df_discharge(struct df_env *env, size_t bytes)
+{
+	atomic_fetch_sub(&env->mem_used, bytes);
+}
+
+struct df_measure df_measure_begin(struct df_env *env)
+{
+	struct df_measure m = { atomic_load(&env->mem_limit), atomic_load(&env->mem_peak) };
+
+	atomic_store(&env->mem_limit, 0);
+	atomic_store(&env->mem_peak, atomic_load(&env->mem_used));
+	return m;
+}
+
+size_t df_measure_end(struct df_env *env, struct df_measure m)
+{
+	size_t peak = atomic_load(&env->mem_peak);
+
+	atomic_store(&env->mem_limit, m.limit);
+	atomic_store(&env->mem_peak, m.peak);
+	return peak;
+}
+
+/* Zeroed.  calloc leaves memory alone that nobody has used yet: what is not touched later takes none. */
+static struct block *raw_alloc(struct df_env *env, size_t bytes)
+{
+	struct block *b;
+
+	if (!env->alloc)
+		return calloc(1, bytes);
+	b = env->alloc(env->alloc_user, bytes);
+	if (b)
+		memset(b, 0, bytes);
+	return b;
+}
+
 void *df_alloc(struct df_env *env, size_t bytes)
 {
 	struct block *b;
 
-	if (bytes > SIZE_MAX / 2 || !charge(env, bytes + sizeof *b))
+	if (bytes > SIZE_MAX / 2 || !df_charge(env, bytes + sizeof *b))
 		return NULL;
-	b = env->alloc ? env->alloc(env->alloc_user, bytes + sizeof *b) : malloc(bytes + sizeof *b);
+	b = raw_alloc(env, bytes + sizeof *b);
 	if (!b) {
-		atomic_fetch_sub(&env->mem_used, bytes + sizeof *b);
+		df_discharge(env, bytes + sizeof *b);
 		return NULL;
 	}
 	b->bytes = bytes;
-	memset(b + 1, 0, bytes);
 	return b + 1;
 }
 
@@ -57,7 +92,7 @@ void df_free(struct df_env *env, void *ptr)
 	if (!ptr)
 		return;
 	b--;
-	atomic_fetch_sub(&env->mem_used, b->bytes + sizeof *b);
+	df_discharge(env, b->bytes + sizeof *b);
 	if (env->release)
 		env->release(env->alloc_user, b);
 	else

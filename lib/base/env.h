@@ -15,6 +15,7 @@ struct df_env {
 	void (*release)(void *user, void *ptr);
 	void *alloc_user;
 	atomic_size_t mem_limit; /* 0 = none */
+	bool limit_derived;      /* from what the system has left: better to go over it than to lose the dump */
 	atomic_size_t mem_used, mem_peak;
 
 	dumpfilter_log_fn log_fn;
@@ -34,6 +35,18 @@ void *df_alloc_array(struct df_env *env, size_t count, size_t size);
 /* Grow *arr (elements of size bytes, capacity *cap) so that it holds at least need; false = no memory, *arr intact. */
 bool df_grow(struct df_env *env, void **arr, size_t *cap, size_t need, size_t size);
 void df_free(struct df_env *env, void *ptr);
+
+/* Count memory that somebody else allocates, by the same rules. */
+bool df_charge(struct df_env *env, size_t bytes);
+void df_discharge(struct df_env *env, size_t bytes);
+
+/* How much would be in use at most, were there no limit: between the two, allocate what is to be measured and free it.
+ * No other thread may allocate meanwhile; the peak that is reported does not change. */
+struct df_measure {
+	size_t limit, peak;
+};
+struct df_measure df_measure_begin(struct df_env *env);
+size_t df_measure_end(struct df_env *env, struct df_measure m);
 
 /* "out of memory" with what it was for; returns DUMPFILTER_E_NOMEM. */
 int df_err_nomem(struct df_err *err, struct df_env *env, const char *what, size_t bytes);

@@ -50,6 +50,17 @@ int df_err_wrap(struct df_err *e, const char *fmt, ...)
 	return e->code;
 }
 
+int df_err_add(struct df_err *e, const char *fmt, ...)
+{
+	size_t n = strlen(e->text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->text + n, sizeof e->text - n, fmt, ap);
+	va_end(ap);
+	return e->code;
+}
+
 void df_err_clear(struct df_err *e)
 {
 	e->code = 0;

@@ -19,6 +19,8 @@ int df_err_set(struct df_err *e, int code, const char *fmt, ...) DUMPFILTER_PRIN
 int df_err_sys(struct df_err *e, int code, int errnum, const char *fmt, ...) DUMPFILTER_PRINTF(4, 5);
 /* Prepend "text: " to what is there; returns the code. */
 int df_err_wrap(struct df_err *e, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+/* Put text behind what is there; returns the code. */
+int df_err_add(struct df_err *e, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 void df_err_clear(struct df_err *e);
 
 /* The DUMPFILTER_E_* code that fits an errno value of a failed read or write. */

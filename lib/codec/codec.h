@@ -22,6 +22,9 @@ struct df_codec {
 	 * codec's default (the fast one that makedumpfile uses). */
 	void *(*state_new)(struct df_env *env, int level);
 	void (*state_free)(struct df_env *env, void *state);
+	/* Bytes that the codec allocates for one state and blocks of n bytes without asking df_alloc: more rather than
+	 * less.  NULL = none. */
+	size_t (*beside)(size_t n);
 	/* in[n] into out[cap], cap ≥ bound(n).  Bytes written, 0 = failed.  Same input, same level: same output. */
 	size_t (*compress)(void *state, const void *in, size_t n, void *out, size_t cap);
 	/* in[n] (hostile) into exactly out[len]; false where it does not decode to just that many bytes.

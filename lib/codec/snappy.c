@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* snappy's C interface keeps nothing between calls and takes its memory from malloc, beside the budget. */
+/* snappy's C interface keeps nothing between calls and takes its memory from malloc, which is counted by what it is
+ * known to be. */
 #include "codec/rows.h"
 
 #include <snappy-c.h>
@@ -7,6 +8,16 @@
 static size_t bound(size_t n)
 {
 	return snappy_max_compressed_length(n);
+}
+
+/* For each piece of up to 64 KiB: a table of 16-bit numbers, a copy, the worst case of the output. */
+static size_t beside(size_t n)
+{
+	size_t piece = n < 65536 ? n : 65536, table = 256;
+
+	while (table < n && table < 32768)
+		table *= 2;
+	return table * sizeof(uint16_t) + piece + snappy_max_compressed_length(piece);
 }
 
 /* Nothing to keep; not NULL, so that NULL always means no memory. */
@@ -40,6 +51,7 @@ const struct df_codec df_codec_snappy = {
 	.name = "snappy",
 	.kdump_flag = 0x04,
 	.bound = bound,
+	.beside = beside,
 	.state_new = state_new,
 	.state_free = df_free,
 	.compress = compress_block,

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pipe/workers.h"
 
+#define SPARE_SLOTS 16u /* beside one for each thread */
+
 static int init_one(struct df_pipe_worker *w, const struct df_pipe *p, struct df_err *err)
 {
 	int r = df_reader_init(&w->reader, p->image, DF_WINDOW_COPY, err);
 
 	if (r < 0 || !p->codec)
 		return r;
+	if (p->codec->beside) {
+		size_t beside = p->codec->beside((size_t)1 << p->page_shift);
+
+		if (!df_charge(p->env, beside))
+			return df_err_nomem(err, p->env, p->codec->name, beside);
+		w->beside = beside;
+	}
 	w->codec_state = p->codec->state_new(p->env, p->codec_level);
 	return w->codec_state ? 0 : df_err_nomem(err, p->env, p->codec->name, 0);
 }
@@ -16,7 +25,7 @@ int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, str
 	int r = 0;
 
 	*w = (struct df_pipe_workers){ .p = p, .n = p->threads ? p->threads : 1 };
-	w->nslots = w->n > 1 ? 2 * w->n : 1;
+	w->nslots = w->n > 1 ? w->n + (w->n < SPARE_SLOTS ? w->n : SPARE_SLOTS) : 1;
 	w->v = df_alloc_array(p->env, w->n, sizeof *w->v);
 	if (!w->v)
 		return df_err_nomem(err, p->env, "workers", w->n * sizeof *w->v);
@@ -33,6 +42,7 @@ void df_pipe_workers_fini(struct df_pipe_workers *w)
 		df_reader_fini(&w->v[i].reader);
 		if (w->v[i].codec_state)
 			w->p->codec->state_free(w->p->env, w->v[i].codec_state);
+		df_discharge(w->p->env, w->v[i].beside);
 	}
 	if (w->p)
 		df_free(w->p->env, w->v);

@@ -8,13 +8,14 @@
 struct df_pipe_worker {
 	struct df_reader reader;
 	void *codec_state;
+	size_t beside; /* what the codec allocates by itself, counted */
 };
 
 struct df_pipe_workers {
 	const struct df_pipe *p;
 	struct df_pipe_worker *v;
 	unsigned n;
-	unsigned nslots; /* items under way: two a worker, so that nobody waits for the one that is due */
+	unsigned nslots; /* items under way: more than workers, so that nobody waits for the one that is due */
 };
 
 int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, struct df_err *err);
