@@ -27,7 +27,7 @@ static int make(void *user, void *slot, struct df_err *err)
 	}
 	if (b->n && df_cancelled(r->p.env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
-	return b->n ? 1 : 0;
+	return b->n ? 1 : df_pageset_failed(r->p.keep, err);
 }
 
 /* Append page to the batch's data, compressed where that makes it smaller. */

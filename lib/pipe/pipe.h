@@ -62,6 +62,9 @@ void df_pipe_stop(struct df_pipe_run *r); /* NULL is fine */
 /* keep without its pages of zeros.  Progress: phase ZERO. */
 int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err);
 
+/* Allocate what that does, and free it. */
+int df_pipe_rehearse_zero(const struct df_pipe *p, struct df_err *err);
+
 /* true: len bytes (a multiple of 64) at p are all zero. */
 bool df_is_zero(const uint8_t *p, size_t len);
 

@@ -22,14 +22,14 @@ static int make(void *user, void *slot, struct df_err *err)
 	uint64_t first, end;
 
 	if (!df_pageset_next_run(s->keep, s->chunk << DF_CHUNK_SHIFT, &first, &end))
-		return 0;
+		return df_pageset_failed(s->keep, err);
 	if (df_cancelled(s->p->env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	c->chunk = first >> DF_CHUNK_SHIFT;
 	c->had = df_pageset_chunk_count(s->keep, c->chunk);
 	s->chunk = c->chunk + 1;
 	df_pageset_load(s->keep, c->chunk, c->words);
-	return 1;
+	return df_pageset_failed(s->keep, err) ? err->code : 1;
 }
 
 /* Clear the bits of one word whose pages are zero.  A page that cannot be read stays: it is reported when copied. */
@@ -80,23 +80,44 @@ static int take(void *user, void *slot, struct df_err *err)
 	return r;
 }
 
+static int start(struct sieve *s, struct slot **slots, struct df_err *err)
+{
+	int r = df_pipe_workers_init(&s->workers, s->p, err);
+
+	*slots = NULL;
+	if (r < 0)
+		return r;
+	*slots = df_alloc_array(s->p->env, s->workers.nslots, sizeof **slots);
+	return *slots ? 0 : df_err_nomem(err, s->p->env, "workers", s->workers.nslots * sizeof **slots);
+}
+
+static void stop(struct sieve *s, struct slot *slots)
+{
+	df_free(s->p->env, slots);
+	df_pipe_workers_fini(&s->workers);
+}
+
 int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err)
 {
 	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
 	struct sieve s = { .p = p, .keep = keep, .total = keep->count };
 	struct slot *slots;
-	int r = df_pipe_workers_init(&s.workers, p, err);
+	int r = start(&s, &slots, err);
 
-	*dropped = 0;
-	if (r < 0)
-		return r;
-	slots = df_alloc_array(p->env, s.workers.nslots, sizeof *slots);
-	if (slots)
+	keep->stage |= DF_STAGE_SIFTED;
+	if (!r)
 		r = df_pool_run(p->env, &ops, &s, s.workers.n, slots, sizeof *slots, s.workers.nslots, err);
-	else
-		r = df_err_nomem(err, p->env, "workers", s.workers.nslots * sizeof *slots);
-	df_free(p->env, slots);
-	df_pipe_workers_fini(&s.workers);
+	stop(&s, slots);
 	*dropped = s.dropped;
+	return r;
+}
+
+int df_pipe_rehearse_zero(const struct df_pipe *p, struct df_err *err)
+{
+	struct sieve s = { .p = p };
+	struct slot *slots;
+	int r = start(&s, &slots, err);
+
+	stop(&s, slots);
 	return r;
 }

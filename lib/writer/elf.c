@@ -3,6 +3,9 @@
  * ELF: the input's loads, cut where at least GAP pages in a row are left out.  What is left out is always the tail of
  * a load (memsz > filesz); shorter gaps are written with their contents.  Data follows the notes without alignment and
  * p_align is copied: crash tells kdump's files by that.
+ *
+ * A fragmented machine has a segment for each few hundred pages, so they are never listed: each pass over them
+ * (counting, headers, data) cuts the loads again.
  */
 #include "format/elf.h"
 #include "base/bits.h"
@@ -11,12 +14,13 @@
 #include "writer/writer.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GAP     256u
-#define NO_DATA UINT64_MAX
 #define CUT_MAX 100000u
 #define PIECE   DF_WINDOW_COPY /* bytes copied at once */
+#define SEEN    (1u << 27)     /* frames in more than one load: no honest image has as many; then some count twice */
 
 struct segment {
 	uint64_t paddr, vaddr, memsz, filesz, offset, align;
@@ -26,51 +30,67 @@ struct segment {
 struct piece {
 	uint64_t paddr, offset;
 	size_t len;
+	bool ends;        /* the data of its segment */
 	uint64_t lost[2]; /* a bit for each frame from the first on: kept, but could not be read */
 	uint8_t *buf;
 	char why[DF_ERR_TEXT];
+};
+
+/* Where cutting stands: at a load, and in it. */
+struct cut {
+	size_t load;
+	bool inside;
+	uint64_t start;    /* of the segment under way */
+	uint64_t data_end; /* behind its last kept byte so far */
+	uint64_t kept;     /* behind its last kept frame so far */
+	uint64_t offset;   /* of the next data in the file */
+	uint64_t n;        /* segments so far */
+};
+
+struct frames {
+	uint64_t first, end;
+	uint64_t bit; /* of first, in elf.seen */
 };
 
 struct elf {
 	const struct df_output *o;
 	struct df_written *done;
 	struct df_elf_header h;
-	struct segment *seg;
-	size_t nseg, cap;
-	uint64_t shdr_at, note_at, data_at, end; /* file offsets */
-	struct df_extents frames;                /* that segments have data of, each once; offset: in the file */
+	uint64_t nseg;
+	uint64_t shdr_at, note_at, data_at; /* file offsets */
 	/* copying */
 	unsigned workers, nslots;
 	struct df_reader *readers;
 	struct piece *slots;
 	struct df_pageset lost; /* kept frames that could not be read: overlapping loads hold them twice */
-	size_t at_seg;          /* make: segment … */
+	struct cut cut;         /* make: segment … */
+	struct segment seg;     /* … which is this, */
 	uint64_t at_byte;       /* … and byte of it */
 	uint64_t total, copied, lost_lines;
 	uint64_t written; /* data of segments up to here (file offset) is in the sink */
+	/* counting each frame once, although loads overlap */
+	struct frames *shared; /* sorted: frames of more than one load */
+	size_t nshared;
+	uint64_t *seen; /* a bit for each of them: it is counted */
 };
 
 /* ---- layout */
 
-static int add_segment(struct elf *e, const struct df_load *l, uint64_t from, uint64_t to, uint64_t data_end, bool cut,
-		       struct df_err *err)
+/* The segment that ends at memory address to. */
+static void end_segment(struct cut *c, const struct df_load *l, uint64_t to, bool cut, struct segment *s)
 {
-	struct segment s = {
-		.paddr = from,
-		.vaddr = l->vaddr + (from - l->paddr),
-		.memsz = to - from,
-		.filesz = data_end - from,
+	*s = (struct segment){
+		.paddr = c->start,
+		.vaddr = l->vaddr + (c->start - l->paddr),
+		.memsz = to - c->start,
+		.filesz = c->data_end - c->start,
 		.align = l->align,
 		.flags = l->flags,
 	};
-
 	/* a load that is all gap has offset 0, but for the last one of its range: as makedumpfile writes it */
-	s.offset = !s.filesz && cut ? NO_DATA : e->end;
-	e->end += s.filesz;
-	if (!df_grow(e->o->env, (void **)&e->seg, &e->cap, e->nseg + 1, sizeof *e->seg))
-		return df_err_nomem(err, e->o->env, "program headers", (e->nseg + 1) * sizeof *e->seg);
-	e->seg[e->nseg++] = s;
-	return 0;
+	s->offset = !s->filesz && cut ? 0 : c->offset;
+	c->offset += s->filesz;
+	c->n++;
 }
 
 /* Pages that an earlier dump has left out: what was in them is not known. */
@@ -81,39 +101,63 @@ static bool lacks(const struct df_image *img, uint64_t first, uint64_t end)
 
 /* A gap with pages that must not be read, or cannot be, is left out however short it is, unless that would make
  * absurdly many loads (a balloon in single pages): then zeros stand for them. */
-static bool must_cut(const struct elf *e, uint64_t first, uint64_t end)
+static bool must_cut(const struct elf *e, const struct cut *c, uint64_t end)
 {
-	return first < end && e->nseg < CUT_MAX &&
-	       (df_pageset_count_range(e->o->forbidden, first, end) || lacks(e->o->image, first, end));
+	return c->kept < end && c->n < CUT_MAX &&
+	       (df_pageset_count_range(e->o->forbidden, c->kept, end) || lacks(e->o->image, c->kept, end));
 }
 
-static int cut_load(struct elf *e, const struct df_load *l, struct df_err *err)
+static void enter_load(struct cut *c, const struct df_load *l, unsigned shift)
 {
-	const struct df_output *o = e->o;
-	unsigned shift = o->page_shift;
-	uint64_t start = l->paddr, stop = l->paddr + l->memsz, page = UINT64_C(1) << shift;
-	uint64_t limit = (stop + page - 1) >> shift, kept = start >> shift; /* behind the last kept frame */
-	uint64_t data_end = start, a, b;
-	int r;
+	uint64_t stop = l->paddr + l->memsz;
 
+	c->inside = true;
+	c->start = c->data_end = l->paddr;
+	c->kept = l->paddr >> shift;
 	/* a frame that the load begins inside of is never left out */
-	if (start & (page - 1)) {
-		kept++;
-		data_end = kept << shift < stop ? kept << shift : stop;
+	if (l->paddr & ((UINT64_C(1) << shift) - 1)) {
+		c->kept++;
+		c->data_end = c->kept << shift < stop ? c->kept << shift : stop;
 	}
-	for (uint64_t at = kept; at < limit && df_pageset_next_run(o->keep, at, &a, &b) && a < limit; at = b) {
-		if (b > limit)
-			b = limit;
-		if (a - kept >= GAP || must_cut(e, kept, a)) {
-			r = add_segment(e, l, start, a << shift, data_end, true, err);
-			if (r < 0)
-				return r;
-			start = a << shift;
+}
+
+/* The next segment; false = no more.  c: zeroed at first, but for offset. */
+static bool next_segment(const struct elf *e, struct cut *c, struct segment *s)
+{
+	const struct df_load *l = &e->o->image->loads[c->load];
+	unsigned shift = e->o->page_shift;
+	uint64_t stop, limit, a, b;
+
+	if (c->load == e->o->image->nloads)
+		return false;
+	if (!c->inside)
+		enter_load(c, l, shift);
+	stop = l->paddr + l->memsz;
+	limit = (stop + (UINT64_C(1) << shift) - 1) >> shift;
+	while (c->kept < limit && df_pageset_next_run(e->o->keep, c->kept, &a, &b) && a < limit) {
+		bool cut = a - c->kept >= GAP || must_cut(e, c, a);
+
+		if (cut) {
+			end_segment(c, l, a << shift, true, s);
+			c->start = a << shift;
 		}
-		kept = b;
-		data_end = b << shift < stop ? b << shift : stop;
+		c->kept = b < limit ? b : limit;
+		c->data_end = c->kept << shift < stop ? c->kept << shift : stop;
+		if (cut)
+			return true;
 	}
-	return add_segment(e, l, start, stop, data_end, false, err);
+	end_segment(c, l, stop, false, s);
+	c->load++;
+	c->inside = false;
+	return true;
+}
+
+/* The plan could not be made again on the way: what came of it is wrong. */
+static int plan_failed(const struct elf *e, struct df_err *err)
+{
+	int r = df_pageset_failed(e->o->keep, err);
+
+	return r ? r : df_pageset_failed(e->o->forbidden, err);
 }
 
 /* That of the machine, or 64 bits where 32 cannot say where memory is, as kernels do for i386 with PAE. */
@@ -123,7 +167,7 @@ static uint8_t class_of(const struct elf *e)
 	uint64_t heads = DF_ELF_HEADER_MAX + (e->nseg + 1) * (uint64_t)DF_ELF_PHDR_MAX;
 
 	if (e->nseg + 1 >= DF_ELF_PN_XNUM || img->end_paddr > UINT64_C(1) << 32 ||
-	    heads + img->notes_len + e->end > UINT32_MAX)
+	    heads + img->notes_len + e->total > UINT32_MAX)
 		return 64;
 	return img->bits;
 }
@@ -131,15 +175,16 @@ static uint8_t class_of(const struct elf *e)
 static int lay_out(struct elf *e, struct df_err *err)
 {
 	const struct df_image *img = e->o->image;
+	struct cut c = { 0 };
+	struct segment s;
 	uint64_t heads, n;
 
-	e->end = 0;
-	for (size_t i = 0; i < img->nloads; i++) {
-		int r = cut_load(e, &img->loads[i], err);
-
-		if (r < 0)
-			return r;
-	}
+	while (next_segment(e, &c, &s))
+		;
+	if (plan_failed(e, err))
+		return err->code;
+	e->nseg = c.n;
+	e->total = c.offset;
 	n = e->nseg + 1;
 	e->h = (struct df_elf_header){ .be = img->be,
 				       .bits = class_of(e),
@@ -162,10 +207,6 @@ static int lay_out(struct elf *e, struct df_err *err)
 	}
 	e->note_at = heads;
 	e->data_at = heads + img->notes_len;
-	e->total = e->end;
-	for (size_t i = 0; i < e->nseg; i++)
-		e->seg[i].offset = e->seg[i].offset == NO_DATA ? 0 : e->seg[i].offset + e->data_at;
-	e->end += e->data_at;
 	return 0;
 }
 
@@ -190,16 +231,16 @@ static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 {
 	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE, .offset = e->note_at, .filesz = e->o->image->notes_len };
 	uint8_t buf[64 * DF_ELF_PHDR_MAX];
+	struct cut c = { .offset = e->data_at };
 	uint64_t at = e->h.phoff;
+	struct segment s;
 	size_t n = 0;
 	int r = 0;
 
 	note.memsz = note.filesz;
 	df_elf_encode_phdr(&e->h, &note, buf);
 	n += e->h.phentsize;
-	for (size_t i = 0; !r && i < e->nseg; i++) {
-		struct segment s = e->seg[i];
-
+	while (!r && next_segment(e, &c, &s)) {
 		if (s.filesz && s.offset + s.filesz > limit)
 			s.filesz = s.offset < limit ? limit - s.offset : 0;
 		encode_segment(e, &s, buf + n);
@@ -210,6 +251,8 @@ static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 			n = 0;
 		}
 	}
+	if (!r)
+		r = plan_failed(e, err);
 	return r ? r : df_sink_write(e->o->sink, at, buf, n, err);
 }
 
@@ -262,22 +305,20 @@ static int make(void *user, void *slot, struct df_err *err)
 {
 	struct elf *e = user;
 	struct piece *p = slot;
-	const struct segment *s;
 	uint64_t left;
 
-	while (e->at_seg < e->nseg && e->at_byte >= e->seg[e->at_seg].filesz) {
-		e->at_seg++;
+	while (e->at_byte >= e->seg.filesz) {
+		if (!next_segment(e, &e->cut, &e->seg) || plan_failed(e, err))
+			return plan_failed(e, err);
 		e->at_byte = 0;
 	}
-	if (e->at_seg >= e->nseg)
-		return 0;
 	if (df_cancelled(e->o->env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
-	s = &e->seg[e->at_seg];
-	left = s->filesz - e->at_byte;
-	p->paddr = s->paddr + e->at_byte;
-	p->offset = s->offset + e->at_byte;
+	left = e->seg.filesz - e->at_byte;
+	p->paddr = e->seg.paddr + e->at_byte;
+	p->offset = e->seg.offset + e->at_byte;
 	p->len = left < PIECE ? (size_t)left : PIECE;
+	p->ends = p->len == left;
 	e->at_byte += p->len;
 	return 1;
 }
@@ -323,7 +364,7 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 	if (df_pageset_count_range(e->o->forbidden, first, last + 1) ||
 	    e->o->image->ops->read(r, p->paddr, p->buf, p->len, &missing, err) < 0)
 		read_by_page(e, r, p, err);
-	return 0;
+	return plan_failed(e, err);
 }
 
 static void progress(struct elf *e)
@@ -350,6 +391,59 @@ static void count_lost(struct elf *e, const struct piece *p)
 		df_log(e->o->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", p->why);
 }
 
+/* Frames of more than one load: by frame, and by whether they are counted. */
+static void count_shared(struct elf *e, const struct frames *f, uint64_t first, uint64_t end)
+{
+	for (uint64_t pfn = first; pfn < end; pfn++) {
+		uint64_t bit = f->bit + (pfn - f->first);
+
+		if (df_bit_test(e->seen, bit))
+			continue;
+		df_bit_set(e->seen, bit);
+		e->done->elf_pages++;
+		e->done->pages += df_pageset_test(e->o->keep, pfn);
+	}
+}
+
+/* Index of the first shared range that ends behind pfn. */
+static size_t shared_at(const struct elf *e, uint64_t pfn)
+{
+	size_t lo = 0, hi = e->nshared;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (e->shared[mid].end <= pfn)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The frames that are complete in the output with this piece.  One that is cut counts where its end is written. */
+static void count_frames(struct elf *e, const struct piece *p)
+{
+	unsigned shift = e->o->page_shift;
+	uint64_t first = p->paddr >> shift, end = p->paddr + p->len;
+
+	end = p->ends ? (end + (UINT64_C(1) << shift) - 1) >> shift : end >> shift;
+	for (size_t i = shared_at(e, first); first < end; i++) {
+		uint64_t alone = i < e->nshared && e->shared[i].first < end ? e->shared[i].first : end, both;
+
+		if (first < alone) {
+			e->done->elf_pages += alone - first;
+			e->done->pages += df_pageset_count_range(e->o->keep, first, alone);
+			first = alone;
+		}
+		if (first == end)
+			break;
+		both = e->shared[i].end < end ? e->shared[i].end : end;
+		count_shared(e, &e->shared[i], first, both);
+		first = both;
+	}
+}
+
 static int take(void *user, void *slot, struct df_err *err)
 {
 	struct elf *e = user;
@@ -360,26 +454,64 @@ static int take(void *user, void *slot, struct df_err *err)
 		return err->code;
 	if (p->why[0])
 		count_lost(e, p);
+	count_frames(e, p);
 	e->written = p->offset + p->len;
 	e->copied += p->len;
 	progress(e);
 	return 0;
 }
 
-/* Memory with data, for the counts: loads overlap, and each frame counts once. */
-static int list_frames(struct elf *e, struct df_err *err)
+static int by_first(const void *a, const void *b)
 {
-	struct df_env *env = e->o->env;
-	struct df_extent *x = df_alloc_array(env, e->nseg, sizeof *x);
-	int r;
+	const struct frames *x = a, *y = b;
 
-	if (!x)
-		return df_err_nomem(err, env, "the list of frames", e->nseg * sizeof *x);
-	for (size_t i = 0; i < e->nseg; i++)
-		x[i] = (struct df_extent){ e->seg[i].paddr, e->seg[i].paddr + e->seg[i].filesz, e->seg[i].offset };
-	r = df_extents_build(&e->frames, env, x, e->nseg, false, err);
-	df_free(env, x);
-	return r;
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Sorted ranges into those that more than one of them has a part of.  In place: each adds at most one. */
+static size_t overlaps(struct frames *v, size_t n)
+{
+	uint64_t reach = 0;
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct frames f = { v[i].first, v[i].end < reach ? v[i].end : reach, 0 };
+
+		if (v[i].end > reach)
+			reach = v[i].end;
+		if (f.first >= f.end)
+			continue;
+		if (k && v[k - 1].end >= f.first) {
+			if (v[k - 1].end < f.end)
+				v[k - 1].end = f.end;
+		} else {
+			v[k++] = f;
+		}
+	}
+	return k;
+}
+
+/* Frames of more than one load, and room to remember which are counted. */
+static int find_shared(struct elf *e, struct df_err *err)
+{
+	const struct df_image *img = e->o->image;
+	uint64_t round = (UINT64_C(1) << e->o->page_shift) - 1, bits = 0;
+	struct frames *v = df_alloc_array(e->o->env, img->nloads, sizeof *v);
+
+	e->shared = v;
+	for (size_t i = 0; v && i < img->nloads; i++)
+		v[i] = (struct frames){ img->loads[i].paddr >> e->o->page_shift,
+					(img->loads[i].paddr + img->loads[i].memsz + round) >> e->o->page_shift, 0 };
+	if (v) {
+		qsort(v, img->nloads, sizeof *v, by_first);
+		e->nshared = overlaps(v, img->nloads);
+	}
+	for (size_t i = 0; i < e->nshared; bits += v[i].end - v[i].first, i++)
+		v[i].bit = bits;
+	if (bits > SEEN)
+		e->nshared = bits = 0;
+	e->seen = v ? df_alloc_array(e->o->env, bits / 64 + 1, sizeof *e->seen) : NULL;
+	return e->seen ? 0 : df_err_nomem(err, e->o->env, "the list of frames", img->nloads * sizeof *v + bits / 8);
 }
 
 static void stop(struct elf *e)
@@ -392,8 +524,8 @@ static void stop(struct elf *e)
 	df_free(e->o->env, e->readers);
 	if (e->lost.env)
 		df_pageset_fini(&e->lost);
-	df_free(e->o->env, e->frames.v);
-	df_free(e->o->env, e->seg);
+	df_free(e->o->env, e->seen);
+	df_free(e->o->env, e->shared);
 }
 
 /* All memory that copying needs, before the first byte is written. */
@@ -404,8 +536,10 @@ static int start(struct elf *e, struct df_err *err)
 
 	/* Copying alone gains nothing from threads: with two the same dump took 7 % longer, and writing straight from a
 	 * mapping 11 % longer than reading it first (391 MiB image in the page cache, output to a tmpfs).  Unpacking
-	 * does. */
-	e->workers = e->o->image->ops->stored && e->o->threads ? e->o->threads : 1;
+	 * does, where the sets can be looked at by several. */
+	e->workers = 1;
+	if (e->o->image->ops->stored && e->o->threads && !e->o->keep->refill && !e->o->forbidden->refill)
+		e->workers = e->o->threads;
 	e->nslots = e->workers > 1 ? 2 * e->workers : 1;
 	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
 	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
@@ -418,7 +552,7 @@ static int start(struct elf *e, struct df_err *err)
 			r = df_err_nomem(err, env, "a piece of memory", PIECE);
 	if (!r)
 		r = df_pageset_init(&e->lost, env, e->o->max_pfn, err);
-	return r ? r : list_frames(e, err);
+	return r ? r : find_shared(e, err);
 }
 
 static int copy(struct elf *e, struct df_err *err)
@@ -426,6 +560,7 @@ static int copy(struct elf *e, struct df_err *err)
 	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
 	int r;
 
+	e->cut = (struct cut){ .offset = e->data_at };
 	e->written = e->data_at;
 	progress(e);
 	r = df_pool_run(e->o->env, &ops, e, e->workers, e->slots, sizeof *e->slots, e->nslots, err);
@@ -435,32 +570,6 @@ static int copy(struct elf *e, struct df_err *err)
 
 /* ---- end */
 
-/* Frames of which the output has bytes before limit; only: of these. */
-static uint64_t pages_written(const struct elf *e, uint64_t limit, const struct df_pageset *only)
-{
-	unsigned shift = e->o->page_shift;
-	uint64_t round = (UINT64_C(1) << shift) - 1, pages = 0, counted = 0; /* frames below counted are done */
-
-	for (size_t i = 0; i < e->frames.n; i++) {
-		const struct df_extent *x = &e->frames.v[i];
-		uint64_t bytes = x->end - x->start, first = x->start >> shift, end;
-
-		if (x->offset >= limit)
-			continue;
-		if (bytes > limit - x->offset)
-			end = (x->start + (limit - x->offset)) >> shift; /* a page that is cut does not count */
-		else
-			end = (x->end + round) >> shift;
-		if (first < counted)
-			first = counted;
-		if (first >= end)
-			continue;
-		pages += only ? df_pageset_count_range(only, first, end) : end - first;
-		counted = end;
-	}
-	return pages;
-}
-
 static int finish(struct elf *e, int r, struct df_err *err)
 {
 	bool again = e->o->sink->caps & DUMPFILTER_IO_REWRITE, whole = r >= 0 && !e->done->unreadable_pages;
@@ -469,7 +578,7 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	int f = 0;
 
 	/* loads are cut to what arrived; where that is too late the mark says that they promise too much */
-	if (again && r < 0)
+	if (again && r < 0 && !plan_failed(e, &late))
 		f = write_phdrs(e, limit, &late);
 	if (!f)
 		f = write_mark(e, whole && !e->o->incomplete, &late);
@@ -477,9 +586,9 @@ static int finish(struct elf *e, int r, struct df_err *err)
 		*err = late;
 		r = f;
 	}
-	e->done->elf_pages = pages_written(e, limit, NULL);
-	e->done->pages = pages_written(e, limit, e->o->keep);
 	e->done->pages -= e->done->unreadable_pages < e->done->pages ? e->done->unreadable_pages : e->done->pages;
+	if (e->done->pages > e->o->keep->count)
+		e->done->pages = e->o->keep->count;
 	e->done->lost_pages = e->o->keep->count - e->done->pages;
 	if (r < 0)
 		return f < 0 && !again ? r : DUMPFILTER_PARTIAL;
@@ -490,17 +599,33 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	return DUMPFILTER_PARTIAL;
 }
 
-static int drop_zero(const struct df_output *o, struct df_written *done, struct df_err *err)
+static struct df_pipe pipe_of(const struct df_output *o)
 {
-	struct df_pipe p = {
+	return (struct df_pipe){
 		.env = o->env, .image = o->image, .keep = o->keep, .page_shift = o->page_shift, .threads = o->threads
 	};
+}
 
+static int drop_zero(const struct df_output *o, struct df_written *done, struct df_err *err)
+{
+	struct df_pipe p = pipe_of(o);
 	uint64_t dropped;
 	int r = df_pipe_drop_zero(&p, o->keep, &dropped, err);
 
 	*o->zero_dropped += dropped;
 	done->zero_pages = *o->zero_dropped;
+	return r;
+}
+
+static int rehearse_elf(const struct df_output *o, struct df_err *err)
+{
+	struct df_pipe p = pipe_of(o);
+	struct elf e = { .o = o };
+	int r = o->level & DUMPFILTER_LEVEL_ZERO ? df_pipe_rehearse_zero(&p, err) : 0;
+
+	if (!r)
+		r = start(&e, err);
+	stop(&e);
 	return r;
 }
 
@@ -527,4 +652,9 @@ static int write_elf(const struct df_output *o, struct df_written *done, struct 
 	return r;
 }
 
-const struct df_writer df_writer_elf = { .format = DUMPFILTER_FORMAT_ELF, .name = "ELF", .write = write_elf };
+const struct df_writer df_writer_elf = { .format = DUMPFILTER_FORMAT_ELF,
+					 .name = "ELF",
+					 .needs_forbidden = true,
+					 .sifts = true,
+					 .write = write_elf,
+					 .rehearse = rehearse_elf };

@@ -139,6 +139,8 @@ static int write_bitmap(struct kdump *k, uint64_t offset, const struct df_pagese
 			return r;
 		at = to + n;
 	}
+	if (pages && df_pageset_failed(pages, err))
+		return err->code;
 	return df_sink_zeros(k->o->sink, at, offset + k->at.bitmap_bytes - at, err);
 }
 
@@ -352,13 +354,11 @@ static int allocate(struct kdump *k, struct df_err *err)
 	return 0;
 }
 
-static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
+static struct df_pipe pipe_of(struct kdump *k, bool concurrent)
 {
-	struct kdump k = { .o = o,
-			   .done = done,
-			   .abi = { o->image->be, o->image->bits, df_kdump_align64(o->image->bits, o->image->machine) },
-			   .block = 1u << o->page_shift };
-	struct df_pipe p = {
+	const struct df_output *o = k->o;
+
+	return (struct df_pipe){
 		.env = o->env,
 		.image = o->image,
 		.keep = o->keep,
@@ -366,13 +366,45 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 		.threads = o->threads,
 		.codec = o->codec,
 		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
-		.user = &k,
+		.user = k,
 		.place = place,
-		.write = o->sink->caps & DUMPFILTER_IO_CONCURRENT ? write_data : NULL,
-		.writers = o->sink->writers,
+		.write = concurrent ? write_data : NULL,
+		.writers = o->sink ? o->sink->writers : 0,
 		.take = take,
 	};
-	struct df_pipe_run *pipe = NULL;
+}
+
+/* All memory before the first byte is written. */
+static struct df_pipe_run *start(struct kdump *k, bool concurrent, struct df_err *err)
+{
+	struct df_pipe p = pipe_of(k, concurrent);
+
+	return allocate(k, err) ? NULL : df_pipe_start(&p, err);
+}
+
+static void stop(struct kdump *k, struct df_pipe_run *pipe)
+{
+	df_pipe_stop(pipe);
+	df_share_free(k->share, k->o->env);
+	df_free(k->o->env, k->desc);
+}
+
+static int rehearse_kdump(const struct df_output *o, struct df_err *err)
+{
+	struct kdump k = { .o = o };
+	struct df_pipe_run *pipe = start(&k, false, err);
+
+	stop(&k, pipe);
+	return pipe ? 0 : err->code;
+}
+
+static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
+{
+	struct kdump k = { .o = o,
+			   .done = done,
+			   .abi = { o->image->be, o->image->bits, df_kdump_align64(o->image->bits, o->image->machine) },
+			   .block = 1u << o->page_shift };
+	struct df_pipe_run *pipe;
 	int r;
 
 	if (!(o->sink->caps & DUMPFILTER_IO_RANDOM))
@@ -383,18 +415,16 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
 	if (r < 0)
 		return r;
-	/* all memory before the first byte is written */
-	r = allocate(&k, err);
-	if (!r)
-		r = (pipe = df_pipe_start(&p, err)) ? begin(&k, err) : err->code;
+	pipe = start(&k, o->sink->caps & DUMPFILTER_IO_CONCURRENT, err);
+	r = pipe ? begin(&k, err) : err->code;
 	if (!r)
 		r = copy(&k, pipe, err);
-	df_pipe_stop(pipe);
-	df_share_free(k.share, o->env);
-	df_free(o->env, k.desc);
+	stop(&k, pipe);
 	return r;
 }
 
-const struct df_writer df_writer_kdump = {
-	.format = DUMPFILTER_FORMAT_KDUMP, .name = "kdump", .compresses = true, .write = write_kdump
-};
+const struct df_writer df_writer_kdump = { .format = DUMPFILTER_FORMAT_KDUMP,
+					   .name = "kdump",
+					   .compresses = true,
+					   .write = write_kdump,
+					   .rehearse = rehearse_kdump };

@@ -47,8 +47,12 @@ struct df_writer {
 	int format; /* enum dumpfilter_format */
 	const char *name;
 	bool compresses;
+	bool needs_forbidden; /* df_output.forbidden is set */
+	bool sifts;           /* takes pages of zeros out of df_output.keep */
 	/* Write all.  0; DUMPFILTER_PARTIAL with err telling why; negative: nothing that opens was written. */
 	int (*write)(const struct df_output *o, struct df_written *done, struct df_err *err);
+	/* Allocate what write() does, in its order, and free it: for measuring.  o->sink may be NULL. */
+	int (*rehearse)(const struct df_output *o, struct df_err *err);
 };
 
 extern const struct df_writer df_writer_kdump, df_writer_elf;
