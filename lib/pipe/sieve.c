@@ -72,6 +72,8 @@ static int take(void *user, void *slot, struct df_err *err)
 	struct dumpfilter_progress p = { .phase = DUMPFILTER_PHASE_ZERO, .total = s->total };
 	int r = c->zero ? df_pageset_store(s->keep, c->chunk, c->words, err) : 0;
 
+	if (r < 0)
+		return r; /* they are still there */
 	s->dropped += c->zero;
 	s->done += c->had;
 	p.done = s->done;
