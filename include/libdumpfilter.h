@@ -243,10 +243,16 @@ struct dumpfilter_config {
 	int level;   /* dump level, 0…31 */
 	int format;  /* enum dumpfilter_format */
 	int codec;   /* enum dumpfilter_codec; DUMPFILTER_FORMAT_ELF takes only NONE */
-	unsigned
-		threads; /* threads that work at the same time; 0 = as many as CPUs may be used and have enough to do */
-	size_t memory_limit; /* bytes that the context may allocate; 0 = no limit of its own */
+	/* Threads that work at the same time; 0 = as many as CPUs may be used and have enough to do. */
+	unsigned threads;
+	/* Bytes that the context may allocate.  0 = half of what is left when planning begins, by MemAvailable, by the
+	 * control groups and by the resource limits of the process; DUMPFILTER_MEMORY_UNLIMITED = no limit.  Where it
+	 * is short: fewer threads; then the plan is made again piece by piece instead of being remembered; then
+	 * DUMPFILTER_E_NOMEM before the output is touched, with the number of bytes that are needed (a limit that
+	 * nobody gave is dropped instead). */
+	size_t memory_limit;
 };
+#define DUMPFILTER_MEMORY_UNLIMITED SIZE_MAX
 #define DUMPFILTER_CONFIG_INIT                           \
 	{                                                \
 		.size = sizeof(struct dumpfilter_config) \

@@ -58,6 +58,8 @@ void dumpfilter_close(struct dumpfilter *df)
 {
 	df_dump_fini(&df->dump);
 	atomic_store(&df->env.cancelled, 0);
+	if (!df->cfg.memory_limit) /* what was left is for planning to find out again */
+		atomic_store(&df->env.mem_limit, 0);
 	df->state = ST_NEW;
 	df->report = (struct dumpfilter_report){ 0 };
 }

@@ -3,6 +3,7 @@
 
 #include "base/pool.h"
 #include "codec/codec.h"
+#include "run/memory.h"
 #include "run/rearrange.h"
 #include "writer/writer.h"
 
@@ -30,7 +31,10 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
 				  df_writer_find(c.format)->name);
 	df->cfg = c;
-	atomic_store(&df->env.mem_limit, c.memory_limit);
+	if (c.memory_limit) /* else when it is known what is left */
+		df_memory_limit(&df->env, c.memory_limit);
+	else
+		atomic_store(&df->env.mem_limit, 0);
 	return 0;
 }
 
@@ -77,24 +81,13 @@ static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *c
 	r->threads = cfg->threads;
 }
 
-/* Too little memory for that many threads: fewer?  The text of the last error stays. */
-static bool with_fewer(struct dumpfilter *df, struct dumpfilter_config *cfg, int r)
-{
-	if (r != DUMPFILTER_E_NOMEM || cfg->threads <= 1)
-		return false;
-	cfg->threads = cfg->threads > 8 ? cfg->threads / 2 : cfg->threads - 1;
-	df_log(&df->env, DUMPFILTER_LOG_INFO, "%s: trying with %u threads", df->err.text, cfg->threads);
-	return true;
-}
-
 static int make_plan(struct dumpfilter *df)
 {
 	struct dumpfilter_config cfg = effective(df, df_dump_chunks(&df->dump) / CHUNKS_A_THREAD);
 	int r;
 
-	do
-		r = df_dump_plan(&df->dump, &cfg, &df->err);
-	while (with_fewer(df, &cfg, r));
+	df_memory_limit(&df->env, df->cfg.memory_limit);
+	r = df_memory_plan(&df->dump, &cfg, &df->err);
 	if (r < 0)
 		return r;
 	df_err_clear(&df->err);
@@ -148,7 +141,7 @@ int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void 
 		return df_api_missing(df, "plan_foreach");
 	for (uint64_t at = 0, a, b; !r && df_pageset_next_run(&df->dump.plan.keep, at, &a, &b); at = b)
 		r = fn(user, a, b - a);
-	return r;
+	return r ? r : df_pageset_failed(&df->dump.plan.keep, &df->err);
 }
 
 int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
@@ -169,9 +162,7 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	}
 	cfg = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
 	sink->used = true;
-	do
-		r = df_dump_run(&df->dump, &cfg, sink, &df->report, &df->err);
-	while (!sink->touched && with_fewer(df, &cfg, r));
+	r = df_memory_run(&df->dump, &cfg, sink, &df->report, &df->err);
 	df->report.threads = cfg.threads;
 	if (r == 0)
 		r = df->plan_result;
@@ -204,38 +195,61 @@ int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct
 	return df_rearrange(&df->env, fd, name, sink, &df->err);
 }
 
+/* A sink is small, and its dump may be possible although its memory is not there now: before planning it is counted,
+ * but not refused (planning says how much is needed in all); after that the plan gives way. */
+static size_t begin_sink(struct dumpfilter *df)
+{
+	size_t limit = atomic_load(&df->env.mem_limit);
+
+	df_err_clear(&df->err);
+	if (df->state == ST_PLANNED)
+		df_memory_make_room(&df->dump, &df->cfg, DF_SINK_BYTES);
+	else
+		atomic_store(&df->env.mem_limit, 0);
+	return limit;
+}
+
+static struct dumpfilter_sink *end_sink(struct dumpfilter *df, size_t limit, struct dumpfilter_sink *sink)
+{
+	atomic_store(&df->env.mem_limit, limit);
+	return sink;
+}
+
 struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags)
 {
-	df_err_clear(&df->err);
-	if (df_api_given(df, path, "sink_path"))
-		return NULL;
-	return df_sink_path(&df->env, path, flags, &df->err);
+	size_t limit = begin_sink(df);
+	bool given = !df_api_given(df, path, "sink_path");
+
+	return end_sink(df, limit, given ? df_sink_path(&df->env, path, flags, &df->err) : NULL);
 }
 
 struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const char *name)
 {
-	df_err_clear(&df->err);
-	return df_sink_fd(&df->env, fd, name, &df->err);
+	size_t limit = begin_sink(df);
+
+	return end_sink(df, limit, df_sink_fd(&df->env, fd, name, &df->err));
 }
 
 struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner)
 {
-	df_err_clear(&df->err);
-	if (df_api_given(df, inner, "sink_flat"))
-		return NULL;
-	return df_sink_flat(&df->env, inner, &df->err);
+	size_t limit = begin_sink(df);
+	bool given = !df_api_given(df, inner, "sink_flat");
+
+	return end_sink(df, limit, given ? df_sink_flat(&df->env, inner, &df->err) : NULL);
 }
 
 struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter *df, const struct dumpfilter_sink_ops *ops, void *user)
 {
-	df_err_clear(&df->err);
-	return df_sink_custom(&df->env, ops, user, &df->err);
+	size_t limit = begin_sink(df);
+
+	return end_sink(df, limit, df_sink_custom(&df->env, ops, user, &df->err));
 }
 
 struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df)
 {
-	df_err_clear(&df->err);
-	return df_sink_null(&df->env, &df->err);
+	size_t limit = begin_sink(df);
+
+	return end_sink(df, limit, df_sink_null(&df->env, &df->err));
 }
 
 void dumpfilter_sink_free(struct dumpfilter_sink *sink)

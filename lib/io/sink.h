@@ -5,6 +5,8 @@
 
 #include "base/env.h"
 
+#define DF_SINK_BYTES (80u << 10) /* more than any sink allocates: the flattened one has a buffer of 64 KiB */
+
 struct df_sink_ops {
 	/* All of buf at offset; 0, or a DUMPFILTER_E_* with err set. */
 	int (*write)(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);

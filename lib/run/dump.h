@@ -31,6 +31,11 @@ struct df_plan {
 	uint64_t zero_dropped; /* pages of zeros that the ELF writer has taken out of keep */
 	bool kept_more;        /* something could not be judged as the level asked */
 	double seconds;
+	/* For making dropped bits again (run/refill.h). */
+	uint64_t
+		spill_reach; /* frames that a unit reaches beyond the beginning of its chunk; 0 = none leaves its own */
+	bool listed, distrust_free;
+	struct df_refill *refill;
 };
 
 struct df_dump {
@@ -63,12 +68,18 @@ int df_dump_locate(struct df_dump *d, struct df_err *err);
 /* Chunks of a page set that the stored memory would fill: how much there is to plan. */
 uint64_t df_dump_chunks(const struct df_dump *d);
 
-/* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error. */
+/* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error.  Where there is
+ * no memory for all bits, those are dropped that it has no room for. */
 int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
 /* Index in kept_at of a level. */
 unsigned df_plan_price(int level);
 
-/* run/run.c: copy what the plan keeps.  Fills the report's copy fields.  A writer's result. */
+void df_dump_plan_fini(struct df_plan *p); /* also of a zeroed struct */
+
+/* run/run.c: what a writer must know. */
+struct df_output;
+struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink);
+/* Copy what the plan keeps.  Fills the report's copy fields.  A writer's result. */
 int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
 		struct dumpfilter_report *report, struct df_err *err);
 

@@ -27,8 +27,7 @@ void df_dump_fini(struct df_dump *d)
 {
 	if (!d->env)
 		return;
-	df_pageset_fini(&d->plan.forbidden);
-	df_pageset_fini(&d->plan.keep);
+	df_dump_plan_fini(&d->plan);
 	df_memmap_fini(&d->map, d->env);
 	df_image_fini(&d->image);
 	df_free(d->env, d->text);

@@ -1,36 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: chunks classified in parallel, taken in order; what a unit spills into later chunks is applied then. */
+#include "run/plan.h"
 #include "base/bits.h"
 #include "base/pool.h"
 #include "classify/zones.h"
-#include "run/dump.h"
+#include "run/refill.h"
+#include "writer/writer.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #define BEYOND_WARN 1024u /* frames behind the memory map: more than a device's ROM is worth a warning */
-
-struct slot {
-	struct df_classes c;
-	uint64_t stored[DF_CHUNK_WORDS];
-	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
-	struct df_counts count;
-};
-
-struct planner {
-	struct df_dump *d;
-	struct df_plan *p;
-	const struct dumpfilter_config *cfg;
-	struct df_classifier classifier;
-	struct df_scanner *scanners; /* one per worker; NULL: nothing is classified, all is kept */
-	unsigned nscanners;
-	struct df_pageset listed; /* free blocks found by walking the lists */
-	bool use_list;
-	bool distrust_free;               /* what looks free is kept */
-	uint64_t next;                    /* chunk */
-	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
-};
 
 double df_now(void)
 {
@@ -54,8 +35,8 @@ uint64_t df_dump_chunks(const struct df_dump *d)
 
 static int make(void *user, void *slot, struct df_err *err)
 {
-	struct planner *x = user;
-	struct slot *s = slot;
+	struct df_planner *x = user;
+	struct df_plan_slot *s = slot;
 	uint64_t pfn = x->next << DF_CHUNK_SHIFT;
 
 	if (pfn >= x->p->max_pfn)
@@ -77,10 +58,10 @@ static void cut_end(uint64_t *words, uint64_t frames)
 			words[i] &= i * 64 >= frames ? 0 : df_bit_mask(0, (unsigned)(frames - i * 64));
 }
 
-static int work(void *user, void *slot, unsigned worker, struct df_err *err)
+int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
-	struct planner *x = user;
-	struct slot *s = slot;
+	struct df_planner *x = user;
+	struct df_plan_slot *s = slot;
 	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
 
 	(void)err;
@@ -97,7 +78,7 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 }
 
 /* Units that began in earlier chunks. */
-static void apply_spills(struct planner *x, struct df_classes *c)
+static void apply_spills(struct df_planner *x, struct df_classes *c)
 {
 	uint64_t base = c->chunk << DF_CHUNK_SHIFT;
 
@@ -109,10 +90,12 @@ static void apply_spills(struct planner *x, struct df_classes *c)
 		}
 		if (c->spill_end[k] > x->spill_end[k])
 			x->spill_end[k] = c->spill_end[k];
+		if (c->spill_end[k] > base && c->spill_end[k] - base > x->p->spill_reach)
+			x->p->spill_reach = c->spill_end[k] - base;
 	}
 }
 
-static void apply_list(struct planner *x, struct df_classes *c)
+static void apply_list(struct df_planner *x, struct df_classes *c)
 {
 	uint64_t listed[DF_CHUNK_WORDS];
 
@@ -144,7 +127,7 @@ static bool leaves_out(unsigned i, int level)
 }
 
 /* Word w of the frames that a level keeps. */
-static uint64_t kept_word(const struct slot *s, unsigned w, int level)
+static uint64_t kept_word(const struct df_plan_slot *s, unsigned w, int level)
 {
 	uint64_t keep = s->stored[w];
 
@@ -160,7 +143,7 @@ static uint64_t popcount(uint64_t v)
 }
 
 /* Counts of one word; any: all frames in it that are in a set. */
-static void count_word(struct df_counts *n, const struct slot *s, unsigned w, int level)
+static void count_word(struct df_counts *n, const struct df_plan_slot *s, unsigned w, int level)
 {
 	static const int cache[] = { 0, DUMPFILTER_LEVEL_CACHE, DUMPFILTER_LEVEL_CACHE_PRIVATE };
 	uint64_t left = s->stored[w], active = left, any = 0;
@@ -196,10 +179,10 @@ static void count_word(struct df_counts *n, const struct slot *s, unsigned w, in
 }
 
 /* What depends on the chunks before. */
-static void in_order(void *user, void *slot)
+void df_plan_order(void *user, void *slot)
 {
-	struct planner *x = user;
-	struct slot *s = slot;
+	struct df_planner *x = user;
+	struct df_plan_slot *s = slot;
 
 	if (!x->scanners)
 		return;
@@ -220,7 +203,7 @@ static void add_counts(struct df_counts *to, const struct df_counts *n, uint64_t
 		to->kept_at[i] += n->kept_at[i] * times;
 }
 
-static bool same_word(const struct slot *s, unsigned a, unsigned b)
+static bool same_word(const struct df_plan_slot *s, unsigned a, unsigned b)
 {
 	uint64_t differ = (s->stored[a] ^ s->stored[b]) | (s->c.unreadable[a] ^ s->c.unreadable[b]);
 
@@ -229,7 +212,7 @@ static bool same_word(const struct slot *s, unsigned a, unsigned b)
 	return !differ;
 }
 
-static void distrust(struct slot *s)
+static void distrust(struct df_plan_slot *s)
 {
 	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
 		s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
@@ -238,10 +221,10 @@ static void distrust(struct slot *s)
 }
 
 /* Memory is alike over long stretches: equal words are resolved once. */
-static int resolve(void *user, void *slot, struct df_err *err)
+int df_plan_resolve(void *user, void *slot, struct df_err *err)
 {
-	struct planner *x = user;
-	struct slot *s = slot;
+	struct df_planner *x = user;
+	struct df_plan_slot *s = slot;
 
 	(void)err;
 	memset(&s->count, 0, sizeof s->count);
@@ -266,8 +249,8 @@ static int resolve(void *user, void *slot, struct df_err *err)
 
 static int take(void *user, void *slot, struct df_err *err)
 {
-	struct planner *x = user;
-	struct slot *s = slot;
+	struct df_planner *x = user;
+	struct df_plan_slot *s = slot;
 	struct dumpfilter_progress pr = { .phase = DUMPFILTER_PHASE_PLAN, .total = x->p->max_pfn };
 	int r;
 
@@ -276,39 +259,46 @@ static int take(void *user, void *slot, struct df_err *err)
 	if (pr.done > pr.total)
 		pr.done = pr.total;
 	df_progress(x->d->env, &pr);
-	r = df_pageset_store(&x->p->forbidden, s->c.chunk, s->forbidden, err);
+	r = x->p->forbidden.env ? df_pageset_store(&x->p->forbidden, s->c.chunk, s->forbidden, err) : 0;
 	return r ? r : df_pageset_store(&x->p->keep, s->c.chunk, s->keep, err);
 }
 
-/* Kernels before 3.9 do not say how a free block is recognised: their lists do. */
-static int walk_lists(struct planner *x, struct df_err *err)
+int df_plan_list(struct df_planner *x, uint64_t *doubts, struct df_err *err)
 {
 	struct df_dump *d = x->d;
-	uint64_t doubts = 0;
 	int r;
 
+	*doubts = 0;
 	if (df_known(&d->rules, DF_BUDDY))
 		return 0;
 	r = df_pageset_init(&x->listed, d->env, d->map.end_pfn, err);
 	if (!r)
-		r = df_freelist_walk(&x->classifier, &d->k, &x->scanners[0].far_walker, &x->listed, &doubts, err);
+		r = df_freelist_walk(&x->classifier, &d->k, &x->scanners[0].far_walker, &x->listed, doubts, err);
+	x->use_list = !r;
+	return r;
+}
+
+static int walk_lists(struct df_planner *x, struct df_err *err)
+{
+	struct df_env *env = x->d->env;
+	uint64_t doubts;
+	int r = df_plan_list(x, &doubts, err);
+
 	if (r == DUMPFILTER_E_NOINFO) {
 		if (x->cfg->level & DUMPFILTER_LEVEL_FREE) {
-			df_log(d->env, DUMPFILTER_LOG_WARN, "%s", err->text);
+			df_log(env, DUMPFILTER_LOG_WARN, "%s", err->text);
 			x->p->kept_more = true;
 		}
 		return 0;
 	}
 	if (doubts) {
-		df_log(d->env, DUMPFILTER_LOG_WARN, "%" PRIu64 " free lists are damaged: what they held is kept",
-		       doubts);
+		df_log(env, DUMPFILTER_LOG_WARN, "%" PRIu64 " free lists are damaged: what they held is kept", doubts);
 		x->p->kept_more = true;
 	}
-	x->use_list = !r;
 	return r;
 }
 
-static int start_scanners(struct planner *x, unsigned n, struct df_err *err)
+int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err)
 {
 	struct df_dump *d = x->d;
 	int r = 0;
@@ -319,10 +309,10 @@ static int start_scanners(struct planner *x, unsigned n, struct df_err *err)
 		return df_err_nomem(err, d->env, "workers", n * sizeof *x->scanners);
 	for (; !r && x->nscanners < n; x->nscanners++)
 		r = df_scanner_init(&x->scanners[x->nscanners], &x->classifier, err);
-	return r ? r : walk_lists(x, err);
+	return r;
 }
 
-static void stop_scanners(struct planner *x)
+void df_plan_stop(struct df_planner *x)
 {
 	for (unsigned i = 0; i < x->nscanners; i++)
 		df_scanner_fini(&x->scanners[i]);
@@ -331,14 +321,14 @@ static void stop_scanners(struct planner *x)
 		df_pageset_fini(&x->listed);
 }
 
-static int scan(struct planner *x, struct df_err *err)
+static int scan(struct df_planner *x, struct df_err *err)
 {
 	static const struct df_pool_ops ops = {
-		.make = make, .work = work, .order = in_order, .write = resolve, .take = take
+		.make = make, .work = df_plan_work, .order = df_plan_order, .write = df_plan_resolve, .take = take
 	};
 	struct df_env *env = x->d->env;
 	unsigned threads = x->cfg->threads, nslots = threads > 1 ? 2 * threads : 1;
-	struct slot *slots = df_alloc_array(env, nslots, sizeof *slots);
+	struct df_plan_slot *slots = df_alloc_array(env, nslots, sizeof *slots);
 	int r;
 
 	if (!slots)
@@ -364,7 +354,7 @@ static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	return 0;
 }
 
-static void set_end(struct df_dump *d, struct df_plan *p)
+void df_plan_set_end(struct df_dump *d, struct df_plan *p)
 {
 	const struct df_image *img = &d->image;
 	uint64_t round = (UINT64_C(1) << d->page_shift) - 1, end = (d->image.end_paddr + round) >> d->page_shift;
@@ -386,7 +376,7 @@ static void set_end(struct df_dump *d, struct df_plan *p)
 
 /* The kernel counted its free pages, too: where far more look free than it knew of, something is misread, and nothing
  * is left out as free.  (CPUs hold back a few hundred changes each, and pages move while the machine dies.) */
-static bool free_pages_agree(struct planner *x)
+static bool free_pages_agree(struct df_planner *x)
 {
 	struct df_dump *d = x->d;
 	uint64_t counted = x->p->count.class_pages[DUMPFILTER_CLASS_FREE], known;
@@ -423,8 +413,19 @@ static void conclude(struct df_dump *d, struct df_plan *p)
 		       p->count.doubtful);
 }
 
+static int start_sets(struct df_planner *x, struct df_err *err)
+{
+	struct df_plan *p = x->p;
+	int r = df_pageset_init(&p->keep, x->d->env, p->max_pfn, err);
+
+	if (!r && df_writer_find(x->cfg->format)->needs_forbidden)
+		r = df_pageset_init(&p->forbidden, x->d->env, p->max_pfn, err);
+	p->keep.may_drop = p->forbidden.may_drop = true;
+	return r;
+}
+
 /* One pass over all chunks. */
-static int pass(struct planner *x, struct df_err *err)
+static int pass(struct df_planner *x, struct df_err *err)
 {
 	struct df_dump *d = x->d;
 	struct df_plan *p = x->p;
@@ -432,16 +433,12 @@ static int pass(struct planner *x, struct df_err *err)
 	bool kept_more = p->kept_more;
 	int r;
 
-	df_pageset_fini(&p->forbidden);
-	df_pageset_fini(&p->keep);
-	memset(p, 0, sizeof *p);
+	df_dump_plan_fini(p);
 	p->kept_more = kept_more;
-	set_end(d, p);
+	df_plan_set_end(d, p);
 	pr.total = p->max_pfn;
 	df_progress(d->env, &pr);
-	r = df_pageset_init(&p->keep, d->env, p->max_pfn, err);
-	if (!r)
-		r = df_pageset_init(&p->forbidden, d->env, p->max_pfn, err);
+	r = start_sets(x, err);
 	if (!r)
 		r = scan(x, err);
 	if (r < 0)
@@ -451,7 +448,7 @@ static int pass(struct planner *x, struct df_err *err)
 	return 0;
 }
 
-static int passes(struct planner *x, struct df_err *err)
+static int passes(struct df_planner *x, struct df_err *err)
 {
 	int r = pass(x, err);
 
@@ -467,11 +464,19 @@ static int passes(struct planner *x, struct df_err *err)
 	return pass(x, err);
 }
 
+void df_dump_plan_fini(struct df_plan *p)
+{
+	df_refill_stop(p);
+	df_pageset_fini(&p->forbidden);
+	df_pageset_fini(&p->keep);
+	*p = (struct df_plan){ 0 };
+}
+
 int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
 {
 	struct df_plan *p = &d->plan;
 	struct dumpfilter_config in_force = *cfg;
-	struct planner x = { .d = d, .p = p, .cfg = &in_force };
+	struct df_planner x = { .d = d, .p = p, .cfg = &in_force };
 	double start = df_now();
 	int r;
 
@@ -480,12 +485,20 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	if (d->can_classify)
 		in_force.level |= d->image.past.level; /* as if the vmcore were dumped at once */
 	if (!r && d->can_classify)
-		r = start_scanners(&x, cfg->threads, err);
+		r = df_plan_start(&x, cfg->threads, err);
+	if (!r && x.scanners)
+		r = walk_lists(&x, err);
 	if (!r)
 		r = passes(&x, err);
-	stop_scanners(&x);
-	if (r < 0)
+	df_plan_stop(&x);
+	p->listed = x.use_list;
+	p->distrust_free = x.distrust_free;
+	if (!r)
+		r = df_refill_where_needed(d, &in_force, err);
+	if (r < 0) {
+		df_dump_plan_fini(p);
 		return r;
+	}
 	conclude(d, p);
 	p->seconds = df_now() - start;
 	return p->kept_more ? DUMPFILTER_WARN : 0;

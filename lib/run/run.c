@@ -49,11 +49,9 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
 	return r;
 }
 
-int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-		struct dumpfilter_report *report, struct df_err *err)
+struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink)
 {
-	const struct df_writer *writer = df_writer_find(cfg->format);
-	struct df_output o = {
+	return (struct df_output){
 		.env = d->env,
 		.image = &d->image,
 		.sink = sink,
@@ -70,6 +68,13 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 		.phys_base = d->k.has_text ? d->xlat.phys_base : d->image.past.phys_base,
 		.incomplete = d->image.truncated || was_incomplete(&d->image),
 	};
+}
+
+int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
+		struct dumpfilter_report *report, struct df_err *err)
+{
+	const struct df_writer *writer = df_writer_find(cfg->format);
+	struct df_output o = df_dump_output(d, cfg, sink);
 	double start = df_now();
 	int r;
 

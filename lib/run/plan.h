@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps that make the bits of one chunk, for the pass over all of them and for making single ones again. */
+#ifndef DF_RUN_PLAN_H
+#define DF_RUN_PLAN_H
+
+#include "run/dump.h"
+
+struct df_plan_slot {
+	struct df_classes c;
+	uint64_t stored[DF_CHUNK_WORDS];
+	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
+	struct df_counts count;
+};
+
+struct df_planner {
+	struct df_dump *d;
+	struct df_plan *p;
+	const struct dumpfilter_config *cfg;
+	struct df_classifier classifier;
+	struct df_scanner *scanners; /* one per worker; NULL: nothing is classified, all is kept */
+	unsigned nscanners;
+	struct df_pageset listed; /* free blocks found by walking the lists */
+	bool use_list;
+	bool distrust_free;               /* what looks free is kept */
+	uint64_t next;                    /* chunk */
+	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
+};
+
+/* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
+void df_plan_set_end(struct df_dump *d, struct df_plan *p);
+/* n scanners.  Afterwards, also of a failure, df_plan_stop(). */
+int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err);
+/* Kernels before 3.9 do not say how a free block is recognised: walk their lists, with scanner 0.  *doubts: lists that
+ * are damaged.  E_NOINFO: they cannot be walked either. */
+int df_plan_list(struct df_planner *x, uint64_t *doubts, struct df_err *err);
+void df_plan_stop(struct df_planner *x);
+
+/* Steps of the pool, in this order; slot: a struct df_plan_slot whose c.chunk is set, user: a struct df_planner.
+ * work: what the chunk's frames are by themselves.  order: what reaches into it from the chunks before.  resolve:
+ * what is kept.  None of them fails. */
+int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err);
+void df_plan_order(void *user, void *slot);
+int df_plan_resolve(void *user, void *slot, struct df_err *err);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every recipe of tests/fixtures/recipes, written with the plan's bits in memory and without: the same bytes, the same
+ * result, the same numbers.  And with just the memory that an error has named.
+ */
+#include "api/context.h"
+#include "run/refill.h"
+
+#include "build.h"
+#include "t.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+/* ---- a source, a sink and an allocator */
+
+struct memory {
+	uint8_t *data;
+	size_t size, cap;
+};
+
+static int64_t read_memory(void *user, uint64_t offset, void *buf, size_t len)
+{
+	struct memory *m = user;
+
+	if (offset >= m->size)
+		return 0;
+	if (len > m->size - offset)
+		len = m->size - offset;
+	memcpy(buf, m->data + offset, len);
+	return (int64_t)len;
+}
+
+/* Two outputs are enough, one to compare with; fresh pages for each would take most of the time. */
+static struct memory outputs[2];
+
+static struct memory empty_output(unsigned i)
+{
+	struct memory *m = &outputs[i];
+
+	if (m->data)
+		memset(m->data, 0, m->size);
+	m->size = 0;
+	return *m;
+}
+
+static int write_memory(void *user, uint64_t offset, const void *buf, size_t len)
+{
+	struct memory *m = user;
+	uint64_t end = offset + len;
+
+	if (end > 1u << 30)
+		return -EFBIG;
+	if (end > m->cap) {
+		m->cap = 2 * end;
+		m->data = realloc(m->data, m->cap);
+		memset(m->data + m->size, 0, m->cap - m->size);
+	}
+	memcpy(m->data + offset, buf, len);
+	if (end > m->size)
+		m->size = end;
+	return 0;
+}
+
+/* Bits of a chunk are what is allocated in just this size: the count and stage, the words, the block's header. */
+#define CHUNK_BYTES (8 + DF_CHUNK_PAGES / 8 + 16)
+
+struct heap {
+	bool no_bits;
+	atomic_ulong refused;
+};
+
+static void *heap_alloc(void *user, size_t bytes)
+{
+	struct heap *h = user;
+
+	if (h->no_bits && bytes == CHUNK_BYTES) {
+		h->refused++;
+		return NULL;
+	}
+	return malloc(bytes);
+}
+
+static void heap_free(void *user, void *ptr)
+{
+	(void)user;
+	free(ptr);
+}
+
+/* ---- one dump */
+
+enum how { REMEMBERED, NEVER, DROPPED, LIMITED };
+
+struct dump {
+	const struct builder_image *img;
+	struct dumpfilter_config cfg;
+	enum how how;
+	struct heap heap;
+	struct memory out;
+	int result;
+	char text[600];
+	struct dumpfilter_report rep;
+	uint64_t dropped;
+	size_t opened; /* the peak until then: no limit is in force */
+	bool listed;   /* free lists had to be walked, what was found has bits of its own */
+};
+
+static int open_memory(struct dumpfilter *df, struct memory *m)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops,
+					     .caps = DUMPFILTER_IO_CONCURRENT,
+					     .read = read_memory,
+					     .length = m->size,
+					     .name = "image" };
+
+	return dumpfilter_open(df, &ops, m);
+}
+
+/* As the tool does it: the sink is made before planning. */
+static int write_out(struct dumpfilter *df, struct dump *d)
+{
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops,
+					   .caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE,
+					   .write = write_memory,
+					   .name = "output" };
+	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, &d->out);
+	struct df_err err;
+	int r = 0;
+
+	if (d->how == DROPPED) {
+		r = dumpfilter_plan(df);
+		if (r >= 0)
+			r = df_refill_drop_all(&df->dump, &df->cfg, &err);
+	}
+	if (r >= 0)
+		r = dumpfilter_run(df, sink);
+	snprintf(d->text, sizeof d->text, "%s", dumpfilter_errmsg(df));
+	d->dropped = df->dump.plan.keep.dropped + df->dump.plan.forbidden.dropped;
+	dumpfilter_sink_free(sink);
+	return r;
+}
+
+static void go(struct dump *d)
+{
+	struct dumpfilter_new_opts opts = { sizeof opts, heap_alloc, heap_free, &d->heap };
+	struct memory in = { d->img->data, d->img->size, d->img->size };
+	struct dumpfilter *df = dumpfilter_new(&opts);
+
+	d->out = empty_output(d->how != REMEMBERED);
+	d->heap.no_bits = d->how == NEVER;
+	d->rep = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
+	d->result = open_memory(df, &in);
+	d->opened = atomic_load(&df->env.mem_peak);
+	d->listed = df->dump.can_classify && !df_known(&df->dump.rules, DF_BUDDY);
+	if (!d->result)
+		d->result = dumpfilter_configure(df, &d->cfg);
+	if (!d->result)
+		d->result = write_out(df, d);
+	if (d->result >= 0)
+		dumpfilter_report(df, &d->rep);
+	dumpfilter_free(df);
+	outputs[d->how != REMEMBERED] = d->out;
+}
+
+static void same(const struct dump *a, const struct dump *b)
+{
+	if (a->result != b->result)
+		T_FAIL("result %d instead of %d: %s", b->result, a->result, b->text);
+	CHECK_EQ(b->out.size, a->out.size);
+	CHECK(!a->out.size || !memcmp(a->out.data, b->out.data, a->out.size));
+	CHECK_EQ(b->rep.kept_pages, a->rep.kept_pages);
+	CHECK_EQ(b->rep.written_pages, a->rep.written_pages);
+	CHECK_EQ(b->rep.zero_pages, a->rep.zero_pages);
+	CHECK_EQ(b->rep.lost_pages, a->rep.lost_pages);
+	CHECK_EQ(b->rep.elf_written_pages, a->rep.elf_written_pages);
+	CHECK_EQ(b->rep.doubtful_pages, a->rep.doubtful_pages);
+	CHECK(!memcmp(b->rep.class_pages, a->rep.class_pages, sizeof a->rep.class_pages));
+}
+
+static unsigned long windowed, pieces; /* dumps without any bits; chunks in them */
+
+static void without_bits(const struct dump *ref, enum how how, unsigned threads)
+{
+	struct dump d = { .img = ref->img, .cfg = ref->cfg, .how = how };
+
+	d.cfg.threads = threads;
+	go(&d);
+	same(ref, &d);
+	windowed += d.dropped > 0;
+	pieces += d.dropped;
+}
+
+/* With next to nothing: an error that names what is enough, and that is. */
+static void named(const struct dump *ref)
+{
+	struct dump d = { .img = ref->img, .cfg = ref->cfg, .how = LIMITED };
+	const char *end;
+	size_t n;
+
+	d.cfg.memory_limit = 1;
+	go(&d);
+	CHECK_EQ(-d.result, -DUMPFILTER_E_NOMEM);
+	CHECK_EQ(d.out.size, 0);
+	CHECK_HAS(d.text, " bytes are enough for this dump");
+	end = strstr(d.text, " bytes are enough");
+	while (end > d.text && end[-1] >= '0' && end[-1] <= '9')
+		end--;
+	n = strtoull(end, NULL, 10);
+	for (unsigned threads = 1; threads < 4; threads += 2) {
+		struct dump e = { .img = ref->img, .cfg = ref->cfg, .how = LIMITED };
+
+		e.cfg.memory_limit = n;
+		e.cfg.threads = threads;
+		go(&e);
+		same(ref, &e);
+		CHECK(e.rep.peak_memory <= (n > e.opened ? n : e.opened));
+	}
+}
+
+static void one_way(const struct builder_image *img, int format, int level)
+{
+	struct dump ref = { .img = img, .cfg = DUMPFILTER_CONFIG_INIT };
+
+	ref.cfg.format = format;
+	ref.cfg.level = level;
+	ref.cfg.threads = 1;
+	ref.cfg.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+	go(&ref);
+	CHECK_EQ(ref.dropped, 0);
+	without_bits(&ref, DROPPED, 1);
+	without_bits(&ref, ref.listed ? DROPPED : NEVER, 3);
+	if (ref.result >= 0)
+		named(&ref);
+}
+
+static void all_ways(const struct builder_image *img)
+{
+	one_way(img, DUMPFILTER_FORMAT_KDUMP, 31);
+	one_way(img, DUMPFILTER_FORMAT_ELF, 31);
+	one_way(img, DUMPFILTER_FORMAT_ELF, 30);
+	one_way(img, DUMPFILTER_FORMAT_ELF, 1);
+}
+
+/* ---- gigantic pages and where they are looked for: units of eight chunks and more, chunks of which only a part is
+ * kept in them, before and behind them, and others that begin inside */
+
+static const char gigantic[] = "preset 6.12\n"
+			       "ram 0 80M\n"
+			       "ram 1G 2G zero\n"
+			       "ram 5G 16M\n"
+			       "layout alloc_end=80M\n"
+			       "load kernel\n"
+			       "load 0 80M\n"
+			       "load 1G 2G filesz=0\n"
+			       "load 5G 16M\n";
+
+/* Loads of a few pages in each chunk of [1G, 3G), so that every chunk is mixed but for what the unit says. */
+static void recipe_gigantic(char *text, size_t size, const char *units)
+{
+	size_t n = (size_t)snprintf(text, size, "%s", gigantic);
+	char *filesz = strstr(text, "load 1G 2G filesz=0\n");
+
+	memset(filesz, ' ', strlen("load 1G 2G filesz=0"));
+	for (unsigned c = 8; c < 24; c++)
+		n += (size_t)snprintf(text + n, size - n, "load 0x%llx 64K\nload 0x%llx 16K\n",
+				      (unsigned long long)c << 27, ((unsigned long long)c << 27) + (127u << 20));
+	snprintf(text + n, size - n, "%s", units);
+}
+
+static void gigantic_units(void)
+{
+	static const char *const units[] = {
+		"compound 0x40000 order=18 kind=pool\ncompound 0x80000 order=18 kind=hugetlb flags=+hwpoison\n",
+		"compound 0x40000 order=17 kind=hugetlb flags=+hwpoison\ncompound 0x90000 order=16 kind=anon\n"
+		"load 0x5fff0000 128K\n"
+		"page 0x60000-0x60003 kind=anon\npage 0x8fc00-0x8fc02 kind=anon\n",
+	};
+	char text[8000], err[BUILDER_ERR] = "";
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		struct builder_image img = { 0 };
+		unsigned long before = pieces;
+
+		recipe_gigantic(text, sizeof text, units[i]);
+		if (builder_build(text, strlen(text), &img, err))
+			T_FAIL("%s", err);
+		all_ways(&img);
+		CHECK(pieces - before > 30);
+		builder_image_free(&img);
+	}
+}
+
+/* ---- all recipes */
+
+static void one_recipe(const char *dir, const char *name)
+{
+	static struct builder_image img;
+	char path[700], err[BUILDER_ERR] = "";
+	char *text = calloc(1, 1 << 20);
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "rb");
+	if (!f || !text || fread(text, 1, (1 << 20) - 1, f) < 1 || builder_build(text, strlen(text), &img, err))
+		T_FAIL("%s: %s", path, err);
+	fclose(f);
+	free(text);
+	all_ways(&img);
+	builder_image_free(&img);
+}
+
+static int is_recipe(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
+}
+
+static void all_recipes(const char *only)
+{
+	const char *src = getenv("DF_SRC");
+	struct dirent **list;
+	char dir[400];
+	int n;
+
+	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
+	n = scandir(dir, &list, is_recipe, alphasort);
+	for (volatile int i = 0; i < n; i++) {
+		if (!only || strstr(list[i]->d_name, only))
+			T_RUN(list[i]->d_name, one_recipe(dir, list[i]->d_name));
+		free(list[i]);
+	}
+	free(list);
+}
+
+int main(int argc, char **argv)
+{
+	RUN(gigantic_units);
+	all_recipes(argc > 1 ? argv[1] : NULL);
+	printf("# %lu dumps without bits, %lu chunks in them\n", windowed, pieces);
+	T_RUN("bits_were_dropped", CHECK(argc > 1 || windowed > 200));
+	free(outputs[0].data);
+	free(outputs[1].data);
+	return T_END();
+}
