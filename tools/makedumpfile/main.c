@@ -208,6 +208,7 @@ static int configure(struct tool *t)
 	c.codec = t->options->codec;
 	c.format = flag(t, FLAG_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
 	c.threads = t->options->threads;
+	c.memory_limit = t->options->memory_limit;
 	return dumpfilter_configure(t->df, &c);
 }
 
@@ -313,6 +314,10 @@ static bool rearrange(struct tool *t)
 		msg(t->messages, MSG_ERROR,
 		    "standard input is a terminal: -R reads a flattened stream, as in `makedumpfile -R %s < STREAM'",
 		    t->output);
+		return false;
+	}
+	if (configure(t) < 0) {
+		error_of_library(t);
 		return false;
 	}
 	return output_allowed(t) && make_sink(t) && run_rearrange(t);

@@ -113,6 +113,38 @@ static void opt_threads(struct options *o, const struct option_row *row, const c
 		o->threads = v > 1 ? (unsigned)v : 1;
 }
 
+/* A number of bytes, or of K, M, G: false = it is none, or too large for this machine. */
+static bool read_size(const char *text, size_t *bytes)
+{
+	static const char units[] = "KMG";
+	unsigned long long v;
+	unsigned shift = 0;
+	const char *unit;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (!unit || end[1])
+			return false;
+		shift = 10 * (unsigned)(unit - units + 1);
+	}
+	*bytes = (size_t)v << shift;
+	return !errno && *bytes >> shift == v;
+}
+
+static void opt_memory_limit(struct options *o, const struct option_row *row, const char *arg)
+{
+	if (!read_size(arg, &o->memory_limit))
+		refuse(o, REFUSED_ARGUMENT, "%s '%.100s': expected a number of bytes, or one with K, M or G behind it",
+		       name_of(row).text, arg);
+	else if (!o->memory_limit)
+		o->memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+}
+
 static void opt_ignored_number(struct options *o, const struct option_row *row, const char *arg)
 {
 	long v;

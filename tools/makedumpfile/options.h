@@ -53,8 +53,9 @@ enum refusal {
 struct options {
 	unsigned flags; /* enum option_flag */
 	int level;
-	int codec;        /* enum dumpfilter_codec */
-	unsigned threads; /* 0 = not given */
+	int codec;           /* enum dumpfilter_codec */
+	unsigned threads;    /* 0 = not given */
+	size_t memory_limit; /* as in struct dumpfilter_config; 0 = default */
 	unsigned message_level;
 	const struct option_row *unsupported; /* the first such option */
 
