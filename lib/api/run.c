@@ -31,10 +31,9 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
 				  df_writer_find(c.format)->name);
 	df->cfg = c;
-	if (c.memory_limit) /* else when it is known what is left */
-		df_memory_limit(&df->env, c.memory_limit);
-	else
-		atomic_store(&df->env.mem_limit, 0);
+	/* in force at once; what there is without one, planning finds out */
+	df->env.limit_derived = false;
+	atomic_store(&df->env.mem_limit, c.memory_limit == DUMPFILTER_MEMORY_UNLIMITED ? 0 : c.memory_limit);
 	return 0;
 }
 

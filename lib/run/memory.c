@@ -8,19 +8,30 @@
 
 #include <inttypes.h>
 
-void df_memory_limit(struct df_env *env, size_t configured)
+static void derive_limit(struct df_env *env)
 {
 	struct df_limits l;
 
-	env->limit_derived = false;
-	if (configured) {
-		atomic_store(&env->mem_limit, configured == DUMPFILTER_MEMORY_UNLIMITED ? 0 : configured);
-		return;
-	}
 	df_limits_read(&l, "");
+	df_limits_log(env, &l);
 	env->limit_derived = l.available != UINT64_MAX;
 	atomic_store(&env->mem_limit, env->limit_derived ? df_limits_share(&l, atomic_load(&env->mem_used)) : 0);
-	df_limits_log(env, &l);
+}
+
+void df_memory_limit(struct df_env *env, size_t configured)
+{
+	size_t limit;
+
+	env->limit_derived = false;
+	if (configured)
+		atomic_store(&env->mem_limit, configured == DUMPFILTER_MEMORY_UNLIMITED ? 0 : configured);
+	else
+		derive_limit(env);
+	limit = atomic_load(&env->mem_limit);
+	if (limit)
+		df_log(env, DUMPFILTER_LOG_DEBUG, "memory: at most %zu KiB are taken", limit >> 10);
+	else
+		df_log(env, DUMPFILTER_LOG_DEBUG, "memory: there is no limit");
 }
 
 /* ---- how much is needed */

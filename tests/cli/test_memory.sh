@@ -26,6 +26,12 @@ if ! "${CC:-cc}" -O2 -w -D_FILE_OFFSET_BITS=64 -I"$DF_SRC/benchmarks/gen" -o gen
 fi
 ./gen scale-shared 16G vmcore >gen.out
 
+# ---- what is said about it
+run --message-level 12 --memory-limit 7M --dry-run vmcore dump
+check "debug output: the limit" out_has "memory: at most 7168 KiB are taken"
+run --message-level 12 --memory-limit 0 --dry-run vmcore dump
+check "debug output: no limit" out_has "memory: there is no limit"
+
 # ---- too little: the error names what is enough
 pack=-c
 if "$MAKEDUMPFILE" -v | grep -q '^lzo	*enabled'; then pack=-l; fi
@@ -59,6 +65,12 @@ if [ -n "${DF_SANITIZE:-}" ]; then
 	echo "ok - 64 MiB of address space # SKIP sanitizers take more"
 	test_end
 fi
+(
+	ulimit -d 400000
+	exec "$MAKEDUMPFILE" -D --dry-run vmcore other </dev/null >"$tmp/out" 2>"$tmp/err"
+)
+check "debug output: what is left" out_has "memory: the resource limit leaves "
+check "debug output: the limit that follows" out_has "memory: at most "
 # limited ARGUMENT...: as run, with 64 MiB of address space
 limited() {
 	(

@@ -116,6 +116,13 @@ static int open_memory(struct dumpfilter *df, struct memory *m)
 	return dumpfilter_open(df, &ops, m);
 }
 
+static int add_count(void *user, uint64_t first, uint64_t count)
+{
+	(void)first;
+	*(uint64_t *)user += count;
+	return 0;
+}
+
 /* As the tool does it: the sink is made before planning. */
 static int write_out(struct dumpfilter *df, struct dump *d)
 {
@@ -124,6 +131,7 @@ static int write_out(struct dumpfilter *df, struct dump *d)
 					   .write = write_memory,
 					   .name = "output" };
 	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, &d->out);
+	uint64_t kept = 0;
 	struct df_err err;
 	int r = 0;
 
@@ -131,6 +139,10 @@ static int write_out(struct dumpfilter *df, struct dump *d)
 		r = dumpfilter_plan(df);
 		if (r >= 0)
 			r = df_refill_drop_all(&df->dump, &df->cfg, &err);
+		if (r >= 0)
+			r = dumpfilter_plan_foreach(df, add_count, &kept);
+		if (r >= 0)
+			CHECK_EQ(kept, df->dump.plan.keep.count);
 	}
 	if (r >= 0)
 		r = dumpfilter_run(df, sink);
