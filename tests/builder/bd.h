@@ -168,6 +168,8 @@ struct bd {
 	size_t nspans;
 	struct bd_alias *aliases;
 	size_t naliases;
+	uint64_t shared_tails[BD_ORDERS]; /* by order: physical address of the page of tails that hvo shares; 0 = none
+					     yet */
 	uint64_t page_size, flags_off, lru_off; /* of struct page */
 	uint8_t *blank;                         /* a struct page as all of them begin */
 
@@ -272,6 +274,7 @@ uint64_t bd_page_va(struct bd *b, uint64_t pfn);
 void bd_memmodel(struct bd *b, struct bd_line *l);
 void bd_section(struct bd *b, struct bd_line *l);
 void bd_unmap(struct bd *b, struct bd_line *l);
+void bd_share(struct bd *b, struct bd_line *l);
 void bd_alias_add(struct bd *b, uint64_t va, uint64_t pa);
 
 /* pages.c */

@@ -23,6 +23,7 @@ static const struct bd_directive directives[] = {
 	{ "compound", BD_PAGES, bd_compound },
 	{ "buddy", BD_PAGES, bd_buddy },
 	{ "unmap", BD_PAGES, bd_unmap },
+	{ "share", BD_PAGES, bd_share },
 	{ "freelist", BD_PAGES, bd_freelist },
 	{ "zero", BD_CONTENTS, bd_zero },
 	{ "random", BD_CONTENTS, bd_random },

@@ -45,6 +45,7 @@
  *              are shared (page tables), as the kernel's hugetlb vmemmap optimisation leaves them
  *   buddy PFN order=N          a free block, also put on the zone's free list
  *   unmap PFNS                 the pages that hold these struct pages are not in the page tables
+ *   share PFNS with=PFN        they are, but show the page that holds the struct page of PFN
  *   freelist break=PFN | nocount
  *              spoil the back link of that block's entry; nocount: the zone's counter stays 0
  *

@@ -246,14 +246,29 @@ void bd_alias_add(struct bd *b, uint64_t va, uint64_t pa)
 	b->aliases[b->naliases++] = (struct bd_alias){ va, pa };
 }
 
-void bd_unmap(struct bd *b, struct bd_line *l)
+/* Where the pages that hold the struct pages of PFNS are shown. */
+static void show_at(struct bd *b, const char *pfns, uint64_t pa)
 {
-	struct builder_ranges r = bd_pfns(b, bd_arg(b, l, "PFNS"));
+	struct builder_ranges r = bd_pfns(b, pfns);
 
 	for (size_t i = 0; i < r.n; i++) {
 		uint64_t va = bd_page_va(b, r.v[i].first) & ~(b->page - 1);
 
 		for (; va < bd_page_va(b, r.v[i].last) + b->page_size; va += b->page)
-			bd_alias_add(b, va, BD_UNSET);
+			bd_alias_add(b, va, pa);
 	}
+}
+
+void bd_unmap(struct bd *b, struct bd_line *l)
+{
+	show_at(b, bd_arg(b, l, "PFNS"), BD_UNSET);
+}
+
+void bd_share(struct bd *b, struct bd_line *l)
+{
+	const char *with = bd_opt(l, "with");
+
+	if (!with)
+		bd_fail(b, "share PFNS with=PFN");
+	show_at(b, bd_arg(b, l, "PFNS"), bd_page_pa(b, bd_num(b, with)) & ~(b->page - 1));
 }

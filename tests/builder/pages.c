@@ -257,7 +257,8 @@ static void set_tails(struct bd *b, struct bd_line *l, uint64_t pfn, unsigned or
 		memcpy(bd_page(b, pfn + i), bd_page(b, pfn + 1), b->page_size);
 }
 
-/* 5.14 to 7.0: the pages of tails are the head's page once more.  7.1: one page of proper tails for all. */
+/* 5.14 to 7.0: the pages of tails are the head's page once more.  7.1: one page of proper tails for all of
+ * an order. */
 static void share_tails(struct bd *b, uint64_t pfn, unsigned order)
 {
 	uint64_t va = bd_page_va(b, pfn), bytes = b->page_size << order, per = b->page / b->page_size, pa;
@@ -265,8 +266,10 @@ static void share_tails(struct bd *b, uint64_t pfn, unsigned order)
 	if (va & (b->page - 1) || bytes <= b->page)
 		bd_fail(b, "hvo needs a unit with several pages of struct pages");
 	pa = bd_page_pa(b, pfn);
-	if (fact_is(b, "tail", "mask")) {
-		pa = bd_alloc(b, b->page, b->page);
+	if (fact_is(b, "tail", "mask") && b->shared_tails[order]) {
+		pa = b->shared_tails[order];
+	} else if (fact_is(b, "tail", "mask")) {
+		pa = b->shared_tails[order] = bd_alloc(b, b->page, b->page);
 		for (uint64_t i = 0; i < per; i++)
 			memcpy(bd_phys(b, pa + i * b->page_size, b->page_size), bd_page(b, pfn + per - 1),
 			       b->page_size);
