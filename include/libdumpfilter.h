@@ -238,6 +238,10 @@ DUMPFILTER_API int dumpfilter_codec_available(int codec);
 /* "none", "zlib", "lzo", "snappy", "zstd"; NULL for a number that is no codec. */
 DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
 
+/* Leave out also page frames that hold nothing but struct pages of frames that are left out: on large machines most of
+ * what is left at level 31.  Readers of such a dump cannot list all pages (crash: kmem -p, kmem -i). */
+#define DUMPFILTER_EXCLUDE_VMEMMAP 1u
+
 struct dumpfilter_config {
 	size_t size; /* sizeof this struct */
 	int level;   /* dump level, 0…31 */
@@ -251,6 +255,7 @@ struct dumpfilter_config {
 	 * DUMPFILTER_E_NOMEM before the output is touched, with the number of bytes that are needed (a limit that
 	 * nobody gave is dropped instead). */
 	size_t memory_limit;
+	unsigned flags; /* DUMPFILTER_EXCLUDE_VMEMMAP or 0 */
 };
 #define DUMPFILTER_MEMORY_UNLIMITED SIZE_MAX
 #define DUMPFILTER_CONFIG_INIT                           \
@@ -279,7 +284,8 @@ DUMPFILTER_API int dumpfilter_plan(struct dumpfilter *df);
 /* Page frames of a class (present in the image; each frame is counted once, in the first class that fits in the order
  * free, cache, private cache, user, hwpoison, offline).  After plan. */
 DUMPFILTER_API int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages);
-/* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference).  After plan. */
+/* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference), those included that
+ * DUMPFILTER_EXCLUDE_VMEMMAP leaves out: how many that are, the report says for the configured level.  After plan. */
 DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages);
 /* Calls fn for each run of kept page frames [first, first + count) in ascending order; a non-zero return of fn stops
  * and is returned.  After plan.  (Writing ELF at a level with bit 1 takes the pages of zeros out.) */
@@ -329,7 +335,7 @@ struct dumpfilter_report {
 	uint64_t class_pages[8];          /* by enum dumpfilter_class, left out or not */
 	uint64_t excluded_pages[8];       /* by enum dumpfilter_class: left out at this level */
 	uint64_t zero_pages;              /* kept frames found to be filled with zero (level bit 1) */
-	uint64_t kept_pages;              /* frames that the plan keeps, zero pages included */
+	uint64_t kept_pages;              /* frames that the plan keeps, zero pages included, vmemmap_pages not */
 	uint64_t written_pages;           /* frames that are in the output */
 	uint64_t lost_pages;              /* frames that should be in the output and are not */
 	uint64_t unreadable_pages;        /* of these: could not be read */
@@ -342,6 +348,8 @@ struct dumpfilter_report {
 	double plan_seconds, copy_seconds;
 	unsigned threads;     /* in force */
 	uint64_t peak_memory; /* bytes allocated by this context at most */
+	/* Frames left out for DUMPFILTER_EXCLUDE_VMEMMAP; class_pages counts them as DUMPFILTER_CLASS_KEEP. */
+	uint64_t vmemmap_pages;
 };
 #define DUMPFILTER_REPORT_INIT                           \
 	{                                                \

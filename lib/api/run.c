@@ -21,6 +21,9 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	if (c.level < 0 || c.level > DUMPFILTER_LEVEL_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", c.level,
 				  DUMPFILTER_LEVEL_MAX);
+	if (c.flags & ~DUMPFILTER_EXCLUDE_VMEMMAP)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: flags %#x do not exist",
+				  c.flags & ~DUMPFILTER_EXCLUDE_VMEMMAP);
 	if (!df_writer_find(c.format))
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "output format %d does not exist", c.format);
 	if (!df_codec_name(c.codec))
@@ -78,6 +81,7 @@ static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *c
 	r->beyond_memmap_pages = p->beyond_pages;
 	r->plan_seconds = p->seconds;
 	r->threads = cfg->threads;
+	r->vmemmap_pages = p->vmemmap.count;
 }
 
 static int make_plan(struct dumpfilter *df)

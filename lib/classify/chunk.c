@@ -39,6 +39,12 @@ void df_scanner_fini(struct df_scanner *s)
 	df_reader_fini(&s->near_reader);
 }
 
+struct df_walker *df_scanner_walker(struct df_scanner *s)
+{
+	s->far.span_len = 0; /* reading tables may move the window that it is in */
+	return &s->far_walker;
+}
+
 /* A group of up to 64 frames under work. */
 struct group {
 	const struct df_memmap_range *range;

@@ -49,6 +49,8 @@ struct df_scanner {
 
 int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err);
 void df_scanner_fini(struct df_scanner *s); /* also of a zeroed struct */
+/* The scanner's walker for other uses between two chunks. */
+struct df_walker *df_scanner_walker(struct df_scanner *s);
 
 /* Classify chunk out->chunk into *out.  stored: a bit per frame that the image holds; groups of 64 frames without one
  * are not looked at. */

@@ -25,6 +25,8 @@ struct df_counts {
 struct df_plan {
 	struct df_pageset keep;
 	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
+	struct df_pageset vmemmap;   /* taken out of keep for DUMPFILTER_EXCLUDE_VMEMMAP … */
+	uint64_t vmemmap_end;        /* … in chunks below this one */
 	uint64_t max_pfn;
 	uint64_t described_pages, beyond_pages, truncated_pages;
 	struct df_counts count;

@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "classify/zones.h"
 #include "run/refill.h"
+#include "run/vmemmap.h"
 #include "writer/writer.h"
 
 #include <inttypes.h>
@@ -64,7 +65,6 @@ int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err)
 	struct df_plan_slot *s = slot;
 	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
 
-	(void)err;
 	df_image_chunk(&x->d->image, DF_STORED, x->d->page_shift, s->c.chunk, s->stored);
 	if (left < DF_CHUNK_PAGES)
 		cut_end(s->stored, left);
@@ -74,7 +74,9 @@ int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err)
 		memset(s->c.w, 0, sizeof s->c.w);
 		memset(s->c.unreadable, 0, sizeof s->c.unreadable);
 	}
-	return 0;
+	if (!x->use_vmemmap)
+		return 0;
+	return df_vmemmap_translate(&x->vmemmap, df_scanner_walker(&x->scanners[worker]), s->c.chunk, &s->vmemmap, err);
 }
 
 /* Units that began in earlier chunks. */
@@ -247,6 +249,18 @@ int df_plan_resolve(void *user, void *slot, struct df_err *err)
 	return 0;
 }
 
+/* Struct pages of what the plan leaves out, but of poisoned pages: these say which memory is faulty. */
+static int judge_vmemmap(struct df_planner *x, const struct df_plan_slot *s, struct df_err *err)
+{
+	uint64_t out[DF_CHUNK_WORDS];
+
+	if (!x->use_vmemmap)
+		return 0;
+	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++)
+		out[w] = s->stored[w] & ~s->keep[w] & ~s->c.w[DF_SET_HWPOISON][w];
+	return df_vmemmap_judge(&x->vmemmap, &s->vmemmap, out, err);
+}
+
 static int take(void *user, void *slot, struct df_err *err)
 {
 	struct df_planner *x = user;
@@ -260,6 +274,8 @@ static int take(void *user, void *slot, struct df_err *err)
 		pr.done = pr.total;
 	df_progress(x->d->env, &pr);
 	r = x->p->forbidden.env ? df_pageset_store(&x->p->forbidden, s->c.chunk, s->forbidden, err) : 0;
+	if (!r)
+		r = judge_vmemmap(x, s, err);
 	return r ? r : df_pageset_store(&x->p->keep, s->c.chunk, s->keep, err);
 }
 
@@ -334,6 +350,8 @@ static int scan(struct df_planner *x, struct df_err *err)
 	if (!slots)
 		return df_err_nomem(err, env, "workers", nslots * sizeof *slots);
 	r = df_pool_run(env, &ops, x, threads, slots, sizeof *slots, nslots, err);
+	for (unsigned i = 0; i < nslots; i++)
+		df_vmemmap_part_fini(&slots[i].vmemmap, env);
 	df_free(env, slots);
 	return r;
 }
@@ -424,6 +442,41 @@ static int start_sets(struct df_planner *x, struct df_err *err)
 	return r;
 }
 
+static int begin_vmemmap(struct df_planner *x, struct df_err *err)
+{
+	int r;
+
+	df_vmemmap_fini(&x->vmemmap);
+	if (!(x->cfg->flags & DUMPFILTER_EXCLUDE_VMEMMAP))
+		return 0;
+	r = df_vmemmap_begin(&x->vmemmap, x->d, x->scanners ? df_scanner_walker(&x->scanners[0]) : NULL, err);
+	x->use_vmemmap = !r && !x->vmemmap.why_not;
+	return r;
+}
+
+static int finish_vmemmap(struct df_planner *x, struct df_err *err)
+{
+	const char *why = NULL;
+	int r;
+
+	if (!(x->cfg->flags & DUMPFILTER_EXCLUDE_VMEMMAP))
+		return 0;
+	r = df_vmemmap_finish(&x->vmemmap, &x->p->keep, &x->p->vmemmap, err);
+	if (!r)
+		r = df_vmemmap_subtract(&x->p->keep, &x->p->vmemmap, &x->p->vmemmap_end, err);
+	if (r < 0)
+		return r;
+	if (x->vmemmap.why_not) {
+		x->p->kept_more = true;
+		why = x->vmemmap.why_not;
+	} else if (!x->p->vmemmap.count) {
+		why = "each page of them is also about pages that are kept";
+	}
+	if (why)
+		df_log(x->d->env, DUMPFILTER_LOG_WARN, "no struct pages are left out: %s", why);
+	return 0;
+}
+
 /* One pass over all chunks. */
 static int pass(struct df_planner *x, struct df_err *err)
 {
@@ -439,6 +492,8 @@ static int pass(struct df_planner *x, struct df_err *err)
 	pr.total = p->max_pfn;
 	df_progress(d->env, &pr);
 	r = start_sets(x, err);
+	if (!r)
+		r = begin_vmemmap(x, err);
 	if (!r)
 		r = scan(x, err);
 	if (r < 0)
@@ -467,6 +522,7 @@ static int passes(struct df_planner *x, struct df_err *err)
 void df_dump_plan_fini(struct df_plan *p)
 {
 	df_refill_stop(p);
+	df_pageset_fini(&p->vmemmap);
 	df_pageset_fini(&p->forbidden);
 	df_pageset_fini(&p->keep);
 	*p = (struct df_plan){ 0 };
@@ -495,6 +551,9 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	p->distrust_free = x.distrust_free;
 	if (!r)
 		r = df_refill_where_needed(d, &in_force, err);
+	if (!r)
+		r = finish_vmemmap(&x, err);
+	df_vmemmap_fini(&x.vmemmap);
 	if (r < 0) {
 		df_dump_plan_fini(p);
 		return r;

@@ -3,13 +3,14 @@
 #ifndef DF_RUN_PLAN_H
 #define DF_RUN_PLAN_H
 
-#include "run/dump.h"
+#include "run/vmemmap.h"
 
 struct df_plan_slot {
 	struct df_classes c;
 	uint64_t stored[DF_CHUNK_WORDS];
 	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
 	struct df_counts count;
+	struct df_vmemmap_part vmemmap;
 };
 
 struct df_planner {
@@ -24,6 +25,8 @@ struct df_planner {
 	bool distrust_free;               /* what looks free is kept */
 	uint64_t next;                    /* chunk */
 	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
+	struct df_vmemmap vmemmap;
+	bool use_vmemmap; /* it is asked for, and as far as is known something can be left out */
 };
 
 /* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
@@ -37,7 +40,7 @@ void df_plan_stop(struct df_planner *x);
 
 /* Steps of the pool, in this order; slot: a struct df_plan_slot whose c.chunk is set, user: a struct df_planner.
  * work: what the chunk's frames are by themselves.  order: what reaches into it from the chunks before.  resolve:
- * what is kept.  None of them fails. */
+ * what is kept.  None of them fails, but for work where use_vmemmap is set. */
 int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err);
 void df_plan_order(void *user, void *slot);
 int df_plan_resolve(void *user, void *slot, struct df_err *err);

@@ -103,12 +103,25 @@ static int sift(struct df_refill *r, uint64_t chunk, uint64_t words[DF_CHUNK_WOR
 	return 0;
 }
 
+static void without_vmemmap(const struct df_pageset *vmemmap, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS])
+{
+	uint64_t out[DF_CHUNK_WORDS];
+
+	if (!vmemmap->count || !df_pageset_chunk_count(vmemmap, chunk))
+		return;
+	df_pageset_load(vmemmap, chunk, out);
+	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
+		words[i] &= ~out[i];
+}
+
 static int refill_keep(void *user, uint64_t chunk, unsigned stage, uint64_t words[DF_CHUNK_WORDS], struct df_err *err)
 {
 	struct df_refill *r = user;
 
 	make_chunk(r, chunk);
 	memcpy(words, r->slot.keep, sizeof r->slot.keep);
+	if (chunk < r->planner.p->vmemmap_end)
+		without_vmemmap(&r->planner.p->vmemmap, chunk, words);
 	return stage & DF_STAGE_SIFTED ? sift(r, chunk, words, err) : 0;
 }
 

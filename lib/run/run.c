@@ -66,6 +66,7 @@ struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_confi
 		.uts = d->uts,
 		.crash_time = df_fact(&d->k, DF_CRASHTIME, d->image.past.crash_time),
 		.phys_base = d->k.has_text ? d->xlat.phys_base : d->image.past.phys_base,
+		.without_vmemmap = d->plan.vmemmap.count || d->image.past.no_vmemmap,
 		.incomplete = d->image.truncated || was_incomplete(&d->image),
 	};
 }

@@ -411,7 +411,7 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s is a stream, and a kdump file needs writing at offsets: use the flattened format",
 				  o->sink->name);
-	k.status = (o->codec ? o->codec->kdump_flag : 0) | (o->image->past.no_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
+	k.status = (o->codec ? o->codec->kdump_flag : 0) | (o->without_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
 	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
 	if (r < 0)
 		return r;

@@ -29,7 +29,8 @@ struct df_output {
 	const struct df_codec *codec; /* NULL: none */
 	const uint8_t *uts;           /* 6 × 65 bytes */
 	uint64_t crash_time, phys_base;
-	bool incomplete; /* the input is already known to lack pages: the mark stays */
+	bool without_vmemmap; /* pages of struct pages are missing in keep */
+	bool incomplete;      /* the input is already known to lack pages: the mark stays */
 };
 
 /* What came of it. */

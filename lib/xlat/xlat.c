@@ -49,8 +49,10 @@ static int walk(struct df_walker *w, uint64_t vaddr, struct df_err *err)
 		uint64_t index = vaddr >> l->shift & ((UINT64_C(1) << l->bits) - 1), entry = 0;
 		int r = table_entry(w, i, table + index * 8, &entry, err);
 
-		if (r < 0)
+		if (r < 0) {
+			w->table_lost = true;
 			return r;
+		}
 		if ((entry & l->present_mask) != l->present_value)
 			break;
 		entry &= ~p->ignore;

@@ -56,6 +56,7 @@ struct df_walker {
 	struct df_table_cache *cache; /* by level */
 	/* the last leaf: virtual [first, first + len) is at phys */
 	uint64_t leaf_first, leaf_len, leaf_phys;
+	bool table_lost; /* set where a walk ended at a table that cannot be read; nobody but the user clears it */
 };
 
 /* reader: borrowed.  E_NOMEM. */

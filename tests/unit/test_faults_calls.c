@@ -407,6 +407,13 @@ static void strange_numbers(void)
 		CHECK(!dumpfilter_codec_name(odd[i % 4]));
 		CHECK(!dumpfilter_codec_available(odd[i % 4]));
 	}
+	for (unsigned bit = 1; bit < 32; bit++) {
+		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+
+		cfg.flags = DUMPFILTER_EXCLUDE_VMEMMAP | 1u << bit;
+		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
+		CHECK_HAS(dumpfilter_errmsg(df), "flags");
+	}
 	for (int r = -100; r < 100; r++)
 		CHECK(dumpfilter_strerror(r)[0]);
 	dumpfilter_free(df);
@@ -599,24 +606,26 @@ static void layout(void)
 	AT(sink_ops, write, 16);
 	AT(sink_ops, finish, 24);
 	AT(sink_ops, name, 32);
-	CHECK_EQ(sizeof(struct dumpfilter_config), 32);
+	CHECK_EQ(sizeof(struct dumpfilter_config), 40);
 	AT(config, level, 8);
 	AT(config, format, 12);
 	AT(config, codec, 16);
 	AT(config, threads, 20);
 	AT(config, memory_limit, 24);
+	AT(config, flags, 32);
 	CHECK_EQ(sizeof(struct dumpfilter_image_info), 88);
 	AT(image_info, page_size, 40);
 	AT(image_info, max_pfn, 56);
 	AT(image_info, truncated, 76);
 	AT(image_info, level, 80);
-	CHECK_EQ(sizeof(struct dumpfilter_report), 280);
+	CHECK_EQ(sizeof(struct dumpfilter_report), 288);
 	AT(report, class_pages, 32);
 	AT(report, zero_pages, 160);
 	AT(report, bytes_out, 232);
 	AT(report, plan_seconds, 248);
 	AT(report, threads, 264);
 	AT(report, peak_memory, 272);
+	AT(report, vmemmap_pages, 280);
 	CHECK_EQ(-DUMPFILTER_E_NODATA, 13);
 	CHECK_EQ(DUMPFILTER_CLASS_COUNT, 7);
 	CHECK_EQ(DUMPFILTER_CODEC_ZSTD, 4);

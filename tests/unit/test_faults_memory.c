@@ -15,19 +15,24 @@ static const struct shape {
 	unsigned threads;
 	bool flat, small; /* on the tiny image */
 	bool windowed;    /* the plan's bits are dropped before copying */
+	unsigned flags;
 } shapes[] = {
-	{ "kdump", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false, false, false },
-	{ "kdump_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 3, false, true, false },
-	{ "kdump_flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 0, 1, true, true, false },
-	{ "kdump_lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, 1, 3, false, true, false },
-	{ "kdump_zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, 1, 1, false, true, false },
-	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false, false, false },
-	{ "elf_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, false, true, false },
-	{ "elf_flat", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 0, 3, true, true, false },
-	{ "kdump_windowed", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false, true, true },
-	{ "kdump_windowed_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_SNAPPY, 31, 3, false, true, true },
-	{ "elf_windowed", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false, false, true },
-	{ "elf_windowed_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, true, true, true },
+	{ "kdump", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false, false, false, 0 },
+	{ "kdump_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 3, false, true, false, 0 },
+	{ "kdump_flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 0, 1, true, true, false, 0 },
+	{ "kdump_lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, 1, 3, false, true, false, 0 },
+	{ "kdump_zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, 1, 1, false, true, false, 0 },
+	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false, false, false, 0 },
+	{ "elf_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, false, true, false, 0 },
+	{ "elf_flat", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 0, 3, true, true, false, 0 },
+	{ "kdump_windowed", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, 31, 1, false, true, true, 0 },
+	{ "kdump_windowed_threads", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_SNAPPY, 31, 3, false, true, true, 0 },
+	{ "elf_windowed", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 1, false, false, true, 0 },
+	{ "elf_windowed_threads", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, 31, 3, true, true, true, 0 },
+	{ "kdump_vmemmap", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 31, 3, false, false, false,
+	  DUMPFILTER_EXCLUDE_VMEMMAP },
+	{ "kdump_vmemmap_windowed", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, 31, 1, false, false, true,
+	  DUMPFILTER_EXCLUDE_VMEMMAP },
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -48,6 +53,7 @@ static void init(struct fi_run *x, const struct shape *s)
 	x->cfg.format = s->format;
 	x->cfg.codec = s->codec;
 	x->cfg.threads = s->threads;
+	x->cfg.flags = s->flags;
 	x->flat = s->flat;
 	x->plan_first = s->windowed;
 	x->step = s->windowed ? drop_bits : NULL;
