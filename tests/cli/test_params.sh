@@ -127,6 +127,7 @@ reject "-R cannot be combined with -l" -R -l dump
 reject "-R cannot be combined with -d" -R -d 31 dump
 reject "-R cannot be combined with -E" -R -E dump
 reject_flat "-R cannot be combined with -F" -R -F dump
+reject "-R cannot be combined with -e" -R -e dump
 
 # ---- threads
 accept --num-threads 0 vmcore dump
@@ -179,8 +180,15 @@ reject "the name of the dump file to write is missing" --dump-dmesg vmcore
 reject "too many names from 'c' on" --dump-dmesg vmcore log c
 reject_flat "too many names from 'log' on" -F --dump-dmesg vmcore log
 
+# ---- page structures
+accept -e vmcore dump
+accept -e -d 31 vmcore dump
+accept -e --work-dir /tmp -d 31 vmcore dump
+accept -e -E -d 31 vmcore dump
+accept -e -F -d 31 vmcore
+
 # ---- known, not supported
-for option in --split --reassemble --mem-usage -e -X; do
+for option in --split --reassemble --mem-usage -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
 for option in -g -i -x -L --vtop --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \

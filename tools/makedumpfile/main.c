@@ -209,6 +209,7 @@ static int configure(struct tool *t)
 	c.format = flag(t, FLAG_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
 	c.threads = t->options->threads;
 	c.memory_limit = t->options->memory_limit;
+	c.flags = flag(t, FLAG_VMEMMAP) ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
 	return dumpfilter_configure(t->df, &c);
 }
 

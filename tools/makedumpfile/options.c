@@ -264,6 +264,8 @@ static struct option_name against_rearrange(const struct options *o)
 		return (struct option_name){ "-F" };
 	if (has(o, FLAG_DMESG))
 		return (struct option_name){ "--dump-dmesg" };
+	if (has(o, FLAG_VMEMMAP))
+		return (struct option_name){ "-e" };
 	return (struct option_name){ "" };
 }
 

@@ -22,6 +22,7 @@ enum option_flag {
 	FLAG_DMESG = 1 << 20,
 	FLAG_DMESG_PARTIAL = 1 << 21,
 	FLAG_DMESG_LEVELS = 1 << 22,
+	FLAG_VMEMMAP = 1 << 11,
 };
 
 struct options;

@@ -33,7 +33,7 @@ static uint64_t missing_before(const struct dumpfilter_report *r)
 
 static uint64_t excluded_sum(const struct dumpfilter_report *r)
 {
-	uint64_t sum = r->zero_pages + r->beyond_memmap_pages + missing_before(r);
+	uint64_t sum = r->zero_pages + r->beyond_memmap_pages + r->vmemmap_pages + missing_before(r);
 
 	for (int c = DUMPFILTER_CLASS_CACHE; c < DUMPFILTER_CLASS_COUNT; c++)
 		sum += r->excluded_pages[c];
@@ -54,6 +54,7 @@ static void print_excluded(struct messages *m, const struct dumpfilter_report *r
 	print_count(m, "    Free pages              ", n[DUMPFILTER_CLASS_FREE]);
 	print_count(m, "    Hwpoison pages          ", n[DUMPFILTER_CLASS_HWPOISON]);
 	print_count(m, "    Offline pages           ", n[DUMPFILTER_CLASS_OFFLINE]);
+	print_if_any(m, "    Page structures         ", r->vmemmap_pages);
 	print_if_any(m, "    Behind the memory map   ", r->beyond_memmap_pages);
 	print_if_any(m, "    Not in the input        ", missing_before(r));
 }
