@@ -3,13 +3,14 @@
  * Opens an image and plans it, nothing else; through the public interface.  Prints the seconds of the planning pass,
  * the frames that are kept, and the peak of what the context allocated.
  *
- * usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT [mmap|read]]
+ * usage: plan_only VMCORE LEVEL[e] THREADS [MEMORY-LIMIT [mmap|read]]    e: without struct pages of what is left out
  */
 #include <libdumpfilter.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static double clock_of(clockid_t id)
@@ -29,6 +30,7 @@ static int plan(struct dumpfilter *df, char **argv)
 	int r;
 
 	cfg.level = atoi(argv[2]);
+	cfg.flags = strchr(argv[2], 'e') ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
 	cfg.threads = (unsigned)atoi(argv[3]);
 	cfg.memory_limit = argv[4] ? (size_t)strtoull(argv[4], NULL, 0) : 0;
 	r = dumpfilter_open_path(df, argv[1], flags);
@@ -45,8 +47,9 @@ static int plan(struct dumpfilter *df, char **argv)
 		fprintf(stderr, "plan_only: %s\n", dumpfilter_errmsg(df));
 		return 1;
 	}
-	printf("seconds %.6f\ncpu %.6f\nkept %" PRIu64 "\npresent %" PRIu64 "\npeak %" PRIu64 "\n", report.plan_seconds,
-	       cpu, report.kept_pages, report.present_pages, report.peak_memory);
+	printf("seconds %.6f\ncpu %.6f\nkept %" PRIu64 "\npresent %" PRIu64 "\npeak %" PRIu64 "\nvmemmap %" PRIu64 "\n",
+	       report.plan_seconds, cpu, report.kept_pages, report.present_pages, report.peak_memory,
+	       report.vmemmap_pages);
 	for (int i = 0; i < DUMPFILTER_CLASS_COUNT; i++)
 		printf("class%d %" PRIu64 "\n", i, report.class_pages[i]);
 	return 0;
@@ -58,7 +61,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc < 4 || argc > 6) {
-		fprintf(stderr, "usage: plan_only VMCORE LEVEL THREADS [MEMORY-LIMIT [mmap|read]]\n");
+		fprintf(stderr, "usage: plan_only VMCORE LEVEL[e] THREADS [MEMORY-LIMIT [mmap|read]]\n");
 		return 2;
 	}
 	df = dumpfilter_new(NULL);

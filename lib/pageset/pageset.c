@@ -376,12 +376,54 @@ bool df_pageset_test(const struct df_pageset *s, uint64_t pfn)
 	return !c || df_bit_test(c->words, pfn % DF_CHUNK_PAGES);
 }
 
+/* End of the chunk or block (by shift) that holds pfn, at most limit. */
+static uint64_t end_of(uint64_t pfn, unsigned shift, uint64_t limit)
+{
+	uint64_t end = ((pfn >> shift) + 1) << shift;
+
+	return end < limit ? end : limit;
+}
+
+/* Bits set in [first, end) of a chunk's words. */
+static uint64_t count_words(const struct chunk *c, uint64_t first, uint64_t end)
+{
+	uint64_t n = 0;
+
+	while (first < end) {
+		uint64_t stop = end_of(first, 6, end), base = first & ~UINT64_C(63);
+		uint64_t mask = df_bit_mask((unsigned)(first - base), (unsigned)(stop - base));
+
+		n += (uint64_t)__builtin_popcountll(c->words[base % DF_CHUNK_PAGES / 64] & mask);
+		first = stop;
+	}
+	return n;
+}
+
+/* Set [first, end) where the chunk has memory of its own and is not full then: no copy. */
+static bool fill_in_place(struct df_pageset *s, uint64_t first, uint64_t end)
+{
+	uint64_t chunk = first >> DF_CHUNK_SHIFT, added;
+	slot v = slot_at(s, chunk);
+
+	if (!has_bits(v))
+		return false;
+	added = end - first - count_words(bits(v), first, end);
+	if (bits(v)->count + added >= frames(s, chunk, DF_CHUNK_SHIFT))
+		return false;
+	df_bits_fill(bits(v)->words, first % DF_CHUNK_PAGES, first % DF_CHUNK_PAGES + (end - first));
+	bits(v)->count += (uint32_t)added;
+	bits(v)->stage |= s->stage;
+	s->blocks[chunk >> BLOCK_SHIFT]->count += added;
+	s->count += added;
+	return true;
+}
+
 /* Set [first, end) of one chunk. */
 static int fill_chunk(struct df_pageset *s, uint64_t first, uint64_t end, struct df_err *err)
 {
 	uint64_t words[DF_CHUNK_WORDS], chunk = first >> DF_CHUNK_SHIFT, base = chunk << DF_CHUNK_SHIFT;
 
-	if (slot_at(s, chunk) == FULL)
+	if (slot_at(s, chunk) == FULL || fill_in_place(s, first, end))
 		return 0;
 	df_pageset_load(s, chunk, words);
 	df_bits_fill(words, first - base, end - base);
@@ -396,14 +438,6 @@ static void fill_block(struct df_pageset *s, uint64_t index)
 	s->blocks[index] = FULL_BLOCK;
 	s->count += frames(s, index, PFN_SHIFT) - before;
 	release_block(s, b);
-}
-
-/* End of the chunk or block (by shift) that holds pfn, at most limit. */
-static uint64_t end_of(uint64_t pfn, unsigned shift, uint64_t limit)
-{
-	uint64_t end = ((pfn >> shift) + 1) << shift;
-
-	return end < limit ? end : limit;
 }
 
 int df_pageset_set_range(struct df_pageset *s, uint64_t first, uint64_t end, struct df_err *err)
@@ -485,7 +519,7 @@ bool df_pageset_next_run(const struct df_pageset *s, uint64_t from, uint64_t *fi
 /* Bits set in [first, end) of one chunk. */
 static uint64_t count_part(const struct df_pageset *s, uint64_t first, uint64_t end)
 {
-	uint64_t chunk = first >> DF_CHUNK_SHIFT, n = 0;
+	uint64_t chunk = first >> DF_CHUNK_SHIFT;
 	slot v = slot_at(s, chunk);
 	const struct chunk *c;
 
@@ -496,14 +530,7 @@ static uint64_t count_part(const struct df_pageset *s, uint64_t first, uint64_t 
 	c = v == FULL ? NULL : bits_of(s, chunk, v);
 	if (!c)
 		return end - first;
-	while (first < end) {
-		uint64_t stop = end_of(first, 6, end), base = first & ~UINT64_C(63);
-		uint64_t mask = df_bit_mask((unsigned)(first - base), (unsigned)(stop - base));
-
-		n += (uint64_t)__builtin_popcountll(c->words[base % DF_CHUNK_PAGES / 64] & mask);
-		first = stop;
-	}
-	return n;
+	return count_words(c, first, end);
 }
 
 uint64_t df_pageset_count_range(const struct df_pageset *s, uint64_t first, uint64_t end)
