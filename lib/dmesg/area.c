@@ -5,13 +5,12 @@
 
 #define PIECE 4096u /* no page is smaller: what lies in one piece is there or not as a whole */
 
+/* No less than the image stores. */
 static uint64_t stored_bytes(const struct df_image *img)
 {
-	uint64_t sum = 0;
+	unsigned shift = img->frame_shift ? img->frame_shift : 12;
 
-	for (size_t i = 0; i < img->stored.n; i++)
-		sum += img->stored.v[i].end - img->stored.v[i].start;
-	return sum;
+	return df_image_pages(img, DF_STORED, shift, UINT64_MAX >> shift) << shift;
 }
 
 int df_dmesg_area_init(struct df_dmesg_area *a, struct df_dmesg *d, uint64_t base, uint64_t size, size_t cap,

@@ -37,6 +37,10 @@ one_dump() { # NAME [WHAT IT SAYS]
 	[ $# -lt 2 ] || check "$1: what it must say" says log "$2"
 	run --message-level 4 --dump-dmesg --non-mmap "$vmcore" log.read
 	check "$1: --non-mmap" cmp -s log log.read
+	rm -f dump
+	run --message-level 4 -c -d 31 "$vmcore" dump && run --message-level 4 --dump-dmesg dump log.dump
+	check "$1: of a filtered dump" cmp -s log log.dump
+	rm -f dump log.dump
 	run --message-level 4 --dump-dmesg --partial-dmesg "$vmcore" partial
 	check "$1: --partial-dmesg is the end of it" is_end_of partial log
 	if [ -n "$other" ] && "$other" --message-level 4 --dump-dmesg "$vmcore" other.log >/dev/null 2>&1; then

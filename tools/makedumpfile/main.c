@@ -219,7 +219,7 @@ static void print_level(struct tool *t)
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
 	int asked = t->options->level;
 
-	if (dumpfilter_image_info(t->df, &i) >= 0 && (i.level & ~(unsigned)asked))
+	if (!flag(t, FLAG_DMESG) && dumpfilter_image_info(t->df, &i) >= 0 && (i.level & ~(unsigned)asked))
 		msg(t->messages, MSG_COMMON, "The dump level is %u: %d was asked for, and %s was made with %u.",
 		    i.level | (unsigned)asked, asked, t->options->operands[0], i.level);
 }
