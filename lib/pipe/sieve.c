@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pages of zeros, for formats that must know them before the first byte is written. */
+#include "base/bits.h"
 #include "base/pool.h"
 #include "pipe/workers.h"
 
@@ -32,15 +33,36 @@ static int make(void *user, void *slot, struct df_err *err)
 	return df_pageset_failed(s->keep, err) ? err->code : 1;
 }
 
+/* Frames from pfn on, as far as bits of m follow one another, are read at once: a call for each would cost as much as
+ * its page does.  A bit for each that was looked at. */
+static uint64_t look_at_run(const struct sieve *s, struct df_reader *reader, uint64_t pfn, uint64_t m)
+{
+	unsigned n = ~m ? (unsigned)__builtin_ctzll(~m) : 64, most = DF_WINDOW_COPY >> s->p->page_shift;
+	const struct df_image_ops *ops = s->p->image->ops;
+	struct df_err ignored;
+
+	if (n > most)
+		n = most;
+	if (ops->prepare)
+		ops->prepare(reader, pfn << s->p->page_shift, (size_t)n << s->p->page_shift);
+	else
+		ops->peek(reader, pfn << s->p->page_shift, (size_t)n << s->p->page_shift, &ignored);
+	return df_bit_mask(0, n);
+}
+
 /* Clear the bits of one word whose pages are zero.  A page that cannot be read stays: it is reported when copied. */
 static int sift(struct sieve *s, struct df_reader *reader, struct slot *c, unsigned word, struct df_err *err)
 {
 	size_t page_size = (size_t)1 << s->p->page_shift;
 
-	for (uint64_t m = c->words[word]; m; m &= m - 1) {
-		uint64_t pfn = (c->chunk << DF_CHUNK_SHIFT) + word * 64 + (unsigned)__builtin_ctzll(m);
-		const uint8_t *page = df_reader_page(reader, pfn << s->p->page_shift, page_size, err);
+	for (uint64_t m = c->words[word], seen = 0; m; m &= m - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(m);
+		uint64_t pfn = (c->chunk << DF_CHUNK_SHIFT) + word * 64 + bit;
+		const uint8_t *page;
 
+		if (!(seen >> bit & 1))
+			seen |= look_at_run(s, reader, pfn, m >> bit) << bit;
+		page = df_reader_page(reader, pfn << s->p->page_shift, page_size, err);
 		if (!page && err->code == DUMPFILTER_E_NOMEM)
 			return err->code;
 		if (!page || !df_is_zero(page, page_size))
