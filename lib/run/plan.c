@@ -536,12 +536,15 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	double start = df_now();
 	int r;
 
+	/* each has buffers to be made ready: no more than find a chunk to do */
+	if (in_force.threads > df_dump_chunks(d) + 1)
+		in_force.threads = (unsigned)df_dump_chunks(d) + 1;
 	p->kept_more = false;
 	r = judge(d, cfg, p, err);
 	if (d->can_classify)
 		in_force.level |= d->image.past.level; /* as if the vmcore were dumped at once */
 	if (!r && d->can_classify)
-		r = df_plan_start(&x, cfg->threads, err);
+		r = df_plan_start(&x, in_force.threads, err);
 	if (!r && x.scanners)
 		r = walk_lists(&x, err);
 	if (!r)

@@ -354,6 +354,17 @@ static int allocate(struct kdump *k, struct df_err *err)
 	return 0;
 }
 
+/* Pages that are stored as they are: one thread reads while another one writes.  More only wait for each other, with 8
+ * for 1.4 to 1.7 times the CPU time of one. */
+#define RAW_THREADS 2u
+
+static unsigned useful_threads(const struct df_output *o)
+{
+	bool copies = !o->codec && !o->image->ops->stored;
+
+	return copies && o->threads > RAW_THREADS ? RAW_THREADS : o->threads;
+}
+
 static struct df_pipe pipe_of(struct kdump *k, bool concurrent)
 {
 	const struct df_output *o = k->o;
@@ -363,7 +374,7 @@ static struct df_pipe pipe_of(struct kdump *k, bool concurrent)
 		.image = o->image,
 		.keep = o->keep,
 		.page_shift = o->page_shift,
-		.threads = o->threads,
+		.threads = useful_threads(o),
 		.codec = o->codec,
 		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
 		.user = k,
