@@ -22,6 +22,7 @@
 	"compound 0x30 order=2 kind=slab\n"     \
 	"buddy 0x180 order=4\n"                 \
 	"buddy 0x1a0 order=2\n"                 \
+	"page 0x80-0xbf kind=file\n"            \
 	"zero 0x1-0x4\n"
 
 static const char *const recipes[] = {
