@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# timeout: 300
+# timeout: 900
 # -e: pages of struct pages of what is left out.  Each case is a recipe of tests/builder and the number of pages that must
 # go; which ones is worked out by tests/tools/vmemmap_check.py, which reads the vmcore by itself.
 # shellcheck disable=SC2317 # conditions are called through check
