@@ -35,6 +35,13 @@ struct df_pool_ops {
 int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, unsigned threads, void *slots,
 		size_t slot_size, unsigned nslots, struct df_err *err);
 
+/* Slots for so many threads, where an item takes much memory: two for each, so that nobody waits for the one that is
+ * due, but no more than 16 beside one for each. */
+static inline unsigned df_pool_slots(unsigned threads)
+{
+	return threads > 1 ? threads + (threads < 16 ? threads : 16) : 1;
+}
+
 /* CPUs that this process may use, at least 1. */
 unsigned df_pool_cpus(void);
 

@@ -134,6 +134,11 @@ static int place_bitmaps(struct opener *o, struct df_err *err)
 	o->bitmap1 = o->bitmap_at;
 	o->bitmap2 = need <= half ? o->bitmap1 + half : o->bitmap1;
 	o->in->desc_at = o->bitmap_at + o->h.bitmap_blocks * block;
+	/* before memory for that many frames is asked for */
+	if (o->bitmap2 + need > o->img->source.length)
+		return df_err_set(err, DUMPFILTER_E_TRUNCATED,
+				  "%s: ends at byte %" PRIu64 ", but its bitmaps would end at %" PRIu64,
+				  o->img->source.name, o->img->source.length, o->bitmap2 + need);
 	return 0;
 }
 

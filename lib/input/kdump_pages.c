@@ -148,7 +148,7 @@ static const uint8_t *fill(struct df_reader *r, uint64_t offset, size_t len, str
 static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t size, struct df_err *err)
 {
 	uint64_t left = r->image->source.length - offset;
-	size_t more = left < AHEAD ? (size_t)left : AHEAD;
+	size_t ahead = r->window.most < AHEAD ? r->window.most : AHEAD, more = left < ahead ? (size_t)left : ahead;
 	struct reader *x = r->state;
 	const uint8_t *p;
 
@@ -181,7 +181,7 @@ static void prepare(struct df_reader *r, uint64_t paddr, size_t len)
 		end = d.offset + d.size;
 		pages++;
 	}
-	if (pages > 1 && end - start <= DF_WINDOW_MAX)
+	if (pages > 1 && end - start <= r->window.most)
 		fill(r, start, (size_t)(end - start), &ignored);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pipe/workers.h"
 
-#define SPARE_SLOTS 16u /* beside one for each thread */
+#include "base/pool.h"
 
 static int init_one(struct df_pipe_worker *w, const struct df_pipe *p, struct df_err *err)
 {
@@ -25,7 +25,7 @@ int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, str
 	int r = 0;
 
 	*w = (struct df_pipe_workers){ .p = p, .n = p->threads ? p->threads : 1 };
-	w->nslots = w->n > 1 ? w->n + (w->n < SPARE_SLOTS ? w->n : SPARE_SLOTS) : 1;
+	w->nslots = df_pool_slots(w->n);
 	w->v = df_alloc_array(p->env, w->n, sizeof *w->v);
 	if (!w->v)
 		return df_err_nomem(err, p->env, "workers", w->n * sizeof *w->v);

@@ -289,7 +289,8 @@ int df_plan_list(struct df_planner *x, uint64_t *doubts, struct df_err *err)
 		return 0;
 	r = df_pageset_init(&x->listed, d->env, d->map.end_pfn, err);
 	if (!r)
-		r = df_freelist_walk(&x->classifier, &d->k, &x->scanners[0].far_walker, &x->listed, doubts, err);
+		r = df_freelist_walk(&x->classifier, &d->k, df_scanner_walker(&x->scanners[0]), &x->listed, doubts,
+				     err);
 	x->use_list = !r;
 	return r;
 }
@@ -399,7 +400,7 @@ static bool free_pages_agree(struct df_planner *x)
 	struct df_dump *d = x->d;
 	uint64_t counted = x->p->count.class_pages[DUMPFILTER_CLASS_FREE], known;
 
-	if (!x->scanners || !df_zones_free_pages(&d->k, &x->scanners[0].far_walker, &known))
+	if (!x->scanners || !df_zones_free_pages(&d->k, df_scanner_walker(&x->scanners[0]), &known))
 		return true;
 	df_log(d->env, DUMPFILTER_LOG_DEBUG, "free pages: %" PRIu64 " found, %" PRIu64 " by the kernel's counters",
 	       counted, known);

@@ -540,7 +540,7 @@ static int start(struct elf *e, struct df_err *err)
 	e->workers = 1;
 	if (e->o->image->ops->stored && e->o->threads && !e->o->keep->refill && !e->o->forbidden->refill)
 		e->workers = e->o->threads;
-	e->nslots = e->workers > 1 ? 2 * e->workers : 1;
+	e->nslots = df_pool_slots(e->workers);
 	e->slots = df_alloc_array(env, e->nslots, sizeof *e->slots);
 	e->readers = df_alloc_array(env, e->workers, sizeof *e->readers);
 	if (!e->slots || !e->readers)
