@@ -18,7 +18,8 @@ target_link_libraries(mangen PRIVATE df_flags)
 add_custom_command(OUTPUT ${manual}
 	COMMAND mangen ${manual_source} > ${manual}.new
 	COMMAND ${CMAKE_COMMAND} -E rename ${manual}.new ${manual}
-	DEPENDS mangen ${manual_source} tools/makedumpfile/options.def VERBATIM)
+	DEPENDS mangen ${manual_source} tools/makedumpfile/options.def tools/makedumpfile/combinations.def
+	VERBATIM)
 add_custom_target(manual ALL DEPENDS ${manual})
 
 install(TARGETS makedumpfile RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})

@@ -11,7 +11,7 @@ fi
 run --help
 check "--help" status_is 0
 sed -nE 's/^  (-.|   ),? ?(--[a-z_-]+)?.*/\1 \2/p' "$tmp/out" | tr ' ' '\n' | grep '^-' | sort -u >options
-sed -nE 's/^\.It Fl //p' "$manual" | sed 's/ Ar .*//' | sed 's/ , Fl /\n/' | sed 's/^/-/' | sort -u >documented
+grep -v ' Ta ' "$manual" | sed -nE 's/^\.It Fl //p' | sed 's/ Ar .*//; s/ Ns .*//' | sed 's/ , Fl /\n/' | sed 's/^/-/' | sort -u >documented
 check "--help knows options" grep -qx -e --num-threads options
 check "--help and the manual have the same options" cmp -s options documented
 check "docs/makedumpfile.8 is this page (else copy it there from the build)" cmp -s "$DF_SRC/docs/makedumpfile.8" "$manual"
@@ -25,7 +25,7 @@ fi
 mandoc -T lint "$manual" 2>/dev/null | grep -v 'referenced manual not found' >"$tmp/out"
 check "mandoc -T lint" out_is_empty
 mandoc -T ascii "$manual" | sed 's/.\x08//g' >text
-for section in NAME SYNOPSIS DESCRIPTION OPTIONS "DUMP LEVELS" FILES "EXIT STATUS" EXAMPLES DIFFERENCES "SEE ALSO"; do
+for section in NAME SYNOPSIS DESCRIPTION OPTIONS COMBINATIONS "DUMP LEVELS" FILES "EXIT STATUS" EXAMPLES DIFFERENCES "SEE ALSO"; do
 	check "section $section" grep -qx -e "$section" text
 done
 test_end

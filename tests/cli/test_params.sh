@@ -102,7 +102,8 @@ refuse "-d ' 31': expected" -d ' 31' vmcore dump
 refuse "-d '31 ': expected" -d '31 ' vmcore dump
 refuse "-d '99999999999999999999': expected" -d 99999999999999999999 vmcore dump
 refuse "-d 'abc': expected" -d abc -d 31 vmcore dump
-refuse "-d '31,17': a list of dump levels is not supported yet" -d 31,17 vmcore dump
+refuse "a list of dump levels is not supported yet" -d 31,17 vmcore dump
+refuse "-d '31,x': expected numbers from 0 to 31" -d 31,x vmcore dump
 
 # ---- compression
 codec c zlib
@@ -191,12 +192,13 @@ accept -e -F -d 31 vmcore
 for option in --split --reassemble --mem-usage -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
-for option in -g -i -x -L --vtop --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
-	--splitblock-size; do
+for option in -L --vtop -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
+	--compression-level; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
-refuse "-x is not supported yet" -x vmlinux -d 31 -i vmcoreinfo vmcore dump
 refuse "-d 'x': expected" --split -d x vmcore dump
+refuse "--mem-usage is not supported yet" --mem /proc/kcore # as it was before --memory-limit came
+reject "--splitblock-size needs --split" --splitblock-size 4 vmcore dump
 
 # ---- unknown
 reject "unrecognized option '--non-cyclic'" --non-cyclic vmcore dump
@@ -205,7 +207,8 @@ reject "invalid option -- 'P'" -P vmcore dump
 reject "invalid option -- ':'" -: vmcore dump
 reject "requires an argument -- 'd'" vmcore dump -d
 reject "option '--num-threads' requires an argument" vmcore dump --num-threads
-reject "option '--dry-run' doesn't allow an argument" --dry-run=1 vmcore dump
+reject "option '--show-stats' doesn't allow an argument" --show-stats=1 vmcore dump
+refuse "--dry-run '1': expected nothing, or 'exact'" --dry-run=1 vmcore dump
 reject "ambiguous" --sp vmcore dump
 reject_flat "unrecognized option '--foo'" --foo vmcore -F
 

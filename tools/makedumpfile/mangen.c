@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Makes makedumpfile.8: copies a template (mdoc) to standard output and puts the options of options.def in the place
- * of the line "@OPTIONS@".  Runs on the host that builds.
+ * of the line "@OPTIONS@", and a table of what cannot be combined in the place of "@COMBINATIONS@".  Runs on the host
+ * that builds.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -12,16 +13,27 @@
 struct row {
 	int letter;
 	const char *long_name;
-	const char *argument;
+	const char *argument; /* "[=word]": need not be there */
+	const char *id;
 	const char *help; /* of a group: its title */
 	const char *more; /* NULL: a group */
 };
 
 #define GROUP(title) { .help = title },
-#define OPT(let, name, arg, handler, par, text, rest) \
-	{ .letter = let, .long_name = name, .argument = arg, .help = text, .more = rest },
+#define OPT(let, name, arg, handler, opt, par, text, rest) \
+	{ .letter = let, .long_name = name, .argument = arg, .id = #opt, .help = text, .more = rest },
 static const struct row rows[] = {
 #include "options.def"
+};
+
+static const struct combination {
+	const char *a, *b;
+	bool needs;
+	const char *reason;
+} combinations[] = {
+#define NOT_WITH(a, b, reason) { #a, #b, false, reason },
+#define NEEDS(a, b, reason)    { #a, #b, true, reason },
+#include "combinations.def"
 };
 
 #define LINE_COLUMNS 78
@@ -93,7 +105,9 @@ static void put_row(const struct row *r)
 		fputs(" ,", stdout);
 	if (r->long_name)
 		printf(" Fl -%s", r->long_name);
-	if (r->argument)
+	if (r->argument && r->argument[0] == '[') /* "[=word]" */
+		printf(" Ns Op Cm %.*s", (int)strlen(r->argument) - 2, r->argument + 1);
+	else if (r->argument)
 		printf(" Ar %s", r->argument);
 	putchar('\n');
 	put_text(r->help);
@@ -114,20 +128,54 @@ static void put_options(void)
 	puts(".El");
 }
 
+/* All spellings: "-c, -l, -p, -z" */
+static void put_names(const char *id)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].more || strcmp(rows[i].id, id))
+			continue;
+		if (rows[i].long_name)
+			printf("%sFl -%s", comma, rows[i].long_name);
+		else
+			printf("%sFl %c", comma, rows[i].letter);
+		comma = " , ";
+	}
+}
+
+static void put_combinations(void)
+{
+	puts(".Bl -column \"--splitblock-size\" \"not with\" \"--partial-dmesg\"");
+	for (size_t i = 0; i < sizeof combinations / sizeof *combinations; i++) {
+		const struct combination *c = &combinations[i];
+
+		fputs(".It ", stdout);
+		put_names(c->a);
+		printf(" Ta %s Ta ", c->needs ? "needs" : "not with");
+		put_names(c->b);
+		printf(" Ta %s\n", c->reason);
+	}
+	puts(".El");
+}
+
 static bool copy_template(FILE *in)
 {
-	bool found = false;
+	bool options = false, table = false;
 	char line[1024];
 
 	while (fgets(line, sizeof line, in)) {
-		if (strcmp(line, "@OPTIONS@\n")) {
-			fputs(line, stdout);
-		} else {
+		if (!strcmp(line, "@OPTIONS@\n")) {
 			put_options();
-			found = true;
+			options = true;
+		} else if (!strcmp(line, "@COMBINATIONS@\n")) {
+			put_combinations();
+			table = true;
+		} else {
+			fputs(line, stdout);
 		}
 	}
-	return found && !ferror(in) && !fflush(stdout);
+	return options && table && !ferror(in) && !fflush(stdout);
 }
 
 int main(int argc, char *argv[])
@@ -142,7 +190,9 @@ int main(int argc, char *argv[])
 	ok = copy_template(in);
 	fclose(in);
 	if (!ok)
-		fprintf(stderr, "mangen: %s: unreadable, or without a line @OPTIONS@; or the output is full\n",
+		fprintf(stderr,
+			"mangen: %s: unreadable, or without a line @OPTIONS@ or @COMBINATIONS@; or the output is "
+			"full\n",
 			argv[1]);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

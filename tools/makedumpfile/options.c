@@ -11,8 +11,7 @@
 
 /* ------------------------------------------------------------------------------------------------ refusing */
 
-static void refuse(struct options *o, enum refusal why, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
-static void refuse(struct options *o, enum refusal why, const char *fmt, ...)
+void options_refuse(struct options *o, enum refusal why, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -36,11 +35,7 @@ void options_print_refusal(const struct options *o, struct messages *m)
 
 /* ------------------------------------------------------------------------------------------------ handlers */
 
-struct option_name {
-	char text[32];
-};
-
-static struct option_name name_of(const struct option_row *row)
+struct option_name option_name(const struct option_row *row)
 {
 	struct option_name n;
 
@@ -49,6 +44,11 @@ static struct option_name name_of(const struct option_row *row)
 	else
 		snprintf(n.text, sizeof n.text, "-%c", row->letter);
 	return n;
+}
+
+static void refuse_argument(struct options *o, const struct option_row *row, const char *arg, const char *expected)
+{
+	options_refuse(o, REFUSED_ARGUMENT, "%s '%.100s': expected %s", option_name(row).text, arg, expected);
 }
 
 /* A decimal number with nothing before or behind it. */
@@ -66,34 +66,85 @@ static bool read_number(const char *text, long min, long max, long *value)
 static bool number_argument(struct options *o, const struct option_row *row, const char *arg, long min, long max,
 			    long *value)
 {
+	char expected[80];
+
 	if (read_number(arg, min, max, value))
 		return true;
-	refuse(o, REFUSED_ARGUMENT, "%s '%.100s': expected a number from %ld to %ld", name_of(row).text, arg,
-	       min < 0 ? 0 : min, max);
+	snprintf(expected, sizeof expected, "a number from %ld to %ld", min == INT_MIN ? 0 : min, max);
+	refuse_argument(o, row, arg, expected);
 	return false;
 }
 
 static void opt_flag(struct options *o, const struct option_row *row, const char *arg)
 {
 	(void)arg;
-	o->flags |= (unsigned)row->param;
+	o->asked |= UINT64_C(1) << row->id;
+}
+
+static void opt_text(struct options *o, const struct option_row *row, const char *arg)
+{
+	if (!*arg)
+		refuse_argument(o, row, arg, "a name");
+	o->text[row->id] = arg;
+	opt_flag(o, row, NULL);
 }
 
 static void opt_codec(struct options *o, const struct option_row *row, const char *arg)
 {
 	(void)arg;
 	o->codec = row->param;
+	opt_flag(o, row, NULL);
+}
+
+/* One element of a list of levels; empty ones count for nothing. */
+static void add_level(struct options *o, const struct option_row *row, const char *element, const char *arg)
+{
+	long v;
+
+	if (!*element)
+		return;
+	if (!read_number(element, 0, DUMPFILTER_LEVEL_MAX, &v))
+		refuse_argument(o, row, arg,
+				strchr(arg, ',') ? "numbers from 0 to 31 with commas between them"
+						 : "a number from 0 to 31");
+	else if (o->level_count == MAX_LEVELS)
+		refuse_argument(o, row, arg, "32 levels at most");
+	else
+		o->levels[o->level_count++] = (int)v;
 }
 
 static void opt_level(struct options *o, const struct option_row *row, const char *arg)
 {
+	char element[8];
+
+	o->level_count = 0;
+	for (const char *at = arg; *at; at += *at == ',') {
+		size_t n = strcspn(at, ",");
+
+		snprintf(element, sizeof element, "%.*s", (int)(n < sizeof element ? n : sizeof element), at);
+		add_level(o, row, element, arg);
+		at += n;
+	}
+	if (!o->level_count)
+		refuse_argument(o, row, arg, "a number from 0 to 31");
+}
+
+static void opt_compression_level(struct options *o, const struct option_row *row, const char *arg)
+{
 	long v;
 
-	if (strchr(arg, ','))
-		refuse(o, REFUSED_ARGUMENT, "%s '%.100s': a list of dump levels is not supported yet: give one level",
-		       name_of(row).text, arg);
-	else if (number_argument(o, row, arg, 0, DUMPFILTER_LEVEL_MAX, &v))
-		o->level = (int)v;
+	if (!number_argument(o, row, arg, -100000, 100000, &v))
+		return;
+	o->compression_level = (int)v;
+	opt_flag(o, row, NULL);
+}
+
+static void opt_dry_run(struct options *o, const struct option_row *row, const char *arg)
+{
+	if (arg && strcmp(arg, "exact"))
+		refuse_argument(o, row, arg, "nothing, or 'exact'");
+	o->exact = arg;
+	opt_flag(o, row, NULL);
 }
 
 static void opt_message_level(struct options *o, const struct option_row *row, const char *arg)
@@ -113,10 +164,10 @@ static void opt_threads(struct options *o, const struct option_row *row, const c
 		o->threads = v > 1 ? (unsigned)v : 1;
 }
 
-/* A number of bytes, or of K, M, G: false = it is none, or too large for this machine. */
-static bool read_size(const char *text, size_t *bytes)
+/* A number of bytes, or one with a unit behind it that units lists in the order of its power of 1024: false = it is
+ * none, or too large. */
+static bool read_size(const char *text, int base, const char *units, uint64_t *bytes)
 {
-	static const char units[] = "KMG";
 	unsigned long long v;
 	unsigned shift = 0;
 	const char *unit;
@@ -125,24 +176,53 @@ static bool read_size(const char *text, size_t *bytes)
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
-	v = strtoull(text, &end, 10);
+	v = strtoull(text, &end, base);
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (!unit || end[1])
 			return false;
 		shift = 10 * (unsigned)(unit - units + 1);
 	}
-	*bytes = (size_t)v << shift;
+	*bytes = (uint64_t)v << shift;
 	return !errno && *bytes >> shift == v;
 }
 
 static void opt_memory_limit(struct options *o, const struct option_row *row, const char *arg)
 {
-	if (!read_size(arg, &o->memory_limit))
-		refuse(o, REFUSED_ARGUMENT, "%s '%.100s': expected a number of bytes, or one with K, M or G behind it",
-		       name_of(row).text, arg);
-	else if (!o->memory_limit)
-		o->memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+	uint64_t bytes;
+
+	if (!read_size(arg, 10, "KMG", &bytes) || bytes > SIZE_MAX)
+		refuse_argument(o, row, arg, "a number of bytes, or one with K, M or G behind it");
+	else
+		o->memory_limit = bytes ? (size_t)bytes : DUMPFILTER_MEMORY_UNLIMITED;
+}
+
+static void opt_size_limit(struct options *o, const struct option_row *row, const char *arg)
+{
+	if (!read_size(arg, 0, "KMGTPE", &o->size_limit) || !o->size_limit)
+		refuse_argument(o, row, arg, "a number of bytes above 0, or one with K, M, G, T, P or E behind it");
+	opt_flag(o, row, NULL);
+}
+
+static void opt_splitblock(struct options *o, const struct option_row *row, const char *arg)
+{
+	long v;
+
+	if (number_argument(o, row, arg, 0, INT_MAX, &v))
+		o->splitblock = (uint64_t)v << 10;
+	opt_flag(o, row, NULL);
+}
+
+/* Addresses are hexadecimal, with 0x or without. */
+static void opt_vtop(struct options *o, const struct option_row *row, const char *arg)
+{
+	char *end;
+
+	errno = 0;
+	o->vtop = strtoull(arg, &end, 16);
+	if (!isxdigit((unsigned char)*arg) || *end || errno)
+		refuse_argument(o, row, arg, "a hexadecimal address");
+	opt_flag(o, row, NULL);
 }
 
 static void opt_ignored_number(struct options *o, const struct option_row *row, const char *arg)
@@ -150,12 +230,6 @@ static void opt_ignored_number(struct options *o, const struct option_row *row, 
 	long v;
 
 	number_argument(o, row, arg, 0, row->param, &v);
-}
-
-static void opt_ignored_text(struct options *o, const struct option_row *row, const char *arg)
-{
-	if (!*arg)
-		refuse(o, REFUSED_ARGUMENT, "%s '': expected a name", name_of(row).text);
 }
 
 static void opt_unsupported(struct options *o, const struct option_row *row, const char *arg)
@@ -168,8 +242,14 @@ static void opt_unsupported(struct options *o, const struct option_row *row, con
 /* ------------------------------------------------------------------------------------------------ the table */
 
 #define GROUP(title) { .help = title },
-#define OPT(let, name, arg, handler, par, text, more) \
-	{ .letter = let, .long_name = name, .argument = arg, .handle = opt_##handler, .param = par, .help = text },
+#define OPT(let, name, arg, handler, opt, par, text, more) \
+	{ .letter = let,                                   \
+	  .long_name = name,                               \
+	  .argument = arg,                                 \
+	  .handle = opt_##handler,                         \
+	  .id = OPT_##opt,                                 \
+	  .param = par,                                    \
+	  .help = text },
 const struct option_row option_rows[] = {
 #include "options.def"
 };
@@ -179,12 +259,35 @@ const struct option_row option_rows[] = {
 #define ROWS (sizeof option_rows / sizeof option_rows[0])
 const unsigned option_row_count = ROWS;
 
+/* Short spellings that meant one option before others with the same beginning came. */
+static const struct {
+	const char *spelling, *option;
+} short_spellings[] = {
+	{ "mem", "mem-usage" },
+	{ "co", "config" },
+};
+#define SPELLINGS (sizeof short_spellings / sizeof short_spellings[0])
+
 #define LONG_BASE 256 /* getopt's value of a long option is this + its row */
 
 struct getopt_tables {
 	char shorts[2 * ROWS + 1];
-	struct option longs[ROWS + 1];
+	struct option longs[ROWS + SPELLINGS + 1];
 };
+
+static int argument_kind(const struct option_row *row)
+{
+	if (!row->argument)
+		return no_argument;
+	return row->argument[0] == '[' ? optional_argument : required_argument;
+}
+
+static struct option long_option(const char *name, const struct option_row *row)
+{
+	return (struct option){ .name = name,
+				.has_arg = argument_kind(row),
+				.val = LONG_BASE + (int)(row - option_rows) };
+}
 
 static void make_getopt_tables(struct getopt_tables *t)
 {
@@ -198,10 +301,12 @@ static void make_getopt_tables(struct getopt_tables *t)
 			*s++ = (char)row->letter;
 		if (row->letter && row->argument)
 			*s++ = ':';
-		if (row->long_name)
-			*l++ = (struct option){ .name = row->long_name,
-						.has_arg = row->argument ? required_argument : no_argument,
-						.val = LONG_BASE + (int)i };
+		if (!row->long_name)
+			continue;
+		*l++ = long_option(row->long_name, row);
+		for (unsigned k = 0; k < SPELLINGS; k++)
+			if (!strcmp(short_spellings[k].option, row->long_name))
+				*l++ = long_option(short_spellings[k].spelling, row);
 	}
 	*s = '\0';
 	*l = (struct option){ .name = NULL };
@@ -229,131 +334,42 @@ static void parse(struct options *o, int argc, char *argv[])
 		if (row)
 			row->handle(o, row, optarg);
 		else
-			refuse(o, REFUSED_COMBINATION, "%s", ""); /* getopt has said what it is */
+			options_refuse(o, REFUSED_COMBINATION, "%s", ""); /* getopt has said what it is */
 	}
 	o->operands = argv + optind;
 	o->operand_count = argc - optind;
 }
 
-/* ------------------------------------------------------------------------------------------------ checking */
-
-static bool has(const struct options *o, unsigned flag)
+static enum mode choose_mode(const struct options *o)
 {
-	return o->flags & flag;
-}
+	static const struct {
+		enum option_id id;
+		enum mode mode;
+	} order[] = {
+		{ OPT_HELP, MODE_HELP },           { OPT_VERSION, MODE_VERSION },       { OPT_GENERATE, MODE_GENERATE },
+		{ OPT_REARRANGE, MODE_REARRANGE }, { OPT_REASSEMBLE, MODE_REASSEMBLE }, { OPT_DMESG, MODE_DMESG },
+		{ OPT_MEM_USAGE, MODE_MEM_USAGE },
+	};
 
-/* Name of the option that chose the compressor. */
-static struct option_name codec_option(const struct options *o)
-{
-	for (unsigned i = 0; i < ROWS; i++)
-		if (option_rows[i].handle == opt_codec && option_rows[i].param == o->codec)
-			return name_of(&option_rows[i]);
-	return (struct option_name){ "" };
-}
-
-/* First option given that -R cannot be combined with; empty text = none. */
-static struct option_name against_rearrange(const struct options *o)
-{
-	if (o->codec != DUMPFILTER_CODEC_NONE)
-		return codec_option(o);
-	if (o->level)
-		return (struct option_name){ "-d" };
-	if (has(o, FLAG_ELF))
-		return (struct option_name){ "-E" };
-	if (has(o, FLAG_FLAT))
-		return (struct option_name){ "-F" };
-	if (has(o, FLAG_DMESG))
-		return (struct option_name){ "--dump-dmesg" };
-	if (has(o, FLAG_VMEMMAP))
-		return (struct option_name){ "-e" };
-	return (struct option_name){ "" };
-}
-
-static void check_rearrange(struct options *o)
-{
-	struct option_name other = against_rearrange(o);
-
-	if (other.text[0])
-		refuse(o, REFUSED_COMBINATION,
-		       "-R cannot be combined with %s: it only changes the layout of the stream", other.text);
-	else if (o->operand_count < 1)
-		refuse(o, REFUSED_COMBINATION, "-R needs the name of the dump file to write");
-	else if (o->operand_count > 1)
-		refuse(o, REFUSED_COMBINATION,
-		       "too many names from '%.200s' on: -R takes one, the stream comes from standard input",
-		       o->operands[1]);
-}
-
-static void check_flat(struct options *o)
-{
-	if (o->operand_count < 1)
-		refuse(o, REFUSED_COMBINATION, "-F needs the name of the vmcore");
-	else if (o->operand_count > 1)
-		refuse(o, REFUSED_COMBINATION,
-		       "too many names from '%.200s' on: with -F give the vmcore only, the dump goes to standard "
-		       "output",
-		       o->operands[1]);
-}
-
-static void check_plain(struct options *o)
-{
-	if (o->operand_count < 1)
-		refuse(o, REFUSED_COMBINATION, "the names of the vmcore and of the dump file to write are missing");
-	else if (o->operand_count < 2)
-		refuse(o, REFUSED_COMBINATION,
-		       "the name of the dump file to write is missing (or -F to write to standard output)");
-	else if (o->operand_count > 2)
-		refuse(o, REFUSED_COMBINATION, "too many names from '%.200s' on: give one vmcore and one dump file",
-		       o->operands[2]);
-}
-
-static void check_dump(struct options *o)
-{
-	if (o->codec != DUMPFILTER_CODEC_NONE && has(o, FLAG_ELF))
-		refuse(o, REFUSED_COMBINATION, "-E cannot be combined with %s: ELF files are not compressed",
-		       codec_option(o).text);
-	else if (has(o, FLAG_FLAT))
-		check_flat(o);
-	else
-		check_plain(o);
-	if (!dumpfilter_codec_available(o->codec))
-		refuse(o, REFUSED_ARGUMENT,
-		       "%s: %s is not built in: choose another compressor (-v shows which there are)",
-		       codec_option(o).text, dumpfilter_codec_name(o->codec));
-}
-
-static void check_dmesg(struct options *o)
-{
-	if (!has(o, FLAG_DMESG))
-		refuse(o, REFUSED_COMBINATION, "%s needs --dump-dmesg",
-		       has(o, FLAG_DMESG_PARTIAL) ? "--partial-dmesg" : "--dmesg-levels");
-	else if (has(o, FLAG_DRY_RUN))
-		refuse(o, REFUSED_COMBINATION, "--dry-run cannot be combined with --dump-dmesg: no dump is made");
-}
-
-static void check(struct options *o)
-{
-	if (o->refusal || has(o, FLAG_HELP | FLAG_VERSION))
-		return;
-	if (o->unsupported)
-		refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o->unsupported).text);
-	if (has(o, FLAG_DMESG | FLAG_DMESG_PARTIAL | FLAG_DMESG_LEVELS))
-		check_dmesg(o);
-	if (has(o, FLAG_REARRANGE))
-		check_rearrange(o);
-	else
-		check_dump(o);
+	for (unsigned i = 0; i < sizeof order / sizeof *order; i++)
+		if (asked(o, order[i].id))
+			return order[i].mode;
+	return MODE_DUMP;
 }
 
 void options_read(struct options *o, int argc, char *argv[])
 {
-	*o = (struct options){ .codec = DUMPFILTER_CODEC_NONE, .message_level = MSG_DEFAULT };
+	*o = (struct options){ .codec = DUMPFILTER_CODEC_NONE, .message_level = MSG_DEFAULT, .level_count = 1 };
 	parse(o, argc, argv);
-	if (has(o, FLAG_DEBUG))
+	for (unsigned i = 0; i < o->level_count; i++)
+		if (o->levels[i])
+			o->asked |= UINT64_C(1) << OPT_LEVEL;
+	if (asked(o, OPT_DEBUG))
 		o->message_level |= MSG_DEBUG;
-	if (has(o, FLAG_STATS))
+	if (asked(o, OPT_STATS))
 		o->message_level |= MSG_REPORT;
-	if (has(o, FLAG_CHECK))
+	if (asked(o, OPT_CHECK))
 		o->message_level = MSG_DEFAULT;
-	check(o);
+	o->mode = choose_mode(o);
+	options_check(o);
 }

@@ -21,7 +21,7 @@ static void print_head(char *buf, size_t size, const struct option_row *row)
 	if (row->letter)
 		snprintf(letter, sizeof letter, "-%c%s", row->letter, row->long_name ? "," : "");
 	snprintf(buf, size, "  %s%s%s%s%s", letter, row->long_name ? " --" : "", row->long_name ? row->long_name : "",
-		 row->argument ? " " : "", row->argument ? row->argument : "");
+		 row->argument && row->argument[0] != '[' ? " " : "", row->argument ? row->argument : "");
 }
 
 /* Bytes of text that fit into width, whole words. */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which options go together, and how many names follow them. */
+#include "options.h"
+
+/* Options that are read but whose work is not done yet. */
+static const enum option_id pending[] = {
+	OPT_SPLIT,      OPT_REASSEMBLE, OPT_MEM_USAGE,         OPT_VTOP, OPT_GENERATE, OPT_VMLINUX,
+	OPT_VMCOREINFO, OPT_SIZE_LIMIT, OPT_COMPRESSION_LEVEL,
+};
+
+/* ------------------------------------------------------------------------------------------------ combinations */
+
+static const struct combination {
+	enum option_id a, b;
+	bool needs; /* a needs b; else they exclude each other */
+	const char *reason;
+} combinations[] = {
+#define NOT_WITH(a, b, reason) { OPT_##a, OPT_##b, false, reason },
+#define NEEDS(a, b, reason)    { OPT_##a, OPT_##b, true, reason },
+#include "combinations.def"
+#undef NOT_WITH
+#undef NEEDS
+};
+
+/* How the user has spelled it, as far as that can be known: of several compressors the last one counts. */
+static struct option_name name_of(const struct options *o, enum option_id id)
+{
+	for (unsigned i = 0; i < option_row_count; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (!option_is_group(row) && row->id == id && (id != OPT_CODEC || row->param == o->codec))
+			return option_name(row);
+	}
+	return (struct option_name){ "" };
+}
+
+static void check_combinations(struct options *o)
+{
+	for (unsigned i = 0; i < sizeof combinations / sizeof *combinations; i++) {
+		const struct combination *c = &combinations[i];
+
+		if (asked(o, c->a) && asked(o, c->b) != c->needs)
+			options_refuse(o, REFUSED_COMBINATION, "%s %s %s: %s", name_of(o, c->a).text,
+				       c->needs ? "needs" : "cannot be combined with", name_of(o, c->b).text,
+				       c->reason);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------ names */
+
+struct names {
+	int least, most;
+	const char *missing; /* nothing at all is there */
+	const char *lacking; /* fewer than least; NULL: as missing */
+	const char *extra;   /* what is taken instead of more */
+};
+#define ANY_NUMBER 1000000
+
+static struct names flat_names(void)
+{
+	return (struct names){ 1, 1, "-F needs the name of the vmcore", NULL,
+			       "with -F give the vmcore only, the dump goes to standard output" };
+}
+
+static struct names dump_names(const struct options *o)
+{
+	if (asked(o, OPT_FLAT))
+		return flat_names();
+	if (asked(o, OPT_SPLIT))
+		return (struct names){ 3, ANY_NUMBER,
+				       "the names of the vmcore and of the dump files to write are missing",
+				       "--split needs the names of at least two dump files to write", NULL };
+	return (struct names){ 2, 2, "the names of the vmcore and of the dump file to write are missing",
+			       "the name of the dump file to write is missing (or -F to write to standard output)",
+			       "give one vmcore and one dump file" };
+}
+
+static struct names wanted_names(const struct options *o)
+{
+	switch (o->mode) {
+	case MODE_GENERATE:
+		return (struct names){ 0, 0, NULL, NULL, "-g takes none but those of the options" };
+	case MODE_REARRANGE:
+		return (struct names){ 1, 1, "-R needs the name of the dump file to write", NULL,
+				       "-R takes one, the stream comes from standard input" };
+	case MODE_REASSEMBLE:
+		return (struct names){ 2, ANY_NUMBER,
+				       "the names of the pieces and of the dump file to write are missing",
+				       "the name of the dump file to write is missing", NULL };
+	case MODE_MEM_USAGE:
+		return (struct names){ 1, 2, "--mem-usage needs a name: /proc/kcore or a dump", NULL,
+				       "--mem-usage takes one" };
+	default:
+		return dump_names(o);
+	}
+}
+
+static void check_names(struct options *o)
+{
+	struct names n = wanted_names(o);
+
+	if (o->operand_count < n.least)
+		options_refuse(o, REFUSED_COMBINATION, "%s", o->operand_count && n.lacking ? n.lacking : n.missing);
+	else if (o->operand_count > n.most)
+		options_refuse(o, REFUSED_COMBINATION, "too many names from '%.200s' on: %s", o->operands[n.most],
+			       n.extra);
+}
+
+/* ------------------------------------------------------------------------------------------------ the rest */
+
+static void check_supported(struct options *o)
+{
+	if (o->unsupported)
+		options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", option_name(o->unsupported).text);
+	for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
+		if (asked(o, pending[i]))
+			options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o, pending[i]).text);
+	if (o->level_count > 1)
+		options_refuse(o, REFUSED_ARGUMENT, "a list of dump levels is not supported yet: give one level");
+}
+
+static void check_built_in(struct options *o)
+{
+	if (!dumpfilter_codec_available(o->codec))
+		options_refuse(o, REFUSED_ARGUMENT,
+			       "%s: %s is not built in: choose another compressor (-v shows which there are)",
+			       name_of(o, OPT_CODEC).text, dumpfilter_codec_name(o->codec));
+}
+
+void options_check(struct options *o)
+{
+	if (o->refusal || o->mode == MODE_HELP || o->mode == MODE_VERSION)
+		return;
+	check_supported(o);
+	check_combinations(o);
+	check_names(o);
+	check_built_in(o);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tool.h"
+
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void tool_library_error(struct tool *t)
+{
+	const char *text = t->df ? dumpfilter_errmsg(t->df) : "";
+
+	msg(t->messages, MSG_ERROR, "%s", text[0] ? text : "out of memory");
+}
+
+/* ------------------------------------------------------------------------------------------------ output */
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+		return a->st_rdev == b->st_rdev;
+	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_input(struct tool *t, const struct stat *out)
+{
+	struct stat in;
+	int r = t->options->mode == MODE_REARRANGE ? fstat(STDIN_FILENO, &in) : stat(t->options->operands[0], &in);
+
+	if (r || !same_file(&in, out))
+		return false;
+	msg(t->messages, MSG_ERROR, "%s is the input itself: choose another output", t->output);
+	return true;
+}
+
+bool tool_file_allowed(struct tool *t)
+{
+	struct stat out;
+
+	if (lstat(t->output, &out))
+		return true; /* whether it can be created, the sink finds out */
+	if (!tool_asked(t, OPT_FORCE)) {
+		msg(t->messages, MSG_ERROR, "%s: File exists: use -f to overwrite it, or another name", t->output);
+		return false;
+	}
+	return stat(t->output, &out) || !is_input(t, &out);
+}
+
+bool tool_stream_allowed(struct tool *t)
+{
+	struct stat out;
+
+	if (tool_asked(t, OPT_DRY_RUN))
+		return true;
+	if (isatty(STDOUT_FILENO)) {
+		msg(t->messages, MSG_ERROR, "standard output is a terminal: pipe or redirect the flattened stream");
+		return false;
+	}
+	return fstat(STDOUT_FILENO, &out) || !is_input(t, &out);
+}
+
+bool tool_make_file(struct tool *t)
+{
+	t->sink = dumpfilter_sink_path(t->df, t->output, tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0);
+	if (!t->sink)
+		tool_library_error(t);
+	return t->sink;
+}
+
+void tool_drop_sinks(struct tool *t)
+{
+	dumpfilter_sink_free(t->sink);
+	dumpfilter_sink_free(t->inner);
+	t->sink = t->inner = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------ input */
+
+bool tool_configure(struct tool *t, int level)
+{
+	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
+
+	c.level = level;
+	c.codec = t->options->codec;
+	c.format = tool_asked(t, OPT_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
+	c.threads = t->options->threads;
+	c.memory_limit = t->options->memory_limit;
+	c.flags = tool_asked(t, OPT_VMEMMAP) ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
+	if (dumpfilter_configure(t->df, &c) >= 0)
+		return true;
+	tool_library_error(t);
+	return false;
+}
+
+bool tool_open_input(struct tool *t)
+{
+	const char *vmcore = t->options->operands[0];
+
+	if (dumpfilter_open_path(t->df, vmcore, tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0) >= 0)
+		return true;
+	tool_library_error(t);
+	return false;
+}
+
+void tool_print_input(struct tool *t)
+{
+	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
+
+	if (!(t->messages->level & MSG_DEBUG) || dumpfilter_image_info(t->df, &i) < 0)
+		return;
+	msg(t->messages, MSG_DEBUG, "input: %s, %s, %u bit, %s endian, %u CPUs, page size %u", i.format, i.machine,
+	    i.word_bits, i.big_endian ? "big" : "little", i.cpus, i.page_size);
+	msg(t->messages, MSG_DEBUG, "kernel: release '%s', build id '%s', VMCOREINFO %s", i.osrelease, i.build_id,
+	    i.has_vmcoreinfo ? "present" : "absent");
+	msg(t->messages, MSG_DEBUG, "memory: max_pfn %#" PRIx64 ", %#" PRIx64 " pages present%s", i.max_pfn,
+	    i.present_pages, i.truncated ? ", the file is cut short" : "");
+	dumpfilter_explain(t->df, msg_debug_line, t->messages);
+}
+
+/* ------------------------------------------------------------------------------------------------ results */
+
+void tool_print_saved(struct tool *t, uint64_t bytes)
+{
+	msg(t->messages, MSG_COMMON, "%s", "");
+	if (tool_asked(t, OPT_DRY_RUN))
+		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes; nothing was saved.", t->output,
+		    bytes);
+	else
+		msg(t->messages, MSG_COMMON, "The dumpfile is saved to %s.", t->output);
+}
+
+void tool_print_incomplete(struct tool *t, const char *what)
+{
+	if (tool_asked(t, OPT_DRY_RUN))
+		msg(t->messages, MSG_ERROR, "the dry run did not get through: %s", what);
+	else
+		msg(t->messages, MSG_ERROR, "%s is incomplete but may be usable: %s", t->output, what);
+}
