@@ -38,7 +38,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/libdumpfilter-config-vers
 install(FILES ${PROJECT_BINARY_DIR}/libdumpfilter-config.cmake ${PROJECT_BINARY_DIR}/libdumpfilter-config-version.cmake
 	DESTINATION ${package_dir})
 
-file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
+file(GLOB documents CONFIGURE_DEPENDS docs/*.md docs/*.schema.json)
 install(FILES README.md LICENSE ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY LICENSES DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -55,3 +55,5 @@ if(WITH_ZSTD)
 	list(APPEND df_pc_modules libzstd)
 	list(APPEND df_link_names zstd)
 endif()
+# The tool's own
+df_package(JSONC json-c libjson-c-dev "")

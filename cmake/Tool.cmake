@@ -5,7 +5,7 @@ file(GLOB tool_sources CONFIGURE_DEPENDS tools/makedumpfile/*.c)
 list(REMOVE_ITEM tool_sources ${PROJECT_SOURCE_DIR}/tools/makedumpfile/mangen.c)
 
 add_executable(makedumpfile ${tool_sources})
-target_link_libraries(makedumpfile PRIVATE dumpfilter df_flags)
+target_link_libraries(makedumpfile PRIVATE dumpfilter df_flags PkgConfig::JSONC)
 # An installed tool finds the library of its own prefix; CMAKE_SKIP_INSTALL_RPATH=ON leaves that to the system.
 file(RELATIVE_PATH sbin_to_lib ${CMAKE_INSTALL_FULL_SBINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
 set_target_properties(makedumpfile PROPERTIES INSTALL_RPATH "$ORIGIN/${sbin_to_lib}")

@@ -119,6 +119,15 @@ static void check_supported(struct options *o)
 		options_refuse(o, REFUSED_ARGUMENT, "a list of dump levels is not supported yet: give one level");
 }
 
+static void check_streams(struct options *o)
+{
+	const char *json = o->text[OPT_JSON];
+
+	if (json && json[0] == '-' && !json[1] && asked(o, OPT_FLAT))
+		options_refuse(o, REFUSED_COMBINATION,
+			       "--json - cannot be combined with -F: there is only one standard output");
+}
+
 static void check_built_in(struct options *o)
 {
 	if (!dumpfilter_codec_available(o->codec))
@@ -134,5 +143,6 @@ void options_check(struct options *o)
 	check_supported(o);
 	check_combinations(o);
 	check_names(o);
+	check_streams(o);
 	check_built_in(o);
 }

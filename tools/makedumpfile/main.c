@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* makedumpfile: the command line of libdumpfilter. */
+#include "report.h"
 #include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------------------------ signals */
@@ -61,7 +63,6 @@ static bool work(struct tool *t)
 {
 	bool ok = false;
 
-	progress_init(&t->progress, t->messages);
 	t->df = dumpfilter_new(NULL);
 	if (t->df) {
 		dumpfilter_set_log(t->df, msg_log, t->messages,
@@ -74,33 +75,42 @@ static bool work(struct tool *t)
 		tool_library_error(t);
 	}
 	tool_drop_sinks(t);
-	dumpfilter_free(t->df);
 	return ok;
 }
 
-static bool run_mode(const struct options *o, struct messages *m)
+/* The program's exit status. */
+static int run_mode(const struct options *o, struct messages *m)
 {
-	struct tool t = { .options = o, .messages = m };
-	bool ok;
+	struct tool t = { .options = o, .messages = m, .status = EXIT_FAILURE };
+	const char *json = o->text[OPT_JSON];
+	int status = EXIT_FAILURE;
 
 	catch_signals();
-	ok = work(&t);
+	progress_init(&t.progress, m, o->progress);
+	if (json)
+		t.report = report_open(json, asked(o, OPT_FORCE), m);
+	if (!json || t.report)
+		status = work(&t) ? EXIT_SUCCESS : t.status;
+	if (!report_close(t.report, &t, status) && !status)
+		status = EXIT_FAILURE;
+	dumpfilter_free(t.df);
 	msg(m, MSG_COMMON, "%s", "");
-	msg(m, MSG_COMMON, "makedumpfile %s.", ok ? "Completed" : "Failed");
-	return ok;
+	msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
+	progress_end(&t.progress, status);
+	return status;
 }
 
-static bool refused(const struct options *o, struct messages *m)
+static int refused(const struct options *o, struct messages *m)
 {
 	options_print_refusal(o, m);
 	if (!asked(o, OPT_CHECK)) {
 		msg(m, MSG_COMMON, "%s", "");
 		msg(m, MSG_COMMON, "makedumpfile Failed.");
 	}
-	return false;
+	return EXIT_FAILURE;
 }
 
-static bool dispatch(const struct options *o, struct messages *m)
+static int dispatch(const struct options *o, struct messages *m)
 {
 	if (o->refusal)
 		return refused(o, m);
@@ -110,7 +120,13 @@ static bool dispatch(const struct options *o, struct messages *m)
 		usage_print_version(m);
 	else if (!asked(o, OPT_CHECK))
 		return run_mode(o, m);
-	return true;
+	return EXIT_SUCCESS;
+}
+
+/* Standard output carries the dump, or a report that a program reads. */
+static bool stdout_is_taken(const struct options *o)
+{
+	return asked(o, OPT_FLAT) || (o->text[OPT_JSON] && !strcmp(o->text[OPT_JSON], "-"));
 }
 
 int main(int argc, char *argv[])
@@ -121,6 +137,6 @@ int main(int argc, char *argv[])
 	occupy_standard_fds();
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* in order with stderr where both go to one console */
 	options_read(&o, argc, argv);
-	m = (struct messages){ .level = o.message_level, .flat = asked(&o, OPT_FLAT) };
-	return dispatch(&o, &m) ? EXIT_SUCCESS : EXIT_FAILURE;
+	m = (struct messages){ .level = o.message_level, .flat = stdout_is_taken(&o) };
+	return dispatch(&o, &m);
 }

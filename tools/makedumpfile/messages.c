@@ -23,12 +23,16 @@ void msg(struct messages *m, enum message_class cls, const char *fmt, ...)
 	char line[LINE_MAX_BYTES];
 	va_list ap;
 
-	if (!(m->level & cls))
+	if (!(m->level & cls) && !(cls == MSG_ERROR && m->hear))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
 	blot_controls(line);
+	if (cls == MSG_ERROR && m->hear)
+		m->hear(m->hear_user, line);
+	if (!(m->level & cls))
+		return;
 	if (m->open_line)
 		msg_progress(m, "\n");
 	fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);

@@ -19,9 +19,11 @@ enum message_class {
 };
 
 struct messages {
-	unsigned level; /* bits of message_class */
-	bool flat;      /* stdout carries the dump */
-	bool open_line; /* an unfinished progress line stands on the terminal */
+	unsigned level;                             /* bits of message_class */
+	bool flat;                                  /* stdout carries the dump */
+	bool open_line;                             /* an unfinished progress line stands on the terminal */
+	void (*hear)(void *user, const char *line); /* is told every error line, wanted or not; NULL: nobody */
+	void *hear_user;
 };
 
 /* Print a line (the newline is added) if its class is wanted.  Control characters in it, which may come from a dump

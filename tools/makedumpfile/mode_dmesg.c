@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --dump-dmesg: the kernel log as text. */
 #include "output.h"
+#include "report.h"
 #include "tool.h"
 
 static bool make_sink(struct tool *t)
@@ -26,6 +27,8 @@ static bool run(struct tool *t)
 		tool_print_incomplete(t, dumpfilter_errmsg(t->df));
 	else if (result < 0)
 		tool_library_error(t);
+	if (result >= 0)
+		report_output(t->report, t->output, UINT64_MAX);
 	if (result)
 		return false;
 	msg(t->messages, MSG_COMMON, "%s", "");

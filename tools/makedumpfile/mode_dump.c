@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Making a dump: the mode that no option asks for. */
 #include "output.h"
+#include "report.h"
 #include "stats.h"
 #include "tool.h"
 
@@ -54,6 +55,7 @@ static bool run(struct tool *t)
 {
 	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
 	int result = dumpfilter_run(t->df, t->sink);
+	uint64_t size;
 	char why[512];
 
 	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
@@ -61,12 +63,14 @@ static bool run(struct tool *t)
 		tool_library_error(t);
 		return false;
 	}
+	size = tool_asked(t, OPT_FLAT) && tool_asked(t, OPT_DRY_RUN) ? t->counted : r.output_size;
+	report_output(t->report, t->output, size);
 	stats_print(t->messages, &r, tool_asked(t, OPT_ELF));
 	if (result == DUMPFILTER_PARTIAL) {
 		print_partial(t, &r, why);
 		return false;
 	}
-	tool_print_saved(t, tool_asked(t, OPT_FLAT) ? t->counted : r.output_size);
+	tool_print_saved(t, size);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* -R: a flattened stream on standard input becomes a file. */
 #include "output.h"
+#include "report.h"
 #include "tool.h"
 
 #include <unistd.h>
@@ -19,6 +20,7 @@ static bool run(struct tool *t)
 {
 	int result = dumpfilter_rearrange(t->df, STDIN_FILENO, "standard input", t->sink);
 
+	report_output(t->report, t->output, tool_asked(t, OPT_DRY_RUN) ? t->counted : t->progress.bytes_out);
 	if (result == DUMPFILTER_OK || result == DUMPFILTER_WARN) {
 		tool_print_saved(t, t->counted);
 		return true;

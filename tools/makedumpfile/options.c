@@ -155,6 +155,21 @@ static void opt_message_level(struct options *o, const struct option_row *row, c
 		o->message_level = (unsigned)v;
 }
 
+static void opt_progress(struct options *o, const struct option_row *row, const char *arg)
+{
+	static const char *const kinds[] = {
+		[PROGRESS_TEXT] = "text", [PROGRESS_JSON] = "json", [PROGRESS_NONE] = "none"
+	};
+
+	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (!strcmp(arg, kinds[i])) {
+			o->progress = (enum progress_kind)i;
+			return;
+		}
+	}
+	refuse_argument(o, row, arg, "text, json or none");
+}
+
 /* Negative numbers count as 0: callers compute this number. */
 static void opt_threads(struct options *o, const struct option_row *row, const char *arg)
 {
@@ -265,6 +280,7 @@ static const struct {
 } short_spellings[] = {
 	{ "mem", "mem-usage" },
 	{ "co", "config" },
+	{ "p", "partial-dmesg" },
 };
 #define SPELLINGS (sizeof short_spellings / sizeof short_spellings[0])
 

@@ -4,6 +4,7 @@
 #define MAKEDUMPFILE_OPTIONS_H
 
 #include "messages.h"
+#include "progress.h"
 
 #include <stdbool.h>
 
@@ -40,6 +41,8 @@ enum option_id {
 	OPT_MESSAGE_LEVEL,
 	OPT_DEBUG,
 	OPT_STATS,
+	OPT_PROGRESS,
+	OPT_JSON,
 	OPT_IGNORED,
 	OPT_ERASE,
 	OPT_EXTENSION,
@@ -103,12 +106,13 @@ struct options {
 	unsigned level_count;        /* at least 1 */
 	int codec;                   /* enum dumpfilter_codec */
 	int compression_level;
-	bool exact;                           /* dry run: read and compress all */
-	unsigned threads;                     /* 0 = not given */
-	size_t memory_limit;                  /* as in struct dumpfilter_config; 0 = default */
-	uint64_t size_limit;                  /* bytes; 0 = none */
-	uint64_t splitblock;                  /* bytes; 0 = default */
-	uint64_t vtop;                        /* address */
+	bool exact;          /* dry run: read and compress all */
+	unsigned threads;    /* 0 = not given */
+	size_t memory_limit; /* as in struct dumpfilter_config; 0 = default */
+	uint64_t size_limit; /* bytes; 0 = none */
+	uint64_t splitblock; /* bytes; 0 = default */
+	uint64_t vtop;       /* address */
+	enum progress_kind progress;
 	unsigned message_level;               /* bits of enum message_class */
 	const struct option_row *unsupported; /* the first such option */
 

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "progress.h"
 
+#include <inttypes.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TERMINAL_INTERVAL 0.5 /* seconds between two lines */
 #define PLAIN_INTERVAL    5.0 /* in a log file or on a serial console behind a pipe */
+#define JSON_INTERVAL     1.0
 #define RATE_AFTER        0.2 /* seconds of a phase before a rate means something */
 #define TEXT_BYTES        32
 #define LINE_BYTES        160
 #define LINE_COLUMNS      79 /* one less than a terminal, so that it does not wrap */
 
-void progress_init(struct progress *p, struct messages *m)
+void progress_init(struct progress *p, struct messages *m, enum progress_kind kind)
 {
-	*p = (struct progress){ .messages = m, .terminal = isatty(STDERR_FILENO), .phase = -1 };
+	*p = (struct progress){
+		.messages = m, .kind = kind, .terminal = kind == PROGRESS_TEXT && isatty(STDERR_FILENO), .phase = -1
+	};
 }
 
 const char *progress_label(int phase)
@@ -32,7 +36,7 @@ const char *progress_label(int phase)
 	}
 }
 
-static double clock_seconds(void)
+double progress_clock(void)
 {
 	struct timespec t;
 
@@ -100,10 +104,34 @@ static void format_line(char line[LINE_BYTES], const struct dumpfilter_progress 
 	snprintf(line + n, (size_t)(LINE_BYTES - n), "  %s", eta);
 }
 
+/* {"event":"progress","phase":"copy","unit":"pages","done":12,"total":34,…}; total 0: not known. */
+static void print_json(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
+{
+	static const char *const phases[][2] = {
+		[DUMPFILTER_PHASE_PLAN] = { "plan", "pages" },
+		[DUMPFILTER_PHASE_ZERO] = { "zero", "pages" },
+		[DUMPFILTER_PHASE_COPY] = { "copy", "pages" },
+		[DUMPFILTER_PHASE_REARRANGE] = { "rearrange", "bytes" },
+	};
+	bool known = now->phase >= 0 && (size_t)now->phase < sizeof phases / sizeof *phases;
+	char line[512];
+
+	snprintf(line, sizeof line,
+		 "{\"event\":\"progress\",\"phase\":\"%s\",\"unit\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
+		 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"seconds\":%.3f}\n",
+		 known ? phases[now->phase][0] : "other", known ? phases[now->phase][1] : "other", now->done,
+		 now->total, now->bytes_in, now->bytes_out, elapsed);
+	msg_progress(p->messages, line);
+}
+
 static void print_line(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
 {
 	char line[LINE_BYTES], out[LINE_BYTES + 4];
 
+	if (p->kind == PROGRESS_JSON) {
+		print_json(p, now, elapsed);
+		return;
+	}
 	format_line(line, now, elapsed);
 	if (p->terminal)
 		snprintf(out, sizeof out, "\r%-*s%s", LINE_COLUMNS, line, p->complete ? "\n" : "");
@@ -119,7 +147,20 @@ static void begin_phase(struct progress *p, int phase, double time)
 	p->phase = phase;
 	p->complete = false;
 	p->began = time;
-	p->shown = p->terminal ? 0 : time;
+	p->shown = p->terminal || p->kind == PROGRESS_JSON ? 0 : time;
+}
+
+/* Who asks for JSON reads it, whatever the level of the messages for people is. */
+static bool wanted(const struct progress *p)
+{
+	return p->kind == PROGRESS_JSON || (p->kind == PROGRESS_TEXT && p->messages->level & MSG_PROGRESS);
+}
+
+static double interval(const struct progress *p)
+{
+	if (p->kind == PROGRESS_JSON)
+		return JSON_INTERVAL;
+	return p->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
 }
 
 void progress_show(void *user, const struct dumpfilter_progress *now)
@@ -128,16 +169,26 @@ void progress_show(void *user, const struct dumpfilter_progress *now)
 	double time;
 
 	p->bytes_out = now->bytes_out;
-	if (!(p->messages->level & MSG_PROGRESS))
+	if (!wanted(p))
 		return;
-	time = clock_seconds();
+	time = progress_clock();
 	if (now->phase != p->phase)
 		begin_phase(p, now->phase, time);
 	if (p->complete)
 		return;
 	p->complete = now->total && now->done >= now->total;
-	if (!p->complete && time - p->shown < (p->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
+	if (!p->complete && time - p->shown < interval(p))
 		return;
 	p->shown = time;
 	print_line(p, now, time - p->began);
+}
+
+void progress_end(struct progress *p, int status)
+{
+	char line[64];
+
+	if (p->kind != PROGRESS_JSON)
+		return;
+	snprintf(line, sizeof line, "{\"event\":\"end\",\"exit_status\":%d}\n", status);
+	msg_progress(p->messages, line);
 }

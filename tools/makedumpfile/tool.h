@@ -14,8 +14,10 @@ struct tool {
 	struct dumpfilter *df;
 	struct dumpfilter_sink *inner; /* below a flattened sink, else NULL */
 	struct dumpfilter_sink *sink;
-	uint64_t counted;   /* dry run with -F or -R: size of the output */
-	const char *output; /* for messages */
+	uint64_t counted;      /* dry run with -F or -R: size of the output */
+	const char *output;    /* for messages */
+	struct report *report; /* --json; NULL: none is asked for */
+	int status;            /* exit status of a run that fails */
 };
 
 static inline bool tool_asked(const struct tool *t, enum option_id id)

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2317 # conditions are called through check
+# --json and --progress: what programs read.
+. "$(dirname "$0")/lib.sh"
+
+"${DF_BUILD:?is not set}/mkvmcore" "${DF_SRC:?is not set}/tests/fixtures/recipes/kernel-6.1.txt" vmcore || exit 1
+schema=$DF_SRC/docs/report.schema.json
+
+cat >ask.py <<'END_OF_PYTHON'
+# ask.py SCHEMA FILE [EXPRESSION]: valid, and the expression about the report r is true
+import json, sys
+r = json.load(open(sys.argv[2], encoding="utf-8"))
+try:
+    import jsonschema
+    jsonschema.validate(r, json.load(open(sys.argv[1], encoding="utf-8")))
+except ImportError:
+    pass
+ok = all(eval(e, {"r": r}) for e in sys.argv[3:])
+sys.exit(0 if ok else "%s: %s" % (sys.argv[3:], json.dumps(r)[:2000]))
+END_OF_PYTHON
+report_is() { python3 ask.py "$schema" "$@" 2>>"$tmp/err"; }
+mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
+
+run --json report -c -d 31 vmcore dump
+check "a dump with a report" status_is 0
+check "the report of a dump" report_is report 'r["mode"] == "dump"' 'r["result"] == "complete"' 'r["exit_status"] == 0' \
+	'r["input"]["format"] == "ELF64"' 'r["input"]["machine"] == "x86_64"' 'r["kernel"]["rules"] != []' \
+	'r["config"]["level"] == 31' 'r["config"]["codec"] == "zlib"' \
+	'r["pages"]["written"] == r["pages"]["kept"] > 0' \
+	'r["pages"]["classes"]["free"]["bytes"] == 4096 * r["pages"]["classes"]["free"]["pages"] > 0' \
+	'r["outputs"] == [{"name": "dump", "bytes": '"$(stat -c %s dump)"'}]' 'r["messages"] == []'
+check "mode 0600" mode_is report 600
+run --json report -c -d 31 vmcore other
+check "an existing report is not lost" err_has "report: File exists: use -f to overwrite it, or another name"
+check "an existing report: no dump either" no_file other
+run -f --json report -E -d 31 vmcore elf
+check "-f overwrites it" report_is report 'r["config"]["format"] == "elf"' 'r["pages"]["written_elf"] > 0'
+run --json /no/such/folder/report -c vmcore other
+check "a report that cannot be written is found early" no_file other
+
+run --json - -l -d 31 vmcore stdout.dump
+cp "$tmp/out" report
+check "to standard output" report_is report 'r["config"]["codec"] == "lzo"'
+check "to standard output: other messages go to standard error" err_has "The dumpfile is saved to stdout.dump."
+run --json - -F vmcore
+check "--json - and -F: one standard output is not enough" err_has "--json - cannot be combined with -F"
+"$MAKEDUMPFILE" -F -f --json report -d 31 vmcore >flat 2>"$tmp/err" </dev/null
+check "with -F" report_is report 'r["config"]["flattened"]' 'r["outputs"][0]["name"] == "STDOUT"' \
+	'0 < r["bytes_out"] < '"$(stat -c %s flat)"
+run -f --json report --dry-run=exact -d 31 vmcore none
+check "of a dry run" report_is report 'r["config"]["dry_run"]' 'r["outputs"][0]["bytes"] > 0'
+check "of a dry run: nothing is saved" no_file none
+
+run -f --json report -d 31 missing other
+check "of a run that fails" report_is report 'r["result"] == "failed"' 'r["exit_status"] == 1' 'r["input"] is None' \
+	'r["pages"] is None' 'r["outputs"] == []' 'any("missing" in m for m in r["messages"])'
+printf 'junk' >"$(printf 'bad\377name')"
+run -f --message-level 0 --json report -d 31 "$(printf 'bad\377name')" other
+check "names that are no UTF-8; a silent run" report_is report 'any("bad\ufffdname" in m for m in r["messages"])'
+head -c 300000 vmcore >cut
+run -f --json report -d 31 cut partial
+check "of an incomplete dump" report_is report 'r["result"] == "incomplete"' 'r["exit_status"] == 1' \
+	'r["input"]["truncated"]' 'r["pages"]["lost"] > 0' 'r["outputs"][0]["name"] == "partial"'
+"$MAKEDUMPFILE" -f --json report -R back <flat >"$tmp/out" 2>"$tmp/err"
+check "of -R" report_is report 'r["mode"] == "rearrange"' 'r["input"] is None' \
+	'r["outputs"] == [{"name": "back", "bytes": '"$(stat -c %s back)"'}]'
+
+# ---- progress
+lines_ok() { grep '^{' "$tmp/err" | python3 -c '
+import json, sys
+lines = [json.loads(l) for l in sys.stdin]
+assert lines[-1] == {"event": "end", "exit_status": int(sys.argv[1])}, lines
+steps = lines[:-1]
+for s in steps:
+    assert sorted(s) == ["bytes_in", "bytes_out", "done", "event", "phase", "seconds", "total", "unit"], s
+    assert s["event"] == "progress" and s["phase"] in sys.argv[2:], s
+assert [s["phase"] for s in steps if s["done"] == s["total"]] == sys.argv[2:], steps
+' "$@"; }
+run -f --progress=json --message-level 0 -l -d 31 vmcore dump
+check "--progress=json: each phase up to its end" lines_ok 0 plan copy
+run -f --progress=json -E -d 31 vmcore dump
+check "--progress=json with -E: zero pages are looked for" lines_ok 0 plan zero copy
+run -f --progress=json -d 31 missing dump
+check "--progress=json of a run that fails" lines_ok 1
+run -f --progress none -d 31 vmcore dump
+check "--progress none: nothing is shown" err_is_empty
+run --check-params --progress xml vmcore dump
+check "another kind" err_has "--progress 'xml': expected text, json or none"
+test_end
