@@ -108,10 +108,26 @@ static void check_names(struct options *o)
 
 /* ------------------------------------------------------------------------------------------------ the rest */
 
+/* What it would mean to go on without it. */
+static const char *why_refused(enum option_id id)
+{
+	switch (id) {
+	case OPT_ERASE:
+		return "a dump with the data still in it is not what was asked for";
+	case OPT_EXTENSION:
+		return "filters of others cannot be loaded";
+	case OPT_SADUMP:
+		return "sadump files cannot be read";
+	default:
+		return "Xen dumps cannot be filtered";
+	}
+}
+
 static void check_supported(struct options *o)
 {
 	if (o->unsupported)
-		options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", option_name(o->unsupported).text);
+		options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet: %s", option_name(o->unsupported).text,
+			       why_refused(o->unsupported->id));
 	for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
 		if (asked(o, pending[i]))
 			options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o, pending[i]).text);

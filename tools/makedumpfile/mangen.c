@@ -144,16 +144,28 @@ static void put_names(const char *id)
 	}
 }
 
+static bool same_row(const struct combination *a, const struct combination *b)
+{
+	return !strcmp(a->a, b->a) && a->needs == b->needs && !strcmp(a->reason, b->reason);
+}
+
+/* Neighbours that say the same of one option are one row. */
 static void put_combinations(void)
 {
-	puts(".Bl -column \"--splitblock-size\" \"not with\" \"--partial-dmesg\"");
-	for (size_t i = 0; i < sizeof combinations / sizeof *combinations; i++) {
+	size_t n = sizeof combinations / sizeof *combinations, next;
+
+	puts(".Bl -column \"--splitblock-size\" \"not with\" \"-c, -l, -p, -z, -d, -E, -F\"");
+	for (size_t i = 0; i < n; i = next) {
 		const struct combination *c = &combinations[i];
 
 		fputs(".It ", stdout);
 		put_names(c->a);
 		printf(" Ta %s Ta ", c->needs ? "needs" : "not with");
 		put_names(c->b);
+		for (next = i + 1; next < n && same_row(c, &combinations[next]); next++) {
+			fputs(" , ", stdout);
+			put_names(combinations[next].b);
+		}
 		printf(" Ta %s\n", c->reason);
 	}
 	puts(".El");
