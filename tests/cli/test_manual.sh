@@ -11,7 +11,7 @@ fi
 run --help
 check "--help" status_is 0
 sed -nE 's/^  (-.|   ),? ?(--[a-z_-]+)?.*/\1 \2/p' "$tmp/out" | tr ' ' '\n' | grep '^-' | sort -u >options
-grep -v ' Ta ' "$manual" | sed -nE 's/^\.It Fl //p' | sed 's/ Ar .*//; s/ Ns .*//' | sed 's/ , Fl /\n/' | sed 's/^/-/' | sort -u >documented
+grep -v ' No ' "$manual" | sed -nE 's/^\.It Fl //p' | sed 's/ Ar .*//; s/ Ns .*//' | sed 's/ , Fl /\n/' | sed 's/^/-/' | sort -u >documented
 check "--help knows options" grep -qx -e --num-threads options
 check "--help and the manual have the same options" cmp -s options documented
 check "docs/makedumpfile.8 is this page (else copy it there from the build)" cmp -s "$DF_SRC/docs/makedumpfile.8" "$manual"

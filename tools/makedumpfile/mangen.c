@@ -154,19 +154,19 @@ static void put_combinations(void)
 {
 	size_t n = sizeof combinations / sizeof *combinations, next;
 
-	puts(".Bl -column \"--splitblock-size\" \"not with\" \"-c, -l, -p, -z, -d, -E, -F\"");
+	puts(".Bl -tag -width Ds -compact");
 	for (size_t i = 0; i < n; i = next) {
 		const struct combination *c = &combinations[i];
 
 		fputs(".It ", stdout);
 		put_names(c->a);
-		printf(" Ta %s Ta ", c->needs ? "needs" : "not with");
+		printf(" No %s ", c->needs ? "needs" : "not with");
 		put_names(c->b);
 		for (next = i + 1; next < n && same_row(c, &combinations[next]); next++) {
 			fputs(" , ", stdout);
 			put_names(combinations[next].b);
 		}
-		printf(" Ta %s\n", c->reason);
+		printf("\n%s\n", c->reason);
 	}
 	puts(".El");
 }
