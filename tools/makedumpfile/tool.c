@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +102,23 @@ bool tool_open_input(struct tool *t)
 	return false;
 }
 
+static void print_crash_time(void *user, const char *name, uint64_t value, const char *origin)
+{
+	(void)origin;
+	if (!strcmp(name, "CRASHTIME"))
+		msg(user, MSG_DEBUG, "  CRASHTIME=%" PRIu64, value);
+}
+
+/* Lines that collectors look for in the debug messages, in the form that they know: docs/collectors.md. */
+static void print_known_lines(struct tool *t, const struct dumpfilter_image_info *i)
+{
+	if (i->osrelease[0])
+		msg(t->messages, MSG_DEBUG, "  OSRELEASE=%s", i->osrelease);
+	dumpfilter_fact_foreach(t->df, print_crash_time, t->messages);
+	if (!strcmp(i->format, "kdump-compressed"))
+		msg(t->messages, MSG_DEBUG, "  dump_level       : %u", i->level);
+}
+
 void tool_print_input(struct tool *t)
 {
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
@@ -113,6 +131,7 @@ void tool_print_input(struct tool *t)
 	    i.has_vmcoreinfo ? "present" : "absent");
 	msg(t->messages, MSG_DEBUG, "memory: max_pfn %#" PRIx64 ", %#" PRIx64 " pages present%s", i.max_pfn,
 	    i.present_pages, i.truncated ? ", the file is cut short" : "");
+	print_known_lines(t, &i);
 	dumpfilter_explain(t->df, msg_debug_line, t->messages);
 }
 
