@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# makedumpfile, a user of the public header like any other; its manual page is made from the table of options.
+# makedumpfile, a user of the public header like any other; its manual page and the completions of shells are made from the
+# table of options.
 
 file(GLOB tool_sources CONFIGURE_DEPENDS tools/makedumpfile/*.c)
-list(REMOVE_ITEM tool_sources ${PROJECT_SOURCE_DIR}/tools/makedumpfile/mangen.c)
+foreach(generator mangen compgen)
+	list(REMOVE_ITEM tool_sources ${PROJECT_SOURCE_DIR}/tools/makedumpfile/${generator}.c)
+endforeach()
 
 add_executable(makedumpfile ${tool_sources})
 target_link_libraries(makedumpfile PRIVATE dumpfilter df_flags PkgConfig::JSONC)
@@ -21,6 +24,34 @@ add_custom_command(OUTPUT ${manual}
 	DEPENDS mangen ${manual_source} tools/makedumpfile/options.def tools/makedumpfile/combinations.def
 	VERBATIM)
 add_custom_target(manual ALL DEPENDS ${manual})
+
+# Where distributions look; zsh of Debian's packages also in share/zsh/vendor-completions.
+set(DF_BASH_COMPLETION_DIR ${CMAKE_INSTALL_DATADIR}/bash-completion/completions CACHE STRING
+	"Where the completion for bash is installed")
+set(DF_ZSH_COMPLETION_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE STRING
+	"Where the completion for zsh is installed")
+set(DF_FISH_COMPLETION_DIR ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d CACHE STRING
+	"Where the completion for fish is installed")
+add_executable(compgen tools/makedumpfile/compgen.c)
+target_include_directories(compgen PRIVATE tools/makedumpfile include)
+target_link_libraries(compgen PRIVATE df_flags)
+set(completions "")
+foreach(row "bash makedumpfile ${DF_BASH_COMPLETION_DIR}" "zsh _makedumpfile ${DF_ZSH_COMPLETION_DIR}"
+		"fish makedumpfile.fish ${DF_FISH_COMPLETION_DIR}")
+	string(REGEX MATCH "^([a-z]+) ([^ ]+) (.*)$" row "${row}")
+	set(shell ${CMAKE_MATCH_1})
+	set(file ${PROJECT_BINARY_DIR}/completions/${CMAKE_MATCH_2})
+	set(folder ${CMAKE_MATCH_3})
+	add_custom_command(OUTPUT ${file}
+		COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/completions
+		COMMAND compgen ${shell} > ${file}.new
+		COMMAND ${CMAKE_COMMAND} -E rename ${file}.new ${file}
+		DEPENDS compgen tools/makedumpfile/options.def
+		VERBATIM)
+	list(APPEND completions ${file})
+	install(FILES ${file} DESTINATION ${folder})
+endforeach()
+add_custom_target(completions ALL DEPENDS ${completions})
 
 install(TARGETS makedumpfile RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)

@@ -30,7 +30,9 @@ check "DESTDIR takes everything" test -e "$tmp/destdir/opt/df/include/libdumpfil
 
 lib=$(dirname "$(find "$inst" -name libdumpfilter.a)")
 export PKG_CONFIG_PATH=$lib/pkgconfig
-for f in sbin/makedumpfile include/libdumpfilter.h share/man/man8/makedumpfile.8; do
+for f in sbin/makedumpfile include/libdumpfilter.h share/man/man8/makedumpfile.8 \
+	share/bash-completion/completions/makedumpfile share/zsh/site-functions/_makedumpfile \
+	share/fish/vendor_completions.d/makedumpfile.fish; do
 	check "installed: $f" test -s "$inst/$f"
 done
 check "installed tool finds its library" "$inst/sbin/makedumpfile" -v
