@@ -31,6 +31,7 @@ check "DESTDIR takes everything" test -e "$tmp/destdir/opt/df/include/libdumpfil
 lib=$(dirname "$(find "$inst" -name libdumpfilter.a)")
 export PKG_CONFIG_PATH=$lib/pkgconfig
 for f in sbin/makedumpfile include/libdumpfilter.h share/man/man8/makedumpfile.8 \
+	share/man/man3/libdumpfilter.3 share/man/man3/dumpfilter_open_fd.3 \
 	share/bash-completion/completions/makedumpfile share/zsh/site-functions/_makedumpfile \
 	share/fish/vendor_completions.d/makedumpfile.fish; do
 	check "installed: $f" test -s "$inst/$f"
