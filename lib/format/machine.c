@@ -25,3 +25,28 @@ uint16_t df_machine_number(const void *name, size_t max)
 	}
 	return 0;
 }
+
+/* What only one machine's arch_crash_save_vmcoreinfo() adds (Linux 7.3: arch/NAME/kernel/machine_kexec*.c,
+ * vmcore_info.c; before 3.10 SYMBOL(phys_base), before 4.13 init_level4_pgt). */
+static const struct {
+	const char *line;
+	uint16_t number;
+} lines[] = {
+	{ "NUMBER(phys_base)=", 62 },       { "SYMBOL(phys_base)=", 62 },    { "SYMBOL(init_top_pgt)=", 62 },
+	{ "SYMBOL(init_level4_pgt)=", 62 }, { "SYMBOL(lowcore_ptr)=", 22 },  { "NUMBER(kimage_voffset)=", 183 },
+	{ "NUMBER(phys_ram_base)=", 243 },  { "SYMBOL(vmemmap_list)=", 21 },
+};
+
+uint16_t df_machine_of_vmcoreinfo(const char *text, size_t len)
+{
+	for (const char *line = text, *end = text + len; line < end;) {
+		size_t left = (size_t)(end - line);
+		const char *next = memchr(line, '\n', left);
+
+		for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+			if (strlen(lines[i].line) <= left && !memcmp(line, lines[i].line, strlen(lines[i].line)))
+				return lines[i].number;
+		line = next ? next + 1 : end;
+	}
+	return 0;
+}

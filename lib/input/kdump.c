@@ -331,6 +331,14 @@ static void describe(struct opener *o)
 	memcpy(past->uts, o->h.uts, sizeof past->uts);
 }
 
+/* QEMU writes "Unknown" as the machine's name where it was not told of one, as in Debian 13. */
+static void find_machine(struct df_image *img)
+{
+	if (!img->machine && img->bits == 64 && img->vmcoreinfo_len)
+		img->machine = df_machine_of_vmcoreinfo((const char *)img->notes + img->vmcoreinfo_at,
+							img->vmcoreinfo_len);
+}
+
 static int open_all(struct opener *o, const uint8_t *head, size_t len, struct df_err *err)
 {
 	int r = read_header(o, head, len, err);
@@ -345,6 +353,8 @@ static int open_all(struct opener *o, const uint8_t *head, size_t len, struct df
 		return r;
 	describe(o);
 	r = take_notes(o, err);
+	if (!r)
+		find_machine(o->img);
 	if (!r)
 		r = make_sets(o, err);
 	return r ? r : make_loads(o, err);
