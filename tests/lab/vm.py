@@ -62,7 +62,7 @@ def arguments(case, kernel, image, disks, work):
         more += ["-drive", f"if=none,id={name},format=raw,cache=unsafe,file={path}",
                  "-device", f"virtio-blk-pci,drive={name},serial={name}"]
     # TCG of QEMU 7.2 returns wrong flags from cmpxchg16b: kernels of 6.12 and newer die of it.
-    return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35",
+    return [os.environ.get("QEMU") or "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35",
             "-cpu", f"max,cx16=off,la57={'on' if case['levels'] == '5' else 'off'}", "-smp", "2", "-m", size,
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{work}/console.log",
             "-qmp", f"unix:{work}/qmp,server=on,wait=off", "-device", "vmcoreinfo", "-device", "virtio-balloon-pci",
@@ -93,8 +93,17 @@ def react(qmp, line, case, work):
         return False
     qmp.run("stop")
     qmp.run("dump-guest-memory", paging=False, protocol=f"file:{work}/core")
+    more_dumps(qmp, work)
     qmp.run("quit")
     return True
+
+
+def more_dumps(qmp, work):
+    """The same stopped guest in every other form that this QEMU writes, as work/qemu-FORM."""
+    qmp.run("dump-guest-memory", paging=True, protocol=f"file:{work}/qemu-elf-paging")
+    for form in qmp.run("query-dump-guest-memory-capability")["formats"]:
+        if form.startswith("kdump"):
+            qmp.run("dump-guest-memory", paging=False, format=form, protocol=f"file:{work}/qemu-{form}")
 
 
 def watch(vm, qmp, case, work):
@@ -147,6 +156,9 @@ def collect(case, disks, work, out):
     vmcore = os.path.join(out, "vmcore")
     if case["made"] == "qemu":
         copy_sparse(work + "/core", 0, os.path.getsize(work + "/core"), vmcore)
+        for name in os.listdir(work):
+            if name.startswith("qemu-"):
+                os.replace(os.path.join(work, name), os.path.join(out, name))
         return
     with open(disks["dump"], "rb") as f:
         head = f.read(MIB).split(b"\nEND\n")[0].decode(errors="replace")
