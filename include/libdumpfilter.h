@@ -177,6 +177,23 @@ DUMPFILTER_API void dumpfilter_close(struct dumpfilter *df);
  * own note.  After open, before plan.  text: len bytes, copied. */
 DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len);
 
+/* The same from the image's own memory: the ELF note of that name among len bytes at a physical address, as
+ * /sys/kernel/vmcoreinfo tells them, for a /proc/kcore without that note (Linux before 4.19).  A note that the image
+ * has goes before it.  After open, before plan. */
+DUMPFILTER_API int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len);
+
+/* Physical memory [paddr, paddr + bytes) is to count as not in the image: not described, not read, in no number and in
+ * no output (what is reserved for a capture kernel, seen from the running one).  ELF input only, else
+ * DUMPFILTER_E_UNSUPPORTED; DUMPFILTER_E_INVAL where nothing would be left.  After open, before plan, as often as
+ * wanted; what is known about the image is found out again. */
+DUMPFILTER_API int dumpfilter_cut(struct dumpfilter *df, uint64_t paddr, uint64_t bytes);
+
+/* The physical address that the crashed kernel had at a virtual one, by its page tables or, where the machine has such,
+ * by a linear mapping.  Whether the image holds that memory is another matter.  DUMPFILTER_E_NODATA: it is not mapped,
+ * or can be no address of the kernel; DUMPFILTER_E_NOINFO and others: the page tables were not found (errmsg says why).
+ * *paddr is set on success only.  After open. */
+DUMPFILTER_API int dumpfilter_translate(struct dumpfilter *df, uint64_t vaddr, uint64_t *paddr);
+
 /* What is known about the image; pointers valid until close.  After open. */
 struct dumpfilter_image_info {
 	size_t size;             /* in: sizeof this struct */

@@ -89,6 +89,14 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
  * something is missing) or an error. */
 int df_dump_dmesg(struct df_dump *d, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err);
 
+/* run/address.c.  The physical address of a kernel virtual one.  E_NOINFO: nothing can be translated; E_NODATA: this is
+ * not mapped. */
+int df_dump_translate(struct df_dump *d, uint64_t vaddr, uint64_t *paddr, struct df_err *err);
+/* Notes at a physical address, behind those of the image. */
+int df_dump_add_notes(struct df_dump *d, uint64_t paddr, size_t len, struct df_err *err);
+/* Physical memory [start, end) is none of the image's. */
+int df_dump_cut(struct df_dump *d, uint64_t start, uint64_t end, struct df_err *err);
+
 /* Seconds of a clock that only goes forward. */
 double df_now(void);
 
