@@ -3,6 +3,8 @@
  * ELF core files: /proc/vmcore, QEMU's dump-guest-memory of every version, what dump filters write.
  * Only what the headers say counts, not where makers usually put things: QEMU 7.2 and newer put the section headers
  * first (e_phoff 192, e_ehsize 8), leave data unaligned and mark loads that are not stored by offset −1.
+ * /proc/kcore is one, too: its loads are of virtual memory, those that are not a part of the linear mapping or of the
+ * kernel's image have physical address −1 (fs/proc/kcore.c), and offsets are addresses, up to 2^47.
  */
 #include "format/elf.h"
 #include "base/bytes.h"
@@ -176,6 +178,15 @@ static int build_ranges(struct df_image *img, struct df_err *err)
 	return r;
 }
 
+/* /proc/kcore of kernels before 4.11 (464920104bf7) says 0 for all physical addresses. */
+static bool addresses_unknown(const struct df_image *img)
+{
+	for (size_t i = 0; i < img->nloads; i++)
+		if (img->loads[i].paddr || !img->loads[i].vaddr)
+			return false;
+	return img->nloads > 1;
+}
+
 static int take_loads(struct df_image *img, const struct df_elf_phdr *p, uint32_t n, struct df_err *err)
 {
 	img->loads = df_alloc_array(img->env, n, sizeof *img->loads);
@@ -186,6 +197,10 @@ static int take_loads(struct df_image *img, const struct df_elf_phdr *p, uint32_
 			img->nloads++;
 	if (!img->nloads)
 		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s has no PT_LOAD: there is no memory in it",
+				  img->source.name);
+	if (addresses_unknown(img))
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s does not say which physical memory it shows: Linux before 4.11 did not",
 				  img->source.name);
 	if (build_ranges(img, err) < 0)
 		return err->code;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -44,8 +45,15 @@ static int probe(const struct df_source *s, struct df_err *err)
 static bool better_mapped(int fd)
 {
 	struct statfs fs;
+	void *p;
 
-	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+	if (fstatfs(fd, &fs) || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	p = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return false; /* /proc/kcore; /proc/vmcore before 3.11 */
+	munmap(p, 1);
+	return true;
 }
 
 static int measure_regular(struct df_source *s, const struct stat *st, unsigned flags, struct df_err *err)
