@@ -11,8 +11,36 @@ struct df_pipe_run {
 	struct df_batch *slots;
 	size_t page_size, batch_pages;
 	uint64_t next, run_end; /* where make stands: the run of kept frames [next, run_end) */
-	uint64_t done, bytes_out;
+	unsigned in_group;      /* of a sample */
+	uint64_t total, done, bytes_out;
 };
+
+uint64_t df_pipe_total(const struct df_pipe *p)
+{
+	uint64_t period = p->group + p->skip, n = p->keep->count, rest;
+
+	if (!p->skip)
+		return n;
+	n -= p->skip / 2 < n ? p->skip / 2 : n;
+	rest = n % period;
+	return n / period * p->group + (rest < p->group ? rest : p->group);
+}
+
+/* The next kept frame is at r->next. */
+static bool find_next(struct df_pipe_run *r)
+{
+	return r->next < r->run_end || df_pageset_next_run(r->p.keep, r->next, &r->next, &r->run_end);
+}
+
+static void pass_over(struct df_pipe_run *r, uint64_t n)
+{
+	while (n && find_next(r)) {
+		uint64_t k = r->run_end - r->next < n ? r->run_end - r->next : n;
+
+		r->next += k;
+		n -= k;
+	}
+}
 
 static int make(void *user, void *slot, struct df_err *err)
 {
@@ -21,9 +49,13 @@ static int make(void *user, void *slot, struct df_err *err)
 
 	b->n = 0;
 	while (b->n < r->batch_pages) {
-		if (r->next >= r->run_end && !df_pageset_next_run(r->p.keep, r->next, &r->next, &r->run_end))
+		if (!find_next(r))
 			break;
 		b->pfn[b->n++] = r->next++;
+		if (r->p.skip && ++r->in_group == r->p.group) {
+			r->in_group = 0;
+			pass_over(r, r->p.skip);
+		}
 	}
 	if (b->n && df_cancelled(r->p.env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
@@ -162,8 +194,10 @@ static int write_batch(void *user, void *slot, struct df_err *err)
 
 static void progress(struct df_pipe_run *r)
 {
-	struct dumpfilter_progress p = { .phase = DUMPFILTER_PHASE_COPY, .done = r->done, .total = r->p.keep->count };
+	struct dumpfilter_progress p = { .phase = r->p.phase ? r->p.phase : DUMPFILTER_PHASE_COPY };
 
+	p.done = r->done;
+	p.total = r->total;
 	p.bytes_in = r->done << r->p.page_shift;
 	p.bytes_out = r->bytes_out;
 	df_progress(r->p.env, &p);
@@ -229,6 +263,8 @@ int df_pipe_copy(struct df_pipe_run *r, struct df_err *err)
 		ops.order = order;
 	if (r->p.write)
 		ops.write = write_batch;
+	r->total = df_pipe_total(&r->p);
+	pass_over(r, r->p.skip / 2);
 	progress(r);
 	rc = df_pool_run(r->p.env, &ops, r, r->workers.n, r->slots, sizeof *r->slots, r->workers.nslots, err);
 	progress(r);

@@ -39,6 +39,11 @@ struct df_pipe {
 	const struct df_codec *codec; /* NULL: pages as they are */
 	int codec_level;              /* 0 = default */
 	bool find_zero;               /* pages of zeros are ZERO instead of stored */
+	int phase;                    /* of progress; 0 = DUMPFILTER_PHASE_COPY */
+	/* A sample: pass over skip / 2 kept pages, then take `group` of them and pass over skip, and so on.  skip 0:
+	 * all. */
+	unsigned group;
+	uint64_t skip;
 	void *user;
 	/* In order, by any thread, one at a time: give the batch its place.  NULL = nothing to do. */
 	void (*place)(void *user, struct df_batch *b);
@@ -54,6 +59,8 @@ struct df_pipe_run;
 
 /* Readers, codec states and buffers: all memory that copying needs.  NULL with err set. */
 struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err);
+/* Pages that it will look at. */
+uint64_t df_pipe_total(const struct df_pipe *p);
 /* Copy all of keep.  DUMPFILTER_E_CANCELLED where df_cancelled() turned true; else the first failure in order.  Pages
  * that cannot be read are LOST, which is no failure. */
 int df_pipe_copy(struct df_pipe_run *r, struct df_err *err);
