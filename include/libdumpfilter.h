@@ -309,6 +309,46 @@ DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64
 typedef int (*dumpfilter_range_fn)(void *user, uint64_t first_pfn, uint64_t count);
 DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user);
 
+/* ------------------------------------------------------------------------------------------------ without output */
+
+/* Plan (unless done), then read every page that the plan keeps, in threads, and write nothing: dumpfilter_report() has
+ * zero_pages (at any level) and unreadable_pages afterwards.  What else it tells of copying stays 0.  Returns OK, WARN
+ * as plan does, PARTIAL where pages could not be read, or an error.  As often as wanted; run is possible afterwards. */
+DUMPFILTER_API int dumpfilter_survey(struct dumpfilter *df);
+
+#define DUMPFILTER_ESTIMATE_FLAT 1u /* of the flattened stream instead of the file */
+
+struct dumpfilter_estimate_opts {
+	size_t size;    /* sizeof this struct */
+	unsigned flags; /* DUMPFILTER_ESTIMATE_FLAT or 0 */
+	/* Pages to look at; UINT64_MAX = all.  0: one of 64, but at least 4096 and at most 65536. */
+	uint64_t max_pages;
+};
+#define DUMPFILTER_ESTIMATE_OPTS_INIT                           \
+	{                                                       \
+		.size = sizeof(struct dumpfilter_estimate_opts) \
+	}
+struct dumpfilter_estimate {
+	size_t size;            /* in: sizeof this struct */
+	uint64_t bytes;         /* that the output would most likely have */
+	uint64_t low, high;     /* two standard errors below and above: 19 of 20 outputs should be inside */
+	uint64_t sampled_pages; /* pages that were looked at … */
+	/* … of this many.  Where both are the same nothing is extrapolated, but for the number of records of a
+	 * flattened stream and of program headers, a few bytes in 100000. */
+	uint64_t pages;
+};
+#define DUMPFILTER_ESTIMATE_INIT                           \
+	{                                                  \
+		.size = sizeof(struct dumpfilter_estimate) \
+	}
+/* Plan (unless done), then say how large the output of run would be, with the level, format and codec that are
+ * configured.  What follows from the plan is exact; what the pages take is extrapolated from groups of them that are
+ * spread evenly, so the same image gives the same numbers, whatever the threads.  Where contents do not matter (no
+ * codec and no level bit 1) no page is read.  opts may be NULL.  Returns OK, WARN as plan does, or an error.  As often
+ * as wanted; run is possible afterwards. */
+DUMPFILTER_API int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_opts *opts,
+				       struct dumpfilter_estimate *estimate);
+
 /* ------------------------------------------------------------------------------------------------ output */
 
 struct dumpfilter_sink_ops {

@@ -5,6 +5,7 @@
 #include "codec/codec.h"
 #include "run/memory.h"
 #include "run/rearrange.h"
+#include "run/survey.h"
 #include "writer/writer.h"
 
 #define MAX_THREADS 1024u
@@ -174,6 +175,56 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	sink->used = sink->touched || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
 	df->state = sink->used ? ST_RUN : ST_PLANNED;
 	return r;
+}
+
+/* A plan, made now where there is none, and threads for reading what it keeps. */
+static int ready_to_read(struct dumpfilter *df, const char *call, struct dumpfilter_config *cfg)
+{
+	int r = df_api_check(df, ST_OPEN, ST_PLANNED, call);
+
+	if (!r && df->state == ST_OPEN)
+		r = make_plan(df);
+	if (r >= 0)
+		*cfg = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
+	return r < 0 ? r : 0;
+}
+
+int dumpfilter_survey(struct dumpfilter *df)
+{
+	struct dumpfilter_config cfg;
+	int r = ready_to_read(df, "survey", &cfg);
+
+	if (!r)
+		r = df_memory_read(&df->dump, &cfg, df_dump_survey, &df->report, &df->err);
+	return r ? r : df->plan_result;
+}
+
+int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_opts *opts,
+			struct dumpfilter_estimate *estimate)
+{
+	struct dumpfilter_estimate_opts in = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate out = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_config cfg;
+	struct df_estimate e;
+	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "estimate");
+
+	if (r || df_api_given(df, estimate, "estimate"))
+		return df->err.code;
+	if ((opts && !df_api_options(&in, sizeof in, opts)) || in.flags & ~DUMPFILTER_ESTIMATE_FLAT)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "estimate: options of a newer library");
+	r = ready_to_read(df, "estimate", &cfg);
+	e = (struct df_estimate){ .most = in.max_pages, .flat = in.flags & DUMPFILTER_ESTIMATE_FLAT };
+	if (!r)
+		r = df_memory_read(&df->dump, &cfg, df_dump_estimate, &e, &df->err);
+	if (r < 0)
+		return r;
+	out.bytes = e.bytes;
+	out.low = e.low;
+	out.high = e.high;
+	out.sampled_pages = e.sampled;
+	out.pages = e.of;
+	r = df_api_answer(df, estimate, &out, sizeof out, "estimate");
+	return r ? r : df->plan_result;
 }
 
 int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report)

@@ -213,3 +213,16 @@ int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpf
 	       (with_fewer(d, cfg, r, err) || without_bits(d, cfg, threads, r, err) || without_limit(d, r, err)));
 	return r == DUMPFILTER_E_NOMEM && !sink->touched ? name_need(d, cfg, true, err) : r;
 }
+
+int df_memory_read(struct df_dump *d, struct dumpfilter_config *cfg, df_read_fn fn, void *user, struct df_err *err)
+{
+	unsigned threads = cfg->threads;
+	int r;
+
+	do {
+		r = df_refill_where_needed(d, cfg, err);
+		if (!r)
+			r = fn(d, cfg, user, err);
+	} while (with_fewer(d, cfg, r, err) || without_bits(d, cfg, threads, r, err) || without_limit(d, r, err));
+	return r;
+}

@@ -13,6 +13,10 @@ int df_memory_plan(struct df_dump *d, struct dumpfilter_config *cfg, struct df_e
 int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
 		  struct dumpfilter_report *report, struct df_err *err);
 
+/* A plan is made: do what only reads what it keeps, on the same ladder. */
+typedef int (*df_read_fn)(struct df_dump *d, const struct dumpfilter_config *cfg, void *user, struct df_err *err);
+int df_memory_read(struct df_dump *d, struct dumpfilter_config *cfg, df_read_fn fn, void *user, struct df_err *err);
+
 /* A plan is made: have bytes free under the limit, if that takes dropping bits of it.  Best effort. */
 void df_memory_make_room(struct df_dump *d, const struct dumpfilter_config *cfg, size_t bytes);
 

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/bytes.h"
 #include "base/pool.h"
+#include "writer/elf_estimate.h"
 #include "writer/writer.h"
 
 #include <inttypes.h>
@@ -629,6 +630,20 @@ static int rehearse_elf(const struct df_output *o, struct df_err *err)
 	return r;
 }
 
+int df_elf_segments(const struct df_output *o, struct df_elf_data *data, df_elf_segment_fn fn, void *user,
+		    struct df_err *err)
+{
+	struct elf e = { .o = o };
+	struct cut c = { 0 };
+	struct segment s;
+	int r = lay_out(&e, err);
+
+	*data = (struct df_elf_data){ .head = e.data_at, .bytes = e.total, .gap = GAP };
+	for (size_t load = 0; !r && next_segment(&e, &c, &s); load = c.load)
+		r = fn(user, load, s.paddr, s.filesz, err);
+	return r ? r : plan_failed(&e, err);
+}
+
 static int write_elf(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
 	struct elf e = { .o = o, .done = done };
@@ -657,4 +672,5 @@ const struct df_writer df_writer_elf = { .format = DUMPFILTER_FORMAT_ELF,
 					 .needs_forbidden = true,
 					 .sifts = true,
 					 .write = write_elf,
-					 .rehearse = rehearse_elf };
+					 .rehearse = rehearse_elf,
+					 .estimate = df_elf_estimate };

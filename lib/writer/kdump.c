@@ -409,12 +409,68 @@ static int rehearse_kdump(const struct df_output *o, struct df_err *err)
 	return pipe ? 0 : err->code;
 }
 
+/* Everything but what allocates. */
+static int lay_out(struct kdump *k, struct df_err *err)
+{
+	const struct df_output *o = k->o;
+
+	k->abi = (struct df_kdump_abi){ o->image->be, o->image->bits,
+					df_kdump_align64(o->image->bits, o->image->machine) };
+	k->block = 1u << o->page_shift;
+	k->status = (o->codec ? o->codec->kdump_flag : 0) | (o->without_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
+	return df_kdump_layout(&k->abi, k->block, o->max_pfn, o->image->notes_len, o->keep->count, &k->at, err);
+}
+
+/* Headers and bitmaps as they go into a flattened stream, where long gaps of a bitmap take nothing: bytes of it. */
+static int flat_head(const struct df_output *o, uint64_t *bytes, struct df_err *err)
+{
+	struct df_output flat = *o;
+	struct kdump k = { .o = &flat };
+	struct dumpfilter_sink *inner = df_sink_null(o->env, err);
+	int r;
+
+	flat.sink = inner ? df_sink_flat(o->env, inner, err) : NULL;
+	k.desc = df_alloc(o->env, DESC_CACHE);
+	if (flat.sink && !k.desc)
+		df_err_nomem(err, o->env, "descriptors", DESC_CACHE);
+	r = flat.sink && k.desc ? lay_out(&k, err) : err->code;
+	if (!r)
+		r = begin(&k, err);
+	if (!r)
+		r = df_sink_finish(flat.sink, 0, err);
+	*bytes = inner ? atomic_load(&inner->bytes) : 0;
+	df_free(o->env, k.desc);
+	df_sink_free(flat.sink);
+	df_sink_free(inner);
+	return r;
+}
+
+static int estimate_kdump(const struct df_output *o, struct df_estimate *e, struct df_err *err)
+{
+	unsigned batch = DF_BATCH_BYTES >> o->page_shift < DF_BATCH_PAGES ? DF_BATCH_BYTES >> o->page_shift
+									  : DF_BATCH_PAGES;
+	struct kdump k = { .o = o };
+	uint64_t index, head, records = 0;
+	int r = lay_out(&k, err);
+
+	if (!r)
+		r = df_estimate_pages(o, e, err);
+	index = e->of * DF_KDUMP_DESC_SIZE;
+	head = k.at.data_offset + (o->level & DUMPFILTER_LEVEL_ZERO ? k.block : 0);
+	if (!r && e->flat) {
+		r = flat_head(o, &head, err);
+		head += index;
+		records = df_estimate_records(e->bytes, (e->of + batch - 1) / batch, index);
+	}
+	e->bytes += head + records;
+	e->low += head; /* there may be fewer */
+	e->high += head + records;
+	return r;
+}
+
 static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
-	struct kdump k = { .o = o,
-			   .done = done,
-			   .abi = { o->image->be, o->image->bits, df_kdump_align64(o->image->bits, o->image->machine) },
-			   .block = 1u << o->page_shift };
+	struct kdump k = { .o = o, .done = done };
 	struct df_pipe_run *pipe;
 	int r;
 
@@ -422,8 +478,7 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s is a stream, and a kdump file needs writing at offsets: use the flattened format",
 				  o->sink->name);
-	k.status = (o->codec ? o->codec->kdump_flag : 0) | (o->without_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
-	r = df_kdump_layout(&k.abi, k.block, o->max_pfn, o->image->notes_len, o->keep->count, &k.at, err);
+	r = lay_out(&k, err);
 	if (r < 0)
 		return r;
 	pipe = start(&k, o->sink->caps & DUMPFILTER_IO_CONCURRENT, err);
@@ -438,4 +493,5 @@ const struct df_writer df_writer_kdump = { .format = DUMPFILTER_FORMAT_KDUMP,
 					   .name = "kdump",
 					   .compresses = true,
 					   .write = write_kdump,
-					   .rehearse = rehearse_kdump };
+					   .rehearse = rehearse_kdump,
+					   .estimate = estimate_kdump };

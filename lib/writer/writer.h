@@ -13,6 +13,7 @@
 #include "io/sink.h"
 #include "pageset/pageset.h"
 #include "pipe/pipe.h"
+#include "writer/estimate.h"
 
 /* What a writer must know of the dump. */
 struct df_output {
@@ -54,6 +55,9 @@ struct df_writer {
 	int (*write)(const struct df_output *o, struct df_written *done, struct df_err *err);
 	/* Allocate what write() does, in its order, and free it: for measuring.  o->sink may be NULL. */
 	int (*rehearse)(const struct df_output *o, struct df_err *err);
+	/* How large it would be; o->sink is NULL.  Nothing of the output's is changed.  Does not report pages that
+	 * cannot be read. */
+	int (*estimate)(const struct df_output *o, struct df_estimate *e, struct df_err *err);
 };
 
 extern const struct df_writer df_writer_kdump, df_writer_elf;
