@@ -4,8 +4,7 @@
 
 /* Options that are read but whose work is not done yet. */
 static const enum option_id pending[] = {
-	OPT_SPLIT,      OPT_REASSEMBLE, OPT_MEM_USAGE,         OPT_VTOP, OPT_GENERATE, OPT_VMLINUX,
-	OPT_VMCOREINFO, OPT_SIZE_LIMIT, OPT_COMPRESSION_LEVEL,
+	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO, OPT_SIZE_LIMIT, OPT_COMPRESSION_LEVEL,
 };
 
 /* ------------------------------------------------------------------------------------------------ combinations */

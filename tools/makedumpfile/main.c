@@ -52,6 +52,8 @@ static bool run_chosen(struct tool *t)
 	switch (t->options->mode) {
 	case MODE_REARRANGE:
 		return mode_rearrange(t);
+	case MODE_MEM_USAGE:
+		return mode_usage(t);
 	case MODE_DMESG:
 		return mode_dmesg(t);
 	default:
@@ -94,8 +96,10 @@ static int run_mode(const struct options *o, struct messages *m)
 	if (!report_close(t.report, &t, status) && !status)
 		status = EXIT_FAILURE;
 	dumpfilter_free(t.df);
-	msg(m, MSG_COMMON, "%s", "");
-	msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
+	if (status || o->mode != MODE_MEM_USAGE) { /* the table is all that it prints */
+		msg(m, MSG_COMMON, "%s", "");
+		msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
+	}
 	progress_end(&t.progress, status);
 	return status;
 }

@@ -74,6 +74,40 @@ static bool run(struct tool *t)
 	return true;
 }
 
+/* Contents of all pages are looked at, as the counts of a report must be right. */
+static bool is_exact(const struct tool *t)
+{
+	return !tool_asked(t, OPT_DRY_RUN) || t->options->exact || tool_asked(t, OPT_JSON) ||
+	       t->messages->level & MSG_REPORT;
+}
+
+static void print_estimate(struct tool *t, const struct dumpfilter_estimate *e)
+{
+	if (e->low == e->high) {
+		tool_print_saved(t, e->bytes);
+		return;
+	}
+	msg(t->messages, MSG_COMMON, "%s", "");
+	msg(t->messages, MSG_COMMON,
+	    "Dry run: %s would take about %" PRIu64 " bytes (%" PRIu64 " to %" PRIu64 "; an estimate from %" PRIu64
+	    " of %" PRIu64 " pages, --dry-run=exact reads them all); nothing was saved.",
+	    t->output, e->bytes, e->low, e->high, e->sampled_pages, e->pages);
+}
+
+static bool estimate(struct tool *t)
+{
+	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+
+	opts.flags = tool_asked(t, OPT_FLAT) ? DUMPFILTER_ESTIMATE_FLAT : 0;
+	if (dumpfilter_estimate(t->df, &opts, &e) < 0) {
+		tool_library_error(t);
+		return false;
+	}
+	print_estimate(t, &e);
+	return true;
+}
+
 /* Input before output: what cannot be read leaves no empty file behind. */
 bool mode_dump(struct tool *t)
 {
@@ -83,8 +117,9 @@ bool mode_dump(struct tool *t)
 	if (!tool_open_input(t) || !tool_configure(t, level))
 		return false;
 	print_level(t, level);
-	if (!output_allowed(t) || !make_sink(t))
+	if (!output_allowed(t) || (is_exact(t) && !make_sink(t)))
 		return false;
 	tool_print_input(t);
-	return run(t);
+	tool_print_vtop(t);
+	return is_exact(t) ? run(t) : estimate(t);
 }

@@ -135,6 +135,23 @@ void tool_print_input(struct tool *t)
 	dumpfilter_explain(t->df, msg_debug_line, t->messages);
 }
 
+void tool_print_vtop(struct tool *t)
+{
+	uint64_t vaddr = t->options->vtop, paddr;
+
+	if (!tool_asked(t, OPT_VTOP))
+		return;
+	msg(t->messages, MSG_COMMON, "%s", "");
+	msg(t->messages, MSG_COMMON, "Translating virtual address %" PRIx64 " to physical address.", vaddr);
+	if (dumpfilter_translate(t->df, vaddr, &paddr) < 0) {
+		msg(t->messages, MSG_COMMON, "There is none: %s.", dumpfilter_errmsg(t->df));
+	} else {
+		msg(t->messages, MSG_COMMON, "VIRTUAL           PHYSICAL");
+		msg(t->messages, MSG_COMMON, "%16" PRIx64 "  %" PRIx64, vaddr, paddr);
+	}
+	msg(t->messages, MSG_COMMON, "%s", "");
+}
+
 /* ------------------------------------------------------------------------------------------------ results */
 
 void tool_print_saved(struct tool *t, uint64_t bytes)

@@ -43,6 +43,8 @@ bool tool_configure(struct tool *t, int level);
 bool tool_open_input(struct tool *t);
 /* Debug messages about the input. */
 void tool_print_input(struct tool *t);
+/* --vtop: where the address is, or that it is nowhere. */
+void tool_print_vtop(struct tool *t);
 
 void tool_print_incomplete(struct tool *t, const char *what);
 /* "The dumpfile is saved to …", or what a dry run has found. */
@@ -52,5 +54,6 @@ void tool_print_saved(struct tool *t, uint64_t bytes);
 bool mode_dump(struct tool *t);
 bool mode_dmesg(struct tool *t);
 bool mode_rearrange(struct tool *t);
+bool mode_usage(struct tool *t);
 
 #endif

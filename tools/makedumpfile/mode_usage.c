@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --mem-usage: what the pages of the running system, or of a dump, are used for. */
+#include "kcore.h"
+#include "tool.h"
+
+#include <inttypes.h>
+
+#define LEVEL 31
+
+/* kdumpctl and people's scripts look for these lines: tabs and widths as they always were. */
+static void print_row(struct tool *t, const char *type, uint64_t pages, const char *excludable, const char *what)
+{
+	msg(t->messages, MSG_COMMON, "%s%-16" PRIu64 "\t%s\t\t%s", type, pages, excludable, what);
+}
+
+static void print_if_any(struct tool *t, const char *type, uint64_t pages, const char *excludable, const char *what)
+{
+	if (pages)
+		print_row(t, type, pages, excludable, what);
+}
+
+/* Pages that the dump speaks of and does not hold. */
+static uint64_t absent(const struct dumpfilter_report *r)
+{
+	uint64_t have = 0;
+
+	for (int c = 0; c < DUMPFILTER_CLASS_COUNT; c++)
+		have += r->class_pages[c];
+	return r->present_pages > have ? r->present_pages - have : 0;
+}
+
+static void print_rows(struct tool *t, const struct dumpfilter_report *r)
+{
+	const uint64_t *n = r->class_pages;
+
+	print_row(t, "ZERO\t\t", r->zero_pages, "yes", "Pages filled with zero");
+	print_row(t, "NON_PRI_CACHE\t", n[DUMPFILTER_CLASS_CACHE], "yes", "Cache pages without private flag");
+	print_row(t, "PRI_CACHE\t", n[DUMPFILTER_CLASS_CACHE_PRIVATE], "yes", "Cache pages with private flag");
+	print_row(t, "USER\t\t", n[DUMPFILTER_CLASS_USER], "yes", "User process pages");
+	print_row(t, "FREE\t\t", n[DUMPFILTER_CLASS_FREE], "yes", "Free pages");
+	print_if_any(t, "HWPOISON\t", n[DUMPFILTER_CLASS_HWPOISON], "yes", "Pages with a memory error");
+	print_if_any(t, "OFFLINE\t\t", n[DUMPFILTER_CLASS_OFFLINE], "yes", "Pages taken offline");
+	print_if_any(t, "ABSENT\t\t", absent(r), "yes", "Pages that are not in the dump");
+	print_row(t, "KERN_DATA\t", n[DUMPFILTER_CLASS_KEEP] - r->zero_pages, "no", "Dumpable kernel data ");
+}
+
+static void print_usage(struct tool *t, const struct dumpfilter_report *r, uint32_t page_size)
+{
+	msg(t->messages, MSG_COMMON, "%s", "");
+	msg(t->messages, MSG_COMMON, "TYPE\t\tPAGES\t\t\tEXCLUDABLE\tDESCRIPTION");
+	msg(t->messages, MSG_COMMON, "----------------------------------------------------------------------");
+	print_rows(t, r);
+	msg(t->messages, MSG_COMMON, "%s", "");
+	msg(t->messages, MSG_COMMON, "page size:\t\t%-16" PRIu32, page_size);
+	msg(t->messages, MSG_COMMON, "Total pages on system:\t%-16" PRIu64, r->present_pages);
+	msg(t->messages, MSG_COMMON, "Total size on system:\t%-16" PRIu64 " Byte", r->present_pages * page_size);
+	msg(t->messages, MSG_COMMON, "%s", "");
+}
+
+static bool survey(struct tool *t)
+{
+	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
+	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
+	int result = dumpfilter_survey(t->df);
+
+	if (result == DUMPFILTER_PARTIAL)
+		tool_library_error(t); /* the pages count as kernel data, as they would be tried to be saved */
+	if (result < 0 || dumpfilter_report(t->df, &r) < 0 || dumpfilter_image_info(t->df, &i) < 0) {
+		tool_library_error(t);
+		return false;
+	}
+	print_usage(t, &r, i.page_size);
+	return result != DUMPFILTER_PARTIAL;
+}
+
+bool mode_usage(struct tool *t)
+{
+	if (!tool_open_input(t))
+		return false;
+	if (kcore_is_input(t) && !kcore_complete(t))
+		return false;
+	if (!tool_configure(t, LEVEL))
+		return false;
+	tool_print_input(t);
+	tool_print_vtop(t);
+	return survey(t);
+}
