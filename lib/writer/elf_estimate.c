@@ -91,7 +91,8 @@ static int run_goes(struct asking *a, uint64_t pfn, bool *yes, struct df_err *er
 	return r;
 }
 
-static int ask(struct asking *a, uint64_t pfn, struct df_err *err)
+/* bytes: of the frame, in the segment. */
+static int ask(struct asking *a, uint64_t pfn, uint64_t bytes, struct df_err *err)
 {
 	bool gone = pfn >= a->gone.first && pfn < a->gone.end;
 	int r = 0;
@@ -101,7 +102,7 @@ static int ask(struct asking *a, uint64_t pfn, struct df_err *err)
 		if (!r && gone)
 			r = run_goes(a, pfn, &gone, err);
 	}
-	df_sample_add(&a->sample, gone);
+	df_sample_add(&a->sample, gone ? bytes : 0);
 	return r;
 }
 
@@ -134,6 +135,14 @@ static struct range frames_of(const struct asking *a, uint64_t paddr, uint64_t b
 	return (struct range){ paddr >> shift, (paddr + bytes + (UINT64_C(1) << shift) - 1) >> shift };
 }
 
+/* Bytes of [paddr, paddr + bytes) in a frame. */
+static uint64_t bytes_in(const struct asking *a, uint64_t pfn, uint64_t paddr, uint64_t bytes)
+{
+	uint64_t first = pfn << a->o->page_shift, end = (pfn + 1) << a->o->page_shift;
+
+	return (end < paddr + bytes ? end : paddr + bytes) - (first > paddr ? first : paddr);
+}
+
 static int ask_segment(void *user, size_t load, uint64_t paddr, uint64_t bytes, struct df_err *err)
 {
 	struct asking *a = user;
@@ -146,7 +155,9 @@ static int ask_segment(void *user, size_t load, uint64_t paddr, uint64_t bytes, 
 		return 0;
 	enter_load(a, load);
 	while (!r && a->next < a->done + (f.end - f.first)) {
-		r = ask(a, f.first + (a->next - a->done), err);
+		uint64_t pfn = f.first + (a->next - a->done);
+
+		r = ask(a, pfn, bytes_in(a, pfn, paddr, bytes), err);
 		a->next += a->sample.pages % DF_SAMPLE_GROUP ? 1 : 1 + a->skip;
 	}
 	a->done += f.end - f.first;
@@ -207,9 +218,7 @@ int df_elf_estimate(const struct df_output *o, struct df_estimate *e, struct df_
 		e->sampled = a.sample.pages;
 	}
 	gone = df_sample_total(&a.sample, a.total, &off);
-	a.cuts = (gone + off) / a.gap * DF_ELF_PHDR_MAX;
-	gone <<= o->page_shift;
-	off <<= o->page_shift;
+	a.cuts = (((gone + off) >> o->page_shift) / a.gap + 1) * DF_ELF_PHDR_MAX;
 	most = data.bytes;
 	e->bytes = most > gone ? most - gone : 0;
 	e->low = e->bytes > off ? e->bytes - off : 0;
