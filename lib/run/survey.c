@@ -57,12 +57,14 @@ int df_dump_survey(struct df_dump *d, const struct dumpfilter_config *cfg, void 
 	return DUMPFILTER_PARTIAL;
 }
 
-/* ELF: for each page of zeros in it up to 256 more are read. */
+/* neighbours: for each page of the sample some more are read, up to SHARE: where these would be all, then all. */
 static uint64_t usual_sample(uint64_t pages, bool neighbours)
 {
 	uint64_t n = pages / SHARE;
 
-	return n < FEWEST || neighbours ? FEWEST : n > MOST ? MOST : n;
+	if (neighbours)
+		return n > FEWEST ? FEWEST : UINT64_MAX;
+	return n < FEWEST ? FEWEST : n > MOST ? MOST : n;
 }
 
 int df_dump_estimate(struct df_dump *d, const struct dumpfilter_config *cfg, void *estimate, struct df_err *err)

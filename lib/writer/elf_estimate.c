@@ -26,7 +26,8 @@ struct asking {
 	uint64_t next;     /* … up to the next one of the sample */
 	uint64_t skip;     /* between groups; 0: all are asked */
 	struct range load; /* frames of the load under way that may be left out */
-	struct range gone; /* of it: a run that is left out, found last */
+	struct range run;  /* of it: the run of frames without kept contents that was looked at last … */
+	bool run_gone;     /* … is left out */
 	size_t index;      /* of the load */
 	uint64_t records;  /* of the flattened form */
 	uint64_t cuts;     /* bytes of program headers that may come on top */
@@ -86,20 +87,22 @@ static int run_goes(struct asking *a, uint64_t pfn, bool *yes, struct df_err *er
 	}
 	*yes = run.end - run.first >= a->gap || run.end == a->load.end ||
 	       df_pageset_count_range(a->o->forbidden, run.first, run.end);
-	if (*yes)
-		a->gone = run;
+	a->run = run;
+	a->run_gone = *yes;
 	return r;
 }
 
 /* bytes: of the frame, in the segment. */
 static int ask(struct asking *a, uint64_t pfn, uint64_t bytes, struct df_err *err)
 {
-	bool gone = pfn >= a->gone.first && pfn < a->gone.end;
+	bool known = pfn >= a->run.first && pfn < a->run.end, gone = known && a->run_gone;
 	int r = 0;
 
-	if (!gone && pfn >= a->load.first && pfn < a->load.end) {
+	if (!known && pfn >= a->load.first && pfn < a->load.end) {
 		r = goes(a, pfn, &gone, err);
-		if (!r && gone)
+		if (!r && gone && a->run_gone && pfn == a->run.end)
+			a->run.end++; /* long enough, and longer */
+		else if (!r && gone)
 			r = run_goes(a, pfn, &gone, err);
 	}
 	df_sample_add(&a->sample, gone ? bytes : 0);
@@ -114,7 +117,7 @@ static void enter_load(struct asking *a, size_t index)
 	if (a->index == index)
 		return;
 	a->index = index;
-	a->gone = (struct range){ 0 };
+	a->run = (struct range){ 0 };
 	/* the frame that it begins inside of stays */
 	a->load.first = (l->paddr + round) >> a->o->page_shift;
 	a->load.end = (l->paddr + l->memsz + round) >> a->o->page_shift;
@@ -157,6 +160,8 @@ static int ask_segment(void *user, size_t load, uint64_t paddr, uint64_t bytes, 
 	while (!r && a->next < a->done + (f.end - f.first)) {
 		uint64_t pfn = f.first + (a->next - a->done);
 
+		if (!a->skip && a->next % AHEAD == 0)
+			read_ahead(a, pfn, false);
 		r = ask(a, pfn, bytes_in(a, pfn, paddr, bytes), err);
 		a->next += a->sample.pages % DF_SAMPLE_GROUP ? 1 : 1 + a->skip;
 	}
