@@ -153,6 +153,7 @@ refuse "--message-level '': expected" --message-level= vmcore dump
 
 # ---- other options, and those without effect
 accept --dry-run vmcore dump
+accept --dry-run=exact vmcore dump
 accept --dry-run -F vmcore
 accept --dry-run -E vmcore dump
 accept --non-mmap vmcore dump
@@ -188,16 +189,30 @@ accept -e --work-dir /tmp -d 31 vmcore dump
 accept -e -E -d 31 vmcore dump
 accept -e -F -d 31 vmcore
 
+# ---- what memory is used for, where an address is
+accept --mem-usage /proc/kcore
+accept --mem /proc/kcore # as it was before --memory-limit came
+accept --mem-usage -f -d 17 vmcore ignored
+accept --mem-usage --vtop 0xffffffff81000000 vmcore
+reject "--mem-usage needs a name" --mem-usage
+reject "too many names" --mem-usage vmcore one two
+reject "--mem-usage cannot be combined with --dump-dmesg" --mem-usage --dump-dmesg vmcore log
+accept --vtop ffffffff81000000 vmcore dump
+accept --vtop 0xFFFFFFFF81000000 -F vmcore
+refuse "--vtop 'x1': expected a hexadecimal address" --vtop x1 vmcore dump
+refuse "--vtop '': expected" --vtop "" vmcore dump
+refuse "--vtop '-1': expected" --vtop=-1 vmcore dump
+refuse "--vtop '10000000000000000': expected" --vtop 10000000000000000 vmcore dump
+
 # ---- known, not supported
-for option in --split --reassemble --mem-usage -X; do
+for option in --split --reassemble -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
-for option in -L --vtop -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
+for option in -L -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
 	--compression-level; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump
-refuse "--mem-usage is not supported yet" --mem /proc/kcore # as it was before --memory-limit came
 reject "--splitblock-size needs --split" --splitblock-size 4 vmcore dump
 
 # ---- unknown

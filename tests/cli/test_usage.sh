@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2317,SC2086 # conditions are called through check; $form is several words
+# What is learnt of an image without a dump: --mem-usage, --vtop, --dry-run.  The numbers of the table are those that
+# the recipe makes; /proc/kcore itself is looked at in tests/lab.
+. "$(dirname "$0")/lib.sh"
+: "${DF_SRC:?is not set: give the folder of the sources}" "${DF_BUILD:?is not set: give the folder of the build}"
+
+make() { "$DF_BUILD/mkvmcore" "$1" "$2"; }
+make "$DF_SRC/tests/fixtures/recipes/shape-kcore.txt" kcore || exit 1
+cat >recipe <<'END'
+preset 6.1
+ram 0 32M
+layout kernel=16M kaslr=0xd800000 direct=0xffff8a3ac0000000
+page 0x101-0x110 kind=anon
+page 0x120-0x123 kind=file
+page 0x128-0x12a kind=private
+page 0x130 flags=+hwpoison
+page 0x140-0x147 kind=offline
+buddy 0x400 order=9
+zero 0x600-0x8ff
+random 0x900-0xf00
+END
+make recipe vmcore || exit 1
+
+# ---- --mem-usage
+
+# row TYPE PAGES EXCLUDABLE: a line of the table
+row() { tr -s ' \t' ' ' <"$tmp/out" | grep -q "^$1 $2 $3 "; }
+no_row() { not grep -q "^$1" "$tmp/out"; }
+# Header, rule and the width of numbers are what scripts cut by.
+has_the_form() {
+	status_is 0 && [ "$(sed -n 1p "$tmp/out")" = "" ] &&
+		[ "$(sed -n 2p "$tmp/out")" = "$(printf 'TYPE\t\tPAGES\t\t\tEXCLUDABLE\tDESCRIPTION')" ] &&
+		[ "$(sed -n 3p "$tmp/out" | tr -d -)" = "" ] && [ "$(sed -n 3p "$tmp/out" | tr -d '\n' | wc -c)" -eq 70 ] &&
+		sed -n 4p "$tmp/out" | grep -qE "^ZERO$(printf '\t\t')[0-9 ]{16}$(printf '\t')yes$(printf '\t\t')Pages filled with zero$" &&
+		[ "$(tail -n 1 "$tmp/out")" = "" ] && not out_has Completed
+}
+total() {
+	out_has "$(printf 'Total pages on system:\t%-16s' "$1")" && out_has "$(printf 'page size:\t\t4096')" &&
+		out_has "$(printf 'Total size on system:\t%-16s Byte' $(($1 * 4096)))"
+}
+sums_up() { [ "$(awk '$3 == "yes" || $3 == "no" { n += $2 } END { print n }' "$tmp/out")" -eq "$1" ]; }
+numbers_of_kcore() {
+	row NON_PRI_CACHE 4 yes && row PRI_CACHE 0 yes && row USER 532 yes && row FREE 512 yes && row KERN_DATA '[0-9]*' no
+}
+rows_of_vmcore() {
+	row NON_PRI_CACHE 4 yes && row PRI_CACHE 3 yes && row USER 16 yes && row FREE 512 yes && row HWPOISON 1 yes &&
+		row OFFLINE 8 yes
+}
+
+run --mem-usage kcore
+check "--mem-usage: the table has its form" has_the_form
+check "--mem-usage: the rows of the recipe" numbers_of_kcore
+check "--mem-usage: frames that are there twice count once" total 8094
+check "--mem-usage: the rows are all pages" sums_up 8094
+check "--mem-usage: no rows for what is not there" no_row "HWPOISON\|OFFLINE\|ABSENT"
+run --mem-usage vmcore
+check "--mem-usage: rows of ours where there are such pages" rows_of_vmcore
+check "--mem-usage: a vmcore as well" total 8192
+check "--mem-usage: its rows are all pages" sums_up 8192
+grep -v 'hwpoison\|offline' recipe >readable # these are left out at each level
+make readable plain || exit 1
+run --mem-usage plain
+cp "$tmp/out" first
+for form in "-c" "-E"; do
+	rm -f dump
+	run "$form" -d 0 plain dump
+	run --mem-usage --num-threads 3 dump
+	check "--mem-usage: the same table of the dump made with '$form'" diff first "$tmp/out"
+done
+"$MAKEDUMPFILE" -F -d 0 plain >flat 2>"$tmp/err"
+run --mem-usage flat
+check "--mem-usage: the same table of a flattened stream" diff first "$tmp/out"
+rm -f dump
+run -d 31 vmcore dump
+run --mem-usage dump
+check "--mem-usage: what a dump lacks" row ABSENT 544 yes
+check "--mem-usage: all pages of a dump" sums_up 8192
+run --message-level 0 --mem-usage vmcore
+check "--mem-usage: silent where that is asked for" out_is_empty
+run --mem-usage nothing
+check "--mem-usage: no such file" status_is 1
+check "--mem-usage: which says so" err_has "nothing: No such file or directory"
+grep -v preset recipe | sed '1i preset 6.1\ninfo none' >without
+make without bare || exit 1
+run --mem-usage bare
+check "--mem-usage: not without VMCOREINFO" status_is 1
+check "--mem-usage: which says so, too" err_has "VMCOREINFO"
+
+# ---- --vtop
+
+is_at() {
+	status_is 0 && out_has "Translating virtual address $1 to physical address." && out_has "VIRTUAL           PHYSICAL" &&
+		out_has "$(printf '%16s  %s' "$1" "$2")" && [ -s dump ] && out_has "The dumpfile is saved to dump."
+}
+is_nowhere() {
+	status_is 0 && out_has "There is none: " && out_has "$1" && not out_has PHYSICAL && [ -s dump ] && err_is_empty
+}
+vtop() { rm -f dump && run --message-level 6 -d 31 --vtop "$@" vmcore dump; }
+vtop ffffffff8e801460
+check "--vtop: the kernel's image, and the dump" is_at ffffffff8e801460 1001460
+vtop 0xffff8A3AC0123456
+check "--vtop: the linear mapping, in any spelling" is_at ffff8a3ac0123456 123456
+vtop 0xffff8b3ac0000000
+check "--vtop: not mapped, and the dump" is_nowhere "is not mapped"
+vtop 1000
+check "--vtop: no address of the kernel" is_nowhere "is no kernel address"
+run --message-level 6 --vtop ffffffff8e801460 -d 1 bare dump2
+check "--vtop: nothing is known, and the dump" out_has "There is none: address 0xffffffff8e801460: bare has no VMCOREINFO"
+check "--vtop: that dump" status_is 0
+
+# ---- --dry-run
+
+guess() { sed -nE 's/^Dry run: (dump|STDOUT) would take about ([0-9]+) bytes \(([0-9]+) to ([0-9]+); an estimate .*/\2 \3 \4/p' "$1"; }
+exactly() { sed -nE 's/^Dry run: (dump|STDOUT) would take ([0-9]+) bytes; nothing was saved\.$/\2/p' "$1"; }
+# size MEASURED ESTIMATE: N bytes, and "N LOW HIGH" that hold it
+holds() {
+	set -- $1 $2
+	[ $# -eq 4 ] && [ "$3" -le "$1" ] && [ "$1" -le "$4" ] && [ "$3" -le "$2" ] && [ "$2" -le "$4" ]
+}
+for form in "-c -d 1" "-c -d 31" "-d 17" "-E -d 31" "-E -d 0"; do
+	rm -f dump
+	run $form vmcore dump
+	size=$(stat -c %s dump)
+	rm -f dump
+	run --message-level 7 --dry-run=exact $form vmcore dump
+	check "--dry-run=exact $form: the size of the dump" [ "$(exactly "$tmp/out")" = "$size" ]
+	check "--dry-run=exact $form: nothing is made" no_file dump
+	run --dry-run --num-threads 2 $form vmcore dump
+	if [ -n "$(exactly "$tmp/out")" ]; then
+		check "--dry-run $form: the size, where the plan tells it" [ "$(exactly "$tmp/out")" = "$size" ]
+	else
+		check "--dry-run $form: near the size of the dump" holds "$size" "$(guess "$tmp/out")"
+		check "--dry-run $form: says that it is an estimate" out_has "--dry-run=exact reads them all"
+	fi
+	check "--dry-run $form: nothing is made either" no_file dump
+	size=$("$MAKEDUMPFILE" -F $form vmcore 2>"$tmp/err" | wc -c)
+	run --dry-run -F $form vmcore
+	check "--dry-run -F $form: nothing on standard output" out_is_empty
+	check "--dry-run -F $form: near the length of the stream" holds "$size" "$(guess "$tmp/err")"
+done
+run --dry-run --show-stats -c -d 1 vmcore dump
+check "--dry-run with a report is exact" [ -n "$(exactly "$tmp/out")" ]
+touch dump
+run --dry-run vmcore dump
+check "--dry-run: an existing file is an error" status_is 1
+check "--dry-run: which says so" err_has "File exists"
+run --dry-run -f vmcore dump
+check "--dry-run -f: it is not touched" [ ! -s dump ]
+test_end
