@@ -30,7 +30,8 @@ struct asking {
 	bool run_gone;     /* … is left out */
 	size_t index;      /* of the load */
 	uint64_t records;  /* of the flattened form */
-	uint64_t cuts;     /* bytes of program headers that may come on top */
+	uint64_t cuts;     /* bytes of program headers that may come on top … */
+	uint64_t segments; /* … and of those that may be missing */
 };
 
 /* The page is left out, or would be if its neighbours are.  What cannot be read stays: 0; E_NOMEM. */
@@ -178,6 +179,7 @@ static int count_segment(void *user, size_t load, uint64_t paddr, uint64_t bytes
 	(void)load;
 	(void)err;
 	a->total += bytes ? f.end - f.first : 0;
+	a->segments += DF_ELF_PHDR_MAX;
 	a->records += bytes / PIECE + (bytes % PIECE + MERGED - 1) / MERGED;
 	return 0;
 }
@@ -198,14 +200,16 @@ static int ask_all(struct asking *a, uint64_t most, struct df_err *err)
 	return r;
 }
 
-/* What comes before the data.  More runs that are left out are more program headers, how many is not known; of records
- * there may be fewer. */
+/* What comes before the data.  Runs that are left out make program headers, and unmake those of segments that are
+ * nothing else: how many is not known.  Of records there may be fewer. */
 static void add_head(struct df_estimate *e, const struct asking *a, uint64_t head)
 {
 	uint64_t records = e->flat ? DF_FLAT_HEADER + (a->records + 4) * DF_FLAT_RECORD : 0;
 
 	e->bytes += head + records;
 	e->low += head + (e->flat ? DF_FLAT_HEADER : 0);
+	if (a->sample.pages)
+		e->low -= a->segments < e->low ? a->segments : e->low;
 	e->high += head + records + a->cuts;
 }
 
@@ -223,7 +227,8 @@ int df_elf_estimate(const struct df_output *o, struct df_estimate *e, struct df_
 		e->sampled = a.sample.pages;
 	}
 	gone = df_sample_total(&a.sample, a.total, &off);
-	a.cuts = (((gone + off) >> o->page_shift) / a.gap + 1) * DF_ELF_PHDR_MAX;
+	if (a.sample.pages)
+		a.cuts = (((gone + off) >> o->page_shift) / a.gap + 1) * DF_ELF_PHDR_MAX;
 	most = data.bytes;
 	e->bytes = most > gone ? most - gone : 0;
 	e->low = e->bytes > off ? e->bytes - off : 0;

@@ -140,6 +140,8 @@ for form in "-c -d 1" "-c -d 31" "-d 17" "-E -d 31" "-E -d 0"; do
 	check "--dry-run -F $form: nothing on standard output" out_is_empty
 	check "--dry-run -F $form: near the length of the stream" holds "$size" "$(guess "$tmp/err")"
 done
+run --dry-run -E -d 30 vmcore dump
+check "--dry-run of ELF without level bit 1 needs no sample" [ -n "$(exactly "$tmp/out")" ]
 run --dry-run --show-stats -c -d 1 vmcore dump
 check "--dry-run with a report is exact" [ -n "$(exactly "$tmp/out")" ]
 touch dump
