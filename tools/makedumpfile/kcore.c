@@ -9,7 +9,7 @@
 #define KCORE  "/proc/kcore"
 #define CHOSEN "/proc/device-tree/chosen/linux,"
 
-bool kcore_is_input(const struct tool *t)
+static bool is_input(const struct tool *t)
 {
 	struct stat in, kcore;
 
@@ -99,5 +99,5 @@ static bool leave_out_of_device_tree(struct tool *t)
 
 bool kcore_complete(struct tool *t)
 {
-	return add_vmcoreinfo(t) && leave_out_of_iomem(t) && leave_out_of_device_tree(t);
+	return !is_input(t) || (add_vmcoreinfo(t) && leave_out_of_iomem(t) && leave_out_of_device_tree(t));
 }

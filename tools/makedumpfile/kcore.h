@@ -5,11 +5,8 @@
 
 #include "tool.h"
 
-/* Is the input, which is open, /proc/kcore? */
-bool kcore_is_input(const struct tool *t);
-
-/* Tell the library what that file does not: where VMCOREINFO is, on kernels before 4.19, and which memory is reserved
- * for a capture kernel and does not count.  false: said why not. */
+/* Where the input, which is open, is /proc/kcore: tell the library what that file does not, where VMCOREINFO is, on
+ * kernels before 4.19, and which memory is reserved for a capture kernel and is in no dump.  false: said why not. */
 bool kcore_complete(struct tool *t);
 
 #endif

@@ -42,5 +42,6 @@ bool mode_dmesg(struct tool *t)
 	if (!tool_open_input(t) || !tool_configure(t, t->options->levels[0]) || !make_sink(t))
 		return false;
 	tool_print_input(t);
+	tool_print_vtop(t);
 	return run(t);
 }

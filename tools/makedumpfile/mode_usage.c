@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --mem-usage: what the pages of the running system, or of a dump, are used for. */
-#include "kcore.h"
 #include "tool.h"
 
 #include <inttypes.h>
@@ -75,11 +74,7 @@ static bool survey(struct tool *t)
 
 bool mode_usage(struct tool *t)
 {
-	if (!tool_open_input(t))
-		return false;
-	if (kcore_is_input(t) && !kcore_complete(t))
-		return false;
-	if (!tool_configure(t, LEVEL))
+	if (!tool_open_input(t) || !tool_configure(t, LEVEL))
 		return false;
 	tool_print_input(t);
 	tool_print_vtop(t);

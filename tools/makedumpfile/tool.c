@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tool.h"
 
+#include "kcore.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,7 +99,7 @@ bool tool_open_input(struct tool *t)
 	const char *vmcore = t->options->operands[0];
 
 	if (dumpfilter_open_path(t->df, vmcore, tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0) >= 0)
-		return true;
+		return kcore_complete(t);
 	tool_library_error(t);
 	return false;
 }
