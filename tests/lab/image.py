@@ -15,8 +15,8 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WANTED = ["virtio_pci", "virtio_blk", "virtio_balloon", "virtio_mem", "qemu_fw_cfg", "lzo-rle", "zram", "ext4"]
-APPLETS = """cat cut dd dmesg echo free insmod ls mke2fs mkdir mkswap mount poweroff reboot rm sed sh stat
-             swapon sync""".split()
+APPLETS = """cat cut dd dmesg echo free insmod ls mke2fs mkdir mkswap mount poweroff reboot rm sed sh sleep
+             stat swapon sync""".split()
 
 
 def mirror():
@@ -151,9 +151,9 @@ def shared_objects(path):
     return re.findall(r"(/\S+) \(0x", text)
 
 
-def initramfs(path, files, mods):
-    """files: path in the guest and bytes of each executable."""
-    files = {**files, "init": read(os.path.join(HERE, "guest", "init")), "bin/busybox": read(program("busybox"))}
+def initramfs(path, files, mods, init="init"):
+    """files: path in the guest and bytes of each executable; init: the first program, of guest/."""
+    files = {**files, "init": read(os.path.join(HERE, "guest", init)), "bin/busybox": read(program("busybox"))}
     folders = {"bin", "dev", "modules"} | {os.path.dirname(f) for f in files}
     for f in list(folders):
         while f:

@@ -46,7 +46,7 @@ def arguments(case, kernel, image, disks, work):
     line = ["console=ttyS0", "rdinit=/init", "panic=5", "oops=panic", "secretmem.enable=1",
             "transparent_hugepage=madvise", f"lab.mode={'hold' if case['made'] == 'qemu' else 'kdump'}",
             f"lab.scale={case['scale']}", f"lab.load={case['made']}"]
-    if case["made"] != "qemu":
+    if case["made"] != "qemu" and case["crash"] != "-":
         line.append(f"crashkernel={case['crash']}")
     size, more = str(mem), []
     if case["shape"] == "vmem":
