@@ -136,7 +136,7 @@ static void *compress_all(void *arg)
 	uint32_t block = w->pages->block;
 	size_t cap = c ? c->bound(block) : block, i;
 	uint8_t *out = malloc(cap);
-	void *state = c ? c->state_new(&env, 0) : NULL;
+	void *state = c ? c->state_new(&env, 0, block) : NULL;
 	uint64_t sum = 0;
 
 	if (!out || (c && !state))

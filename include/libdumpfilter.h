@@ -273,6 +273,10 @@ struct dumpfilter_config {
 	 * nobody gave is dropped instead). */
 	size_t memory_limit;
 	unsigned flags; /* DUMPFILTER_EXCLUDE_VMEMMAP or 0 */
+	/* Of the codec: zlib 1…9 (builds with libdeflate: …12), zstd -131072…22 (0 is none of them), the others have
+	 * none. 0 = default: the quickest, 1.  Where the input was compressed with the same codec its data is copied,
+	 * unless a level is given. */
+	int compression_level;
 };
 #define DUMPFILTER_MEMORY_UNLIMITED SIZE_MAX
 #define DUMPFILTER_CONFIG_INIT                           \

@@ -10,6 +10,22 @@
 
 #define MAX_THREADS 1024u
 
+static int check_compression(struct dumpfilter *df, const struct dumpfilter_config *c)
+{
+	const struct df_codec *codec = df_codec_find(c->codec);
+
+	if (!c->compression_level)
+		return 0;
+	if (!codec)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "a compression level, and nothing is compressed");
+	if (!codec->level_min)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s has no compression levels", codec->name);
+	if (c->compression_level < codec->level_min || c->compression_level > codec->level_max)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "compression level %d; %s has %d to %d",
+				  c->compression_level, codec->name, codec->level_min, codec->level_max);
+	return 0;
+}
+
 int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg)
 {
 	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
@@ -34,6 +50,9 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	if (c.codec != DUMPFILTER_CODEC_NONE && !df_writer_find(c.format)->compresses)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
 				  df_writer_find(c.format)->name);
+	r = check_compression(df, &c);
+	if (r)
+		return r;
 	df->cfg = c;
 	/* in force at once; what there is without one, planning finds out */
 	df->env.limit_derived = false;

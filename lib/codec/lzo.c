@@ -13,8 +13,9 @@ static size_t bound(size_t n)
 /* The state is the compressor's dictionary.  It has only one level: lzo1x_1_12, which decompresses as any LZO1X.  Of
  * the variants it suits a page best: lzo1x_1 (makedumpfile's) clears 32 KiB for each page and takes 10 to 25 % longer
  * for 0.3 % less. */
-static void *state_new(struct df_env *env, int level)
+static void *state_new(struct df_env *env, int level, size_t n)
 {
+	(void)n;
 	if (lzo_init() != LZO_E_OK) /* only checks that header and library agree; keeps nothing */
 		return NULL;
 	return df_alloc(env, level == DF_CODEC_UNPACK ? 1 : LZO1X_1_12_MEM_COMPRESS);

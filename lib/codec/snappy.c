@@ -11,19 +11,21 @@ static size_t bound(size_t n)
 }
 
 /* For each piece of up to 64 KiB: a table of 16-bit numbers, a copy, the worst case of the output. */
-static size_t beside(size_t n)
+static size_t beside(int level, size_t n)
 {
 	size_t piece = n < 65536 ? n : 65536, table = 256;
 
+	(void)level;
 	while (table < n && table < 32768)
 		table *= 2;
 	return table * sizeof(uint16_t) + piece + snappy_max_compressed_length(piece);
 }
 
 /* Nothing to keep; not NULL, so that NULL always means no memory. */
-static void *state_new(struct df_env *env, int level)
+static void *state_new(struct df_env *env, int level, size_t n)
 {
 	(void)level;
+	(void)n;
 	return df_alloc(env, 1);
 }
 

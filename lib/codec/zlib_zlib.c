@@ -26,10 +26,11 @@ static size_t bound(size_t n)
 	return compressBound(n);
 }
 
-static void *state_new(struct df_env *env, int level)
+static void *state_new(struct df_env *env, int level, size_t n)
 {
 	struct state *st = df_alloc(env, sizeof *st);
 
+	(void)n;
 	if (!st)
 		return NULL;
 	st->deflate.zalloc = st->inflate.zalloc = zlib_alloc;
@@ -38,7 +39,7 @@ static void *state_new(struct df_env *env, int level)
 	if (level == DF_CODEC_UNPACK)
 		st->has_inflate = inflateInit(&st->inflate) == Z_OK;
 	else
-		st->has_deflate = deflateInit(&st->deflate, level < 1 ? 1 : level > 9 ? 9 : level) == Z_OK;
+		st->has_deflate = deflateInit(&st->deflate, level ? level : 1) == Z_OK;
 	if (!st->has_deflate && !st->has_inflate) {
 		df_free(env, st);
 		return NULL;
@@ -114,6 +115,8 @@ const struct df_codec df_codec_zlib = {
 	.id = DUMPFILTER_CODEC_ZLIB,
 	.name = "zlib",
 	.kdump_flag = 0x01,
+	.level_min = 1,
+	.level_max = 9,
 	.bound = bound,
 	.state_new = state_new,
 	.state_free = state_free,

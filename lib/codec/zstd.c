@@ -46,9 +46,9 @@ static void state_free(struct df_env *env, void *state)
 }
 
 /* zstd allocates its tables with the first block: pass it one now, so that too little memory shows here. */
-static bool warm_up(struct df_env *env, struct state *st)
+static bool warm_up(struct df_env *env, struct state *st, size_t n)
 {
-	size_t n = 4096, cap = bound(n);
+	size_t cap = bound(n);
 	char *buf = df_alloc(env, n + cap);
 	bool ok = buf && compress_block(st, buf, n, buf + n, cap);
 
@@ -56,7 +56,7 @@ static bool warm_up(struct df_env *env, struct state *st)
 	return ok;
 }
 
-static void *state_new(struct df_env *env, int level)
+static void *state_new(struct df_env *env, int level, size_t n)
 {
 	struct state *st = df_alloc(env, sizeof *st);
 
@@ -72,7 +72,7 @@ static void *state_new(struct df_env *env, int level)
 	}
 	st->comp = ZSTD_createCCtx_advanced(st->mem);
 	if (!st->comp || ZSTD_isError(ZSTD_CCtx_setParameter(st->comp, ZSTD_c_compressionLevel, level ? level : 1)) ||
-	    !warm_up(env, st)) {
+	    !warm_up(env, st, n)) {
 		state_free(env, st);
 		return NULL;
 	}
@@ -95,6 +95,8 @@ const struct df_codec df_codec_zstd = {
 	.id = DUMPFILTER_CODEC_ZSTD,
 	.name = "zstd",
 	.kdump_flag = 0x20,
+	.level_min = -ZSTD_TARGETLENGTH_MAX,
+	.level_max = 22,
 	.bound = bound,
 	.state_new = state_new,
 	.state_free = state_free,

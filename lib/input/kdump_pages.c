@@ -50,7 +50,7 @@ static int start(struct df_reader *r, struct df_err *err)
 	x->cache = df_alloc_array(env, x->ncache, in->block);
 	if (!x->cache)
 		return df_err_nomem(err, env, "pages", (size_t)x->ncache * in->block);
-	if (in->codec && !(x->unpack = in->codec->state_new(env, DF_CODEC_UNPACK)))
+	if (in->codec && !(x->unpack = in->codec->state_new(env, DF_CODEC_UNPACK, 0)))
 		return df_err_nomem(err, env, in->codec->name, 0);
 	return 0;
 }

@@ -31,7 +31,8 @@ bool df_pipe_take_stored(const struct df_pipe *p, struct df_reader *reader, stru
 	const uint8_t *page;
 	struct df_err why;
 
-	if (!p->codec || !p->image->ops->stored || !p->image->ops->stored(reader, paddr, &s) || !fits(p, &s, page_size))
+	if (!p->codec || p->codec_level || !p->image->ops->stored || !p->image->ops->stored(reader, paddr, &s) ||
+	    !fits(p, &s, page_size))
 		return false;
 	memcpy(b->data + b->data_len, s.data, s.size);
 	if (may_be_zero(p, &s, page_size)) {

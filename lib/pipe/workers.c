@@ -6,17 +6,18 @@
 static int init_one(struct df_pipe_worker *w, const struct df_pipe *p, struct df_err *err)
 {
 	int r = df_reader_init(&w->reader, p->image, DF_WINDOW_COPY, err);
+	size_t page = (size_t)1 << p->page_shift;
 
 	if (r < 0 || !p->codec)
 		return r;
 	if (p->codec->beside) {
-		size_t beside = p->codec->beside((size_t)1 << p->page_shift);
+		size_t beside = p->codec->beside(p->codec_level, page);
 
 		if (!df_charge(p->env, beside))
 			return df_err_nomem(err, p->env, p->codec->name, beside);
 		w->beside = beside;
 	}
-	w->codec_state = p->codec->state_new(p->env, p->codec_level);
+	w->codec_state = p->codec->state_new(p->env, p->codec_level, page);
 	return w->codec_state ? 0 : df_err_nomem(err, p->env, p->codec->name, 0);
 }
 

@@ -63,6 +63,7 @@ struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_confi
 		.threads = cfg->threads,
 		.level = cfg->level | d->image.past.level,
 		.codec = df_codec_find(cfg->codec),
+		.codec_level = cfg->compression_level,
 		.uts = d->uts,
 		.crash_time = df_fact(&d->k, DF_CRASHTIME, d->image.past.crash_time),
 		.phys_base = d->k.has_text ? d->xlat.phys_base : d->image.past.phys_base,

@@ -376,6 +376,7 @@ static struct df_pipe pipe_of(struct kdump *k, bool concurrent)
 		.page_shift = o->page_shift,
 		.threads = useful_threads(o),
 		.codec = o->codec,
+		.codec_level = o->codec_level,
 		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
 		.user = k,
 		.place = place,

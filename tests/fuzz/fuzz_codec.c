@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	want = (size_t)(data[1] | data[2] << 8) + 1;
 	in = exactly(data + 3, size - 3);
 	out = exactly(NULL, want);
-	state = c->state_new ? c->state_new(&env, 0) : NULL;
+	state = c->state_new ? c->state_new(&env, 0, 4096) : NULL;
 	MUST(state || !c->state_new);
 	c->decompress(data[0] & 128 ? NULL : state, in, size - 3, out, want);
 	round_trip(c, state, in, size - 3);

@@ -103,7 +103,7 @@ struct bench {
 static void bench_init(struct bench *b, const struct df_codec *codec)
 {
 	*b = (struct bench){ .codec = codec };
-	b->state = codec->state_new(&b->env, 0);
+	b->state = codec->state_new(&b->env, 0, BIG);
 	CHECK(b->state);
 	b->in = guard(BIG);
 	b->packed = guard(codec->bound(BIG));
@@ -276,29 +276,55 @@ static void larger_than_asked(const struct df_codec *codec)
 	free(packed);
 }
 
-/* Every level gives something that decodes; numbers that are no level too. */
+/* What a level of a codec makes of a page. */
+static size_t pack_at(const struct df_codec *codec, int level, const uint8_t *in, size_t n, uint8_t *packed, size_t cap)
+{
+	struct bench b = { .codec = codec };
+	size_t len, before;
+
+	b.state = codec->state_new(&b.env, level, n);
+	CHECK(b.state);
+	before = atomic_load(&b.env.mem_used);
+	b.in = guard(BIG);
+	b.packed = guard(16);
+	b.out = guard(BIG);
+	len = codec->compress(b.state, in, n, packed, cap);
+	CHECK(len > 0);
+	CHECK_EQ(atomic_load(&b.env.mem_used), before); /* nothing is allocated while blocks are compressed */
+	CHECK(decode(&b, b.state, packed, len, n));
+	CHECK(!memcmp(b.out.end - n, in, n));
+	bench_fini(&b);
+	return len;
+}
+
+/* Every level gives something that decodes, and the highest one less than the default. */
 static void levels(const struct df_codec *codec)
 {
 	static uint8_t in[4096], packed[8192];
-	static const int some[] = { -1000, -1, 0, 1, 2, 6, 9, 12, 19, 1000 };
+	size_t normal;
 
 	fill(in, sizeof in, TEXT);
-	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-		struct bench b = { .codec = codec };
-		size_t len;
+	normal = pack_at(codec, 0, in, sizeof in, packed, sizeof packed);
+	CHECK(codec->level_min <= codec->level_max);
+	CHECK(!codec->level_min == !codec->level_max);
+	if (!codec->level_min)
+		return;
+	CHECK_EQ(pack_at(codec, 1, in, sizeof in, packed, sizeof packed), normal);
+	for (int level = codec->level_max; level >= -7 && level >= codec->level_min; level--)
+		if (level)
+			pack_at(codec, level, in, sizeof in, packed, sizeof packed);
+	pack_at(codec, codec->level_min, in, sizeof in, packed, sizeof packed);
+	CHECK(pack_at(codec, codec->level_max, in, sizeof in, packed, sizeof packed) < normal);
+}
 
-		b.state = codec->state_new(&b.env, some[i]);
-		CHECK(b.state);
-		b.in = guard(BIG);
-		b.packed = guard(16);
-		b.out = guard(BIG);
-		len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
-		CHECK(len > 0);
-		CHECK(some[i] < 0 || len < sizeof in); /* below 0 zstd hardly looks */
-		CHECK(decode(&b, b.state, packed, len, sizeof in));
-		CHECK(!memcmp(b.out.end - sizeof in, in, sizeof in));
-		bench_fini(&b);
-	}
+/* The same for a page of 64 KiB. */
+static void levels_of_large_pages(const struct df_codec *codec)
+{
+	static uint8_t in[64 << 10], packed[80 << 10];
+
+	fill(in, sizeof in, TEXT);
+	for (int level = codec->level_max; level > 0; level -= 4)
+		pack_at(codec, level, in, sizeof in, packed, sizeof packed);
 }
 
 /* A state that only unpacks, with blocks that do not as well. */
@@ -313,7 +339,7 @@ static void unpack_only(const struct df_codec *codec)
 	len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
 	CHECK(len > 0);
 	codec->state_free(&b.env, b.state);
-	b.state = codec->state_new(&b.env, DF_CODEC_UNPACK);
+	b.state = codec->state_new(&b.env, DF_CODEC_UNPACK, 0);
 	CHECK(b.state);
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK(decode(&b, b.state, packed, len, sizeof in));
@@ -353,7 +379,7 @@ static void no_memory(const struct df_codec *codec)
 	for (int n = 1; n < 40; n++) {
 		struct failing f = { .fail_at = n };
 		struct df_env env = { .alloc = fail_alloc, .release = fail_free, .alloc_user = &f };
-		void *state = codec->state_new(&env, 0);
+		void *state = codec->state_new(&env, 0, sizeof in);
 
 		if (state) {
 			int before = f.calls;
@@ -396,7 +422,7 @@ static void zlib_header(void)
 	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZLIB);
 	struct df_env env = { 0 };
 	uint8_t in[4096] = { 0 }, out[8192];
-	void *state = c->state_new(&env, 0);
+	void *state = c->state_new(&env, 0, sizeof in);
 	size_t len = c->compress(state, in, sizeof in, out, sizeof out);
 
 	CHECK(len > 6);
@@ -415,7 +441,7 @@ static void zstd_header(void)
 
 	if (!c)
 		return;
-	state = c->state_new(&env, 0);
+	state = c->state_new(&env, 0, sizeof in);
 	CHECK(c->compress(state, in, sizeof in, out, sizeof out) > 8);
 	CHECK(!memcmp(out, "\x28\xb5\x2f\xfd", 4));
 	/* single segment, two bytes of content size less 256 */
@@ -521,6 +547,7 @@ int main(void)
 		{ "corrupt", corrupt },
 		{ "larger than asked", larger_than_asked },
 		{ "levels", levels },
+		{ "levels_of_large_pages", levels_of_large_pages },
 		{ "unpack only", unpack_only },
 		{ "no memory", no_memory },
 	};

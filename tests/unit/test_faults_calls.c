@@ -613,6 +613,7 @@ static void layout(void)
 	AT(config, threads, 20);
 	AT(config, memory_limit, 24);
 	AT(config, flags, 32);
+	AT(config, compression_level, 36);
 	CHECK_EQ(sizeof(struct dumpfilter_image_info), 88);
 	AT(image_info, page_size, 40);
 	AT(image_info, max_pfn, 56);
