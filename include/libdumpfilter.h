@@ -21,7 +21,8 @@
  * dumpfilter_errmsg() has one line of text that says what failed, where, and what to do about it.
  *
  * Order.  new → open → [configure] → [plan] → run → report.  A call out of order returns
- * DUMPFILTER_E_SEQUENCE and changes nothing.
+ * DUMPFILTER_E_SEQUENCE and changes nothing.  After plan or run another configure leads back to behind open: the
+ * same image can be dumped again, in another way and to another sink.
  *
  * Option structs begin with their own size: use the _INIT macros.  A library older than the caller's header
  * accepts a longer struct only where the bytes it does not know are zero (else DUMPFILTER_E_INVAL).
@@ -283,7 +284,8 @@ struct dumpfilter_config {
 	{                                                \
 		.size = sizeof(struct dumpfilter_config) \
 	}
-/* Copies cfg.  After new, before plan or run; may be called again until then. */
+/* Copies cfg.  In any state.  After plan or run it gives up the plan and the report; plan and run may then be called
+ * as after open, with the same results (a run that found no room can be repeated at another level). */
 DUMPFILTER_API int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg);
 
 /* ------------------------------------------------------------------------------------------------ plan */
@@ -385,7 +387,7 @@ DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *d
 DUMPFILTER_API void dumpfilter_sink_free(struct dumpfilter_sink *sink);
 
 /* Plan (unless done), then copy the kept pages to sink.  Returns OK, WARN, PARTIAL (the report says what is missing;
- * dumpfilter_errmsg() says why) or an error (no usable output).  Once per open. */
+ * dumpfilter_errmsg() says why) or an error (no usable output).  Once per open or configure. */
 DUMPFILTER_API int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink);
 
 struct dumpfilter_report {
@@ -412,6 +414,7 @@ struct dumpfilter_report {
 	uint64_t peak_memory; /* bytes allocated by this context at most */
 	/* Frames left out for DUMPFILTER_EXCLUDE_VMEMMAP; class_pages counts them as DUMPFILTER_CLASS_KEEP. */
 	uint64_t vmemmap_pages;
+	int cause; /* DUMPFILTER_E_*: why the result is DUMPFILTER_PARTIAL; else 0 */
 };
 #define DUMPFILTER_REPORT_INIT                           \
 	{                                                \

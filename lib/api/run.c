@@ -29,7 +29,7 @@ static int check_compression(struct dumpfilter *df, const struct dumpfilter_conf
 int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg)
 {
 	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
-	int r = df_api_check(df, ST_NEW, ST_OPEN, "configure");
+	int r = df_api_check(df, ST_NEW, ST_RUN, "configure");
 
 	if (r)
 		return r;
@@ -54,6 +54,11 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	if (r)
 		return r;
 	df->cfg = c;
+	if (df->state > ST_OPEN) { /* nothing of an earlier plan or run may show in the next one */
+		df_dump_plan_fini(&df->dump.plan);
+		df->report = (struct dumpfilter_report){ 0 };
+		df->state = ST_OPEN;
+	}
 	/* in force at once; what there is without one, planning finds out */
 	df->env.limit_derived = false;
 	atomic_store(&df->env.mem_limit, c.memory_limit == DUMPFILTER_MEMORY_UNLIMITED ? 0 : c.memory_limit);
@@ -190,6 +195,7 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 	if (r == 0)
 		r = df->plan_result;
 	df->report.result = r;
+	df->report.cause = r == DUMPFILTER_PARTIAL ? df->err.code : 0;
 	/* where nothing was written the caller may try again, with fewer threads or more memory */
 	sink->used = sink->touched || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
 	df->state = sink->used ? ST_RUN : ST_PLANNED;

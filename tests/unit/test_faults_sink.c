@@ -76,6 +76,7 @@ static void every_write(const struct shape *s, bool on, int error)
 	struct fi_dump ref;
 	struct fi_run x;
 	unsigned long n = 0, writes, partial = 0, errors = 0;
+	int code = error == EIO ? DUMPFILTER_E_IO : DUMPFILTER_E_NOSPACE;
 
 	init(&x, s);
 	FINE(fi_reference(&ref, &x));
@@ -93,7 +94,9 @@ static void every_write(const struct shape *s, bool on, int error)
 			CHECK_HAS(x.message, strerror(error));
 		}
 		if (x.result < 0)
-			CHECK_EQ(-x.result, error == ENOSPC ? -DUMPFILTER_E_NOSPACE : -DUMPFILTER_E_IO);
+			CHECK_EQ(-x.result, -code);
+		if (x.result)
+			CHECK_EQ(-(x.result < 0 ? 0 : code), -x.report.cause);
 		partial += x.result == DUMPFILTER_PARTIAL;
 		errors += x.result < 0;
 		fi_run_free(&x);
@@ -110,6 +113,12 @@ static void writes_fail(const struct shape *s)
 {
 	every_write(s, true, EIO);
 	every_write(s, true, ENOSPC);
+}
+
+static void quota(const struct shape *s)
+{
+	every_write(s, true, EDQUOT);
+	every_write(s, true, EFBIG);
 }
 
 static void one_write_fails(const struct shape *s)
@@ -279,6 +288,7 @@ int main(void)
 	} cases[] = {
 		{ "writes_fail_from_then_on", writes_fail },
 		{ "one_write_fails", one_write_fails },
+		{ "quota_or_largest_file", quota },
 		{ "full_disk", every_room },
 		{ "finish_fails", finish_fails },
 	};
