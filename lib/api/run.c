@@ -331,6 +331,28 @@ struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df)
 	return end_sink(df, limit, df_sink_null(&df->env, &df->err));
 }
 
+int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes)
+{
+	df_err_clear(&df->err);
+	if (df_api_given(df, sink, "sink_limit"))
+		return df->err.code;
+	if (sink->touched)
+		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "sink_limit: %s has been written to", sink->name);
+	df_sink_set_limit(sink, bytes);
+	return 0;
+}
+
+int dumpfilter_sink_at_limit(const struct dumpfilter_sink *sink)
+{
+	return sink && atomic_load(&sink->refused);
+}
+
+void dumpfilter_sink_discard(struct dumpfilter_sink *sink)
+{
+	if (sink)
+		sink->unwanted = true;
+}
+
 void dumpfilter_sink_free(struct dumpfilter_sink *sink)
 {
 	df_sink_free(sink);

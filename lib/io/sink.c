@@ -20,6 +20,7 @@ void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *ops
 	s->ops = ops;
 	s->env = env;
 	s->caps = caps;
+	s->limit = UINT64_MAX;
 	df_args_name(s->name, sizeof s->name, name);
 	return s;
 }
@@ -53,22 +54,47 @@ static int check(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struc
 			  s->name, end, offset);
 }
 
+void df_sink_set_limit(struct dumpfilter_sink *s, uint64_t bytes)
+{
+	s->limit = bytes;
+}
+
+int df_sink_refuse(struct dumpfilter_sink *s, struct df_err *err)
+{
+	atomic_store(&s->refused, true);
+	return df_err_set(err, DUMPFILTER_E_NOSPACE, "%s: its size limit of %" PRIu64 " bytes is reached", s->name,
+			  s->limit);
+}
+
+/* How many of len bytes at offset the limit lets through. */
+static size_t within_limit(const struct dumpfilter_sink *s, uint64_t offset, size_t len)
+{
+	if (s->limit >= offset + len || s->ops == &df_sink_flat_ops)
+		return len;
+	return s->limit > offset ? (size_t)(s->limit - offset) : 0;
+}
+
 int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
 {
+	size_t n;
 	int r;
 
 	if (!len)
 		return 0;
 	r = check(s, offset, len, err);
-	if (!r)
-		r = s->ops->write(s, offset, buf, len, err);
 	if (r)
 		return r;
-	atomic_fetch_add(&s->bytes, len);
-	reach(&s->written, offset + len);
-	reach(&s->end, offset + len);
-	__atomic_store_n(&s->touched, true, __ATOMIC_RELAXED); /* writers may be several */
-	return 0;
+	n = within_limit(s, offset, len);
+	r = n ? s->ops->write(s, offset, buf, n, err) : 0;
+	if (r)
+		return r;
+	if (n) {
+		atomic_fetch_add(&s->bytes, n);
+		reach(&s->written, offset + n);
+		reach(&s->end, offset + n);
+		__atomic_store_n(&s->touched, true, __ATOMIC_RELAXED); /* writers may be several */
+	}
+	return n < len ? df_sink_refuse(s, err) : 0;
 }
 
 /* Fewest zeros that may be left out. */
@@ -86,6 +112,8 @@ int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, stru
 	if (r || !len)
 		return r;
 	if (len >= gap_min(s)) {
+		if (s->ops != &df_sink_flat_ops && offset + len > s->limit)
+			return df_sink_refuse(s, err);
 		reach(&s->end, offset + len);
 		return 0;
 	}

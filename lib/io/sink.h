@@ -27,10 +27,26 @@ struct dumpfilter_sink {
 	atomic_uint_least64_t end;     /* highest offset written to + 1 */
 	char name[256];
 	bool may_be_empty; /* no bytes at all are a whole output, too: finishing leaves an empty file */
+	bool unwanted;     /* what was written is given up with the sink, whatever the result was */
+	/* No byte at this offset or behind; of a flattened stream or of one that is not seekable: no more bytes. */
+	uint64_t limit;      /* UINT64_MAX = none */
+	atomic_bool refused; /* a write did not fit */
+	/* Bytes of output that the writer will bring even after a refusal.  A flattened stream has them behind the data
+	 * and keeps room for them; where offsets are free the limit has nothing to do with it. */
+	uint64_t closing;
 };
 
 /* Write, counting; no-op for len 0. */
 int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
+/* Let the output have at most `bytes`; before the first write. */
+void df_sink_set_limit(struct dumpfilter_sink *s, uint64_t bytes);
+/* The error of a write that the limit refuses. */
+int df_sink_refuse(struct dumpfilter_sink *s, struct df_err *err);
+/* A flattened sink: its offsets are not those of the bytes that it sends. */
+bool df_sink_is_flat(const struct dumpfilter_sink *s);
+/* Of a flattened sink that was not written to: one that takes and refuses the same, and drops it.  NULL: no memory. */
+struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s);
+void df_sink_flat_twin_free(struct dumpfilter_sink *twin);
 /* len zero bytes at offset: a gap where the sink has RANDOM, else written. */
 int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err);
 int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err);

@@ -174,6 +174,7 @@ static void file_free(struct dumpfilter_sink *s)
 {
 	struct file_sink *f = (struct file_sink *)s;
 
+	f->discard |= s->unwanted;
 	if (f->path && (f->discard || !atomic_load(&f->wrote)))
 		remove_unused(f);
 	else if (f->discard && f->regular && atomic_load(&f->begun) && ftruncate(f->from.fd, 0))

@@ -14,6 +14,8 @@
 #define RECORD_MAX ((size_t)1 << 20)
 #define RANGES     16u
 
+#define CLOSING_RECORDS 6u /* more than the last writes of any format make, with the rounding up of each */
+
 struct range {
 	uint64_t from, to;
 };
@@ -138,12 +140,37 @@ static bool claim(struct flat_sink *f, uint64_t from, uint64_t to)
 	return true;
 }
 
+/* Most bytes that the stream takes for a write of len bytes, and for several ones. */
+static uint64_t one_write(uint64_t len)
+{
+	return len + (len < MERGE ? 2 : len / RECORD_MAX + 1) * DF_FLAT_RECORD;
+}
+
+static uint64_t several_writes(uint64_t len)
+{
+	return len ? len + (len / MERGE + CLOSING_RECORDS) * DF_FLAT_RECORD : 0;
+}
+
+/* The limit is one of the stream.  The rest of the output and the end record must still fit behind what is taken now,
+ * so that the stream is whole. */
+static bool fits(const struct flat_sink *f, size_t len)
+{
+	uint64_t after = f->pos + (f->begun ? 0 : DF_FLAT_HEADER) + DF_FLAT_RECORD;
+
+	after += f->pending ? f->pending + DF_FLAT_RECORD : 0;
+	return after + one_write(len) + several_writes(f->sink.closing) <= f->sink.limit;
+}
+
 static int flat_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
 {
 	struct flat_sink *f = (struct flat_sink *)s;
 	const uint8_t *p = buf;
-	int r;
+	int r = intact(f, err);
 
+	if (r)
+		return r;
+	if (f->sink.limit < UINT64_MAX && !fits(f, len))
+		return df_sink_refuse(s, err);
 	if (!claim(f, offset, offset + len))
 		return df_err_set(err, DUMPFILTER_E_INVAL,
 				  "%s: internal error: %zu bytes at %" PRIu64
@@ -219,4 +246,33 @@ struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink 
 	f->inner = inner;
 	inner->used = true;
 	return &f->sink;
+}
+
+bool df_sink_is_flat(const struct dumpfilter_sink *s)
+{
+	return s->ops == &df_sink_flat_ops;
+}
+
+struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s)
+{
+	struct df_err ignored;
+	struct dumpfilter_sink *null = df_sink_null(s->env, &ignored), *twin = NULL;
+
+	if (null)
+		twin = df_sink_flat(s->env, null, &ignored);
+	if (!twin) {
+		df_sink_free(null);
+		return NULL;
+	}
+	twin->limit = s->limit;
+	twin->closing = s->closing;
+	return twin;
+}
+
+void df_sink_flat_twin_free(struct dumpfilter_sink *twin)
+{
+	struct dumpfilter_sink *null = twin ? ((struct flat_sink *)twin)->inner : NULL;
+
+	df_sink_free(twin);
+	df_sink_free(null);
 }

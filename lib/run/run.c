@@ -23,6 +23,13 @@ static bool was_incomplete(const struct df_image *img)
 	return img->past.incomplete || img->elf_flags & DF_ELF_FLAG_INCOMPLETE;
 }
 
+/* Nobody called the sink.  A first write that failed may have left something. */
+static bool left_alone(const struct dumpfilter_sink *sink, int r)
+{
+	return !sink->touched &&
+	       (r == DUMPFILTER_E_NOMEM || r == DUMPFILTER_E_CANCELLED || atomic_load(&sink->refused));
+}
+
 static int write_out(struct df_dump *d, const struct df_writer *writer, const struct df_output *o,
 		     struct dumpfilter_report *report, struct df_err *err)
 {
@@ -36,8 +43,8 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
 			   d->plan.truncated_pages);
 		r = DUMPFILTER_PARTIAL;
 	}
-	if ((r == DUMPFILTER_E_NOMEM || r == DUMPFILTER_E_CANCELLED) && !o->sink->touched) {
-		fill_report(report, &done, o->sink); /* the sink is as it was, and may be used again */
+	if (left_alone(o->sink, r)) {
+		fill_report(report, &done, o->sink); /* the sink is as it was; after some errors it may be used again */
 		return r;
 	}
 	f = df_sink_finish(o->sink, r, &late);

@@ -578,6 +578,7 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	struct df_err late;
 	int f = 0;
 
+	e->o->sink->closing = 0;
 	/* loads are cut to what arrived; where that is too late the mark says that they promise too much */
 	if (again && r < 0 && !plan_failed(e, &late))
 		f = write_phdrs(e, limit, &late);
@@ -644,6 +645,22 @@ int df_elf_segments(const struct df_output *o, struct df_elf_data *data, df_elf_
 	return r ? r : plan_failed(&e, err);
 }
 
+static int begin_on(void *user, struct dumpfilter_sink *sink, struct df_err *err)
+{
+	struct elf e = *(struct elf *)user;
+	struct df_output o = *e.o;
+
+	o.sink = sink;
+	e.o = &o;
+	return begin(&e, err);
+}
+
+static int fits(struct elf *e, struct df_err *err)
+{
+	e->o->sink->closing = sizeof(uint32_t); /* the mark */
+	return df_writer_fits(e->o, e->data_at, begin_on, e, err);
+}
+
 static int write_elf(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
 	struct elf e = { .o = o, .done = done };
@@ -659,6 +676,8 @@ static int write_elf(const struct df_output *o, struct df_written *done, struct 
 		r = lay_out(&e, err);
 	if (!r)
 		r = start(&e, err);
+	if (!r)
+		r = fits(&e, err);
 	if (!r)
 		r = begin(&e, err);
 	if (!r)

@@ -192,6 +192,15 @@ static int begin(struct kdump *k, struct df_err *err)
 	return r;
 }
 
+/* Say what will be written even where data does not fit any more: descriptors, those of `more` bytes on the way
+ * included, the zeros that end the index, the mark. */
+static void keep_room(struct kdump *k, size_t more)
+{
+	uint64_t now = k->desc_len + more, left = k->at.data_offset - k->at.desc_offset - k->desc_done - now;
+
+	k->o->sink->closing = now + (left < DESC_CACHE ? left : DESC_CACHE) + sizeof(uint32_t);
+}
+
 static int flush_descriptors(struct kdump *k, struct df_err *err)
 {
 	int r = put(k, k->at.desc_offset + k->desc_done, k->desc, k->desc_len, err);
@@ -274,8 +283,11 @@ static int take(void *user, struct df_batch *b, struct df_err *err)
 	struct kdump *k = user;
 	int r = 0;
 
-	if (k->desc_len + b->n * DF_KDUMP_DESC_SIZE > DESC_CACHE)
+	if (k->desc_len + b->n * DF_KDUMP_DESC_SIZE > DESC_CACHE) {
+		k->o->sink->closing -= k->desc_len;
 		r = flush_descriptors(k, err);
+	}
+	keep_room(k, b->n * DF_KDUMP_DESC_SIZE);
 	/* data before its descriptors: what the index lists is there */
 	if (!r && !(k->o->sink->caps & DUMPFILTER_IO_CONCURRENT))
 		r = write_data(k, b, err);
@@ -301,7 +313,10 @@ static int finish(struct kdump *k, bool lost, struct df_err *err)
 	uint64_t table = k->at.data_offset - k->at.desc_offset;
 	struct df_err ignored;
 	uint8_t status[4];
-	int r = flush_descriptors(k, err);
+	int r;
+
+	k->o->sink->closing = 0;
+	r = flush_descriptors(k, err);
 
 	if (!r && k->desc_done < table && !(k->o->sink->caps & DUMPFILTER_IO_REWRITE))
 		r = end_index(k, table, err);
@@ -469,6 +484,24 @@ static int estimate_kdump(const struct df_output *o, struct df_estimate *e, stru
 	return r;
 }
 
+static int begin_on(void *user, struct dumpfilter_sink *sink, struct df_err *err)
+{
+	struct kdump k = *(struct kdump *)user;
+	struct df_output o = *k.o;
+
+	o.sink = sink;
+	k.o = &o;
+	return begin(&k, err);
+}
+
+static int fits(struct kdump *k, struct df_err *err)
+{
+	uint64_t zeros = k->o->level & DUMPFILTER_LEVEL_ZERO ? k->block : 0;
+
+	keep_room(k, 0);
+	return df_writer_fits(k->o, k->at.data_offset + zeros, begin_on, k, err);
+}
+
 static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
 {
 	struct kdump k = { .o = o, .done = done };
@@ -483,7 +516,9 @@ static int write_kdump(const struct df_output *o, struct df_written *done, struc
 	if (r < 0)
 		return r;
 	pipe = start(&k, o->sink->caps & DUMPFILTER_IO_CONCURRENT, err);
-	r = pipe ? begin(&k, err) : err->code;
+	r = pipe ? fits(&k, err) : err->code;
+	if (!r)
+		r = begin(&k, err);
 	if (!r)
 		r = copy(&k, pipe, err);
 	stop(&k, pipe);

@@ -382,8 +382,11 @@ static int write_disk(struct fi_run *x)
 	if (disk && x->flat)
 		flat = dumpfilter_sink_flat(x->df, disk);
 	step(x, 2);
-	if (disk && (flat || !x->flat))
-		r = dumpfilter_run(x->df, flat ? flat : disk);
+	if (disk && (flat || !x->flat)) {
+		r = x->limit ? dumpfilter_sink_limit(x->df, flat ? flat : disk, x->limit) : 0;
+		r = r ? r : dumpfilter_run(x->df, flat ? flat : disk);
+		x->at_limit = dumpfilter_sink_at_limit(flat ? flat : disk);
+	}
 	snprintf(x->message, sizeof x->message, "%s", dumpfilter_errmsg(x->df));
 	dumpfilter_sink_free(flat);
 	dumpfilter_sink_free(disk);

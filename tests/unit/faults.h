@@ -107,6 +107,8 @@ struct fi_run {
 	const struct fi_image *img;
 	struct dumpfilter_config cfg;
 	bool flat;       /* flattened onto the disk */
+	uint64_t limit;  /* dumpfilter_sink_limit(); 0 = none */
+	bool at_limit;   /* result: dumpfilter_sink_at_limit() */
 	bool plan_first; /* dumpfilter_plan() before dumpfilter_run() */
 	struct fi_heap heap;
 	struct fi_source src;
