@@ -208,8 +208,7 @@ refuse "--vtop '10000000000000000': expected" --vtop 10000000000000000 vmcore du
 for option in --split --reassemble -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
-for option in -L -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start \
-	--compression-level; do
+for option in -L -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump

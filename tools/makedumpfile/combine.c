@@ -4,7 +4,7 @@
 
 /* Options that are read but whose work is not done yet. */
 static const enum option_id pending[] = {
-	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO, OPT_SIZE_LIMIT, OPT_COMPRESSION_LEVEL,
+	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO, OPT_SIZE_LIMIT,
 };
 
 /* ------------------------------------------------------------------------------------------------ combinations */
@@ -151,6 +151,27 @@ static void check_built_in(struct options *o)
 			       name_of(o, OPT_CODEC).text, dumpfilter_codec_name(o->codec));
 }
 
+/* Which levels there are, the library knows. */
+static void check_compression_level(struct options *o)
+{
+	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
+	struct option_name name = name_of(o, OPT_COMPRESSION_LEVEL);
+	struct dumpfilter *df;
+
+	if (!asked(o, OPT_COMPRESSION_LEVEL) || o->refusal)
+		return;
+	if (o->codec == DUMPFILTER_CODEC_NONE)
+		options_refuse(o, REFUSED_COMBINATION, "%s needs -c or -z: without one of them nothing is compressed",
+			       name.text);
+	c.codec = o->codec;
+	c.compression_level = o->compression_level;
+	df = dumpfilter_new(NULL);
+	if (df && dumpfilter_configure(df, &c) < 0)
+		options_refuse(o, REFUSED_COMBINATION, "%s cannot be combined with %s: %s", name.text,
+			       name_of(o, OPT_CODEC).text, dumpfilter_errmsg(df));
+	dumpfilter_free(df);
+}
+
 void options_check(struct options *o)
 {
 	if (o->refusal || o->mode == MODE_HELP || o->mode == MODE_VERSION)
@@ -160,4 +181,5 @@ void options_check(struct options *o)
 	check_names(o);
 	check_streams(o);
 	check_built_in(o);
+	check_compression_level(o);
 }

@@ -133,9 +133,10 @@ static void opt_compression_level(struct options *o, const struct option_row *ro
 {
 	long v;
 
-	if (!number_argument(o, row, arg, -100000, 100000, &v))
-		return;
-	o->compression_level = (int)v;
+	if (!read_number(arg, INT_MIN, INT_MAX, &v) || !v)
+		refuse_argument(o, row, arg, "a number other than 0");
+	else
+		o->compression_level = (int)v;
 	opt_flag(o, row, NULL);
 }
 

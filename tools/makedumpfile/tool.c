@@ -84,6 +84,7 @@ bool tool_configure(struct tool *t, int level)
 
 	c.level = level;
 	c.codec = t->options->codec;
+	c.compression_level = t->options->compression_level;
 	c.format = tool_asked(t, OPT_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
 	c.threads = t->options->threads;
 	c.memory_limit = t->options->memory_limit;
