@@ -102,7 +102,10 @@ refuse "-d ' 31': expected" -d ' 31' vmcore dump
 refuse "-d '31 ': expected" -d '31 ' vmcore dump
 refuse "-d '99999999999999999999': expected" -d 99999999999999999999 vmcore dump
 refuse "-d 'abc': expected" -d abc -d 31 vmcore dump
-refuse "a list of dump levels is not supported yet" -d 31,17 vmcore dump
+accept -d 31,17 vmcore dump
+accept -d 31,,17, vmcore dump
+refuse "-d ',': expected" -d , vmcore dump
+refuse "-d '31,32': expected numbers" -d 31,32 vmcore dump
 refuse "-d '31,x': expected numbers from 0 to 31" -d 31,x vmcore dump
 
 # ---- compression
@@ -208,7 +211,7 @@ refuse "--vtop '10000000000000000': expected" --vtop 10000000000000000 vmcore du
 for option in --split --reassemble -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
-for option in -L -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
+for option in -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump

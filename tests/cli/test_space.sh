@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 300
-# Too little space: levels of compressors.
+# Too little space: -L, lists of dump levels, full disks; levels of compressors.
 # shellcheck disable=SC2317 # conditions are called through check
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 build=${DF_BUILD:?is not set: give the folder of the build}
@@ -62,6 +62,107 @@ limited() {
 	) </dev/null >"$1" 2>"$tmp/err"
 	status=$?
 }
+
+# ---- -L
+reached() { incomplete dump "${2:-[1-9]}" && out_has "Size limit($1) reached." && err_has "dump is incomplete but may be usable"; }
+run -d 0 -L 4M vmcore dump
+check "-L: what fits is there" reached 4194304
+check "-L: not one byte more" test "$(size_of dump)" -eq 4194304
+run -d 0 -L "$size0" vmcore dump2
+check "-L with just the size" done_as dump2 at0
+run -f -d 0 -L $((size0 - 1)) vmcore dump
+check "-L with a byte less" reached $((size0 - 1))
+rm -f dump
+run -d 0 -L 1k vmcore dump
+too_small() { status_is 1 && err_has "no room for headers and index" && out_has "Size limit(1024) reached." && no_file dump; }
+check "-L too small for the index: said before anything is written" too_small
+run -f -d 0 -L 0x400 vmcore dump2
+check "-L too small for the index, -f: the old file stays" cmp -s dump2 at0
+run -E -d 0 -L 4M vmcore dump
+check "-E -L" reached 4194304 0
+rm -f dump
+run_to flat -F -d 0 -L 4M vmcore
+flat_reached() { status_is 1 && err_has "Size limit(4194304) reached." && [ "$(size_of flat)" -le 4194304 ]; }
+check "-F -L" flat_reached
+run_on flat -R dump
+rearranged() { status_is 0 && opens_incomplete dump; }
+check "-F -L: the stream is whole, and the dump in it marked" rearranged
+run_on flat0 -R -f -L 4M dump
+check "-R -L" reached 4194304
+rm -f dump
+run --dry-run=exact -d 0 -L 4M vmcore dump
+dry() { status_is 1 && out_has "Size limit(4194304) reached." && no_file dump; }
+check "--dry-run -L" dry
+run --check-params -L 0 vmcore dump
+check "-L 0" err_has "-L '0': expected a number of bytes above 0"
+run --check-params -L 1kb vmcore dump
+check "-L 1kb" err_has "-L '1kb': expected a number of bytes above 0"
+
+# ---- lists of levels
+took_next() { done_as "$1" "$2" && out_has "Dump level 31 is tried next."; }
+rm -f dump
+run -d 0,8,31 -L "$between" vmcore dump
+check "-d 0,8,31 -L: the third level, as if it were the only one" took_next dump at31
+few_lines() { [ "$(tr '\r' '\n' <"$tmp/err" | wc -l)" -lt 30 ]; }
+check "-d 0,8,31 -L: progress begins again" few_lines
+check "-d 0,8,31 -L: of the second one, too" out_has "Dump level 8 is tried next."
+run -f -d 8,,31, -L "$size8" vmcore dump
+first() { done_as dump at8 && ! out_has "tried next"; }
+check "-d 8,31 -L: the first level fits" first
+run -f -d 0,8 -L 3M vmcore dump
+check "-d 0,8 -L: none fits, the last is there" reached 3145728
+ln -s dump link
+run -f -d 0,31 -L "$between" vmcore link
+kept_link() { took_next dump at31 && [ -L link ]; }
+check "-d 0,31 -L -f: a link stays, and what it leads to is emptied and used" kept_link
+rm -f dump link
+run -E -d 0,31 -L "$between" vmcore dump
+"$MAKEDUMPFILE" --message-level 4 -E -d 31 vmcore elf31
+check "-E -d 0,31 -L" took_next dump elf31
+rm -f dump
+run --dry-run=exact -d 0,8,31 -L "$between" vmcore dump
+says_level() { status_is 0 && out_has "would take $size31 bytes at dump level 31; nothing was saved." && no_file dump; }
+check "--dry-run -d 0,8,31 -L: says which level fits" says_level
+run -l -d 0,31 -L 20 vmcore dump
+nothing_fits() { status_is 1 && no_file dump && err_has "no room for headers and index"; }
+check "-d 0,31 -L 20" nothing_fits
+# The disk is full.  The output is a file that may not grow any more.
+full_then() { took_next dump at31 && err_has "File too large"; }
+for threads in 1 3; do
+	rm -f dump
+	limited "$tmp/out" "$between" --num-threads $threads -d 0,31 vmcore dump
+	check "a full disk, -d 0,31, --num-threads $threads" full_then
+done
+limited "$tmp/out" 3000000 -f -d 0,8 vmcore dump
+full_last() { incomplete dump && err_has "File too large" && err_has "is incomplete but may be usable"; }
+check "a full disk, -d 0,8" full_last
+rm -f dump
+
+# ---- -F with a list: a pipe takes nothing back
+flat_next() { status_is 0 && cmp -s "$1" "$2" && err_has "level 31 is tried next."; }
+between=$((between + 20000)) # for record headers
+piped_to flat -F -d 0,8,31 -L "$between" vmcore
+check "-F -d 0,8,31 -L into a pipe: the level is found before" flat_next flat flat31
+run_to flat -F -d 0,31 -L "$between" vmcore
+check "-F -d 0,31 -L into a file" flat_next flat flat31
+piped_to flat -F -d 0,8 -L 3M vmcore
+nothing_whole() { status_is 1 && err_has "Size limit(3145728) reached." && "$MAKEDUMPFILE" --message-level 4 -R -f dump <flat; }
+check "-F -d 0,8 -L into a pipe: none fits" nothing_whole
+check "-F -d 0,8 -L into a pipe: the last one is there" opens_incomplete dump
+limited flat "$between" -F -d 0,31 vmcore
+check "-F -d 0,31 into a file on a full disk" flat_next flat flat31
+(
+	trap '' XFSZ
+	ulimit -f $((between / 1024))
+	echo before
+	exec "$MAKEDUMPFILE" -F -d 0,31 vmcore
+) </dev/null >flat 2>"$tmp/err"
+check "-F -d 0,31 into a file, behind something else" cmp -s flat <(echo before && cat flat31)
+if [ -w /dev/full ]; then
+	run_to /dev/full -F -d 0,31 vmcore
+	no_next() { status_is 1 && err_has "No space left" && err_has "cannot be taken back" && ! err_has "tried next"; }
+	check "-F -d 0,31 into a full device: no next level" no_next
+fi
 
 # ---- levels of compressors
 refused() { status_is 1 && err_has "$1" && out_has "Commandline parameter is invalid."; }

@@ -4,7 +4,7 @@
 
 /* Options that are read but whose work is not done yet. */
 static const enum option_id pending[] = {
-	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO, OPT_SIZE_LIMIT,
+	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO,
 };
 
 /* ------------------------------------------------------------------------------------------------ combinations */
@@ -130,8 +130,6 @@ static void check_supported(struct options *o)
 	for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
 		if (asked(o, pending[i]))
 			options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o, pending[i]).text);
-	if (o->level_count > 1)
-		options_refuse(o, REFUSED_ARGUMENT, "a list of dump levels is not supported yet: give one level");
 }
 
 static void check_streams(struct options *o)

@@ -9,10 +9,8 @@ static bool make_sink(struct tool *t)
 	if (!tool_asked(t, OPT_FLAT))
 		return tool_file_allowed(t) && tool_make_file(t);
 	/* -F only says where to: the log is no flattened stream, and a terminal may have it */
-	t->sink = output_stdout(t->df);
-	if (!t->sink)
-		tool_library_error(t);
-	return t->sink;
+	t->sink = output_stdout(t->df, &t->stream);
+	return tool_limit_sink(t);
 }
 
 static bool run(struct tool *t)
@@ -23,6 +21,8 @@ static bool run(struct tool *t)
 	opts.flags |= tool_asked(t, OPT_DMESG_PARTIAL) ? DUMPFILTER_DMESG_PARTIAL : 0;
 	opts.flags |= tool_asked(t, OPT_DMESG_LEVELS) ? DUMPFILTER_DMESG_LEVELS : 0;
 	result = dumpfilter_dmesg(t->df, &opts, t->sink);
+	if (dumpfilter_sink_at_limit(t->sink))
+		tool_print_full(t, NULL);
 	if (result == DUMPFILTER_PARTIAL)
 		tool_print_incomplete(t, dumpfilter_errmsg(t->df));
 	else if (result < 0)

@@ -14,32 +14,25 @@ static bool output_allowed(struct tool *t)
 	return tool_asked(t, OPT_FLAT) ? tool_stream_allowed(t) : tool_file_allowed(t);
 }
 
-static struct dumpfilter_sink *flat_sink(struct tool *t)
+static bool make_flat(struct tool *t, bool dry)
 {
-	t->inner = tool_asked(t, OPT_DRY_RUN) ? output_count(t->df, 0, &t->counted) : output_stdout(t->df);
-	return t->inner ? dumpfilter_sink_flat(t->df, t->inner) : NULL;
+	t->counted = 0;
+	t->inner = dry ? output_count(t->df, 0, &t->counted) : output_stdout(t->df, &t->stream);
+	t->sink = t->inner ? dumpfilter_sink_flat(t->df, t->inner) : NULL;
+	return tool_limit_sink(t);
 }
 
 static bool make_sink(struct tool *t)
 {
-	if (!tool_asked(t, OPT_FLAT) && !tool_asked(t, OPT_DRY_RUN))
+	if (tool_asked(t, OPT_FLAT))
+		return make_flat(t, tool_asked(t, OPT_DRY_RUN));
+	if (!tool_asked(t, OPT_DRY_RUN))
 		return tool_make_file(t);
-	t->sink = tool_asked(t, OPT_FLAT) ? flat_sink(t) : dumpfilter_sink_null(t->df);
-	if (!t->sink)
-		tool_library_error(t);
-	return t->sink;
+	t->sink = dumpfilter_sink_null(t->df);
+	return tool_limit_sink(t);
 }
 
 /* ------------------------------------------------------------------------------------------------ results */
-
-static void print_partial(struct tool *t, const struct dumpfilter_report *r, const char *why)
-{
-	char what[640];
-
-	snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing: %s", r->lost_pages,
-		 r->written_pages + r->lost_pages, why);
-	tool_print_incomplete(t, what);
-}
 
 /* A dump that is filtered again stays without what it lacks. */
 static void print_level(struct tool *t, int level)
@@ -51,33 +44,163 @@ static void print_level(struct tool *t, int level)
 		    i.level | (unsigned)level, level, t->options->operands[0], i.level);
 }
 
-static bool run(struct tool *t)
-{
-	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
-	int result = dumpfilter_run(t->df, t->sink);
-	uint64_t size;
+/* What a run left, kept until it is clear that no other one follows. */
+struct result {
+	int code;
+	bool at_limit;
 	char why[512];
+	struct dumpfilter_report report;
+};
 
-	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
-	if (result < 0 || dumpfilter_report(t->df, &r) < 0) {
-		tool_library_error(t);
-		return false;
-	}
-	size = tool_asked(t, OPT_FLAT) && tool_asked(t, OPT_DRY_RUN) ? t->counted : r.output_size;
+static void finish_run(struct tool *t, const struct result *r)
+{
+	uint64_t size = r->report.output_size;
+
+	if (tool_asked(t, OPT_FLAT) && tool_asked(t, OPT_DRY_RUN))
+		size = t->counted;
 	report_output(t->report, t->output, size);
-	stats_print(t->messages, &r, tool_asked(t, OPT_ELF));
-	if (result == DUMPFILTER_PARTIAL) {
-		print_partial(t, &r, why);
-		return false;
-	}
-	tool_print_saved(t, size);
-	return true;
+	stats_print(t->messages, &r->report, tool_asked(t, OPT_ELF));
+	if (r->code != DUMPFILTER_PARTIAL)
+		tool_print_saved(t, size);
 }
 
-/* Contents of all pages are looked at, as the counts of a report must be right. */
+/* why: where it has not been said yet. */
+static void print_partial(struct tool *t, const struct result *r, const char *why)
+{
+	char what[640];
+
+	snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing%s%s", r->report.lost_pages,
+		 r->report.written_pages + r->report.lost_pages, why ? ": " : "", why ? why : "");
+	tool_print_incomplete(t, what);
+}
+
+/* The result of a run on t->sink that has just ended. */
+static void get_result(struct tool *t, int code, struct result *r)
+{
+	*r = (struct result){ .code = code,
+			      .at_limit = dumpfilter_sink_at_limit(t->sink),
+			      .report = DUMPFILTER_REPORT_INIT };
+	snprintf(r->why, sizeof r->why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
+	if (dumpfilter_report(t->df, &r->report) < 0 && code >= 0)
+		r->code = DUMPFILTER_E_SEQUENCE; /* cannot be: there was a run */
+}
+
+static bool is_full(const struct result *r)
+{
+	return r->code == DUMPFILTER_E_NOSPACE ||
+	       (r->code == DUMPFILTER_PARTIAL && r->report.cause == DUMPFILTER_E_NOSPACE);
+}
+
+/* ------------------------------------------------------------------------------------------------ running */
+
+static enum outcome attempt(struct tool *t, void *user)
+{
+	struct result *r = user;
+
+	if (!make_sink(t))
+		return OUTCOME_FAILED;
+	get_result(t, dumpfilter_run(t->df, t->sink), r);
+	if (is_full(r)) {
+		tool_print_full(t, r->why);
+		return OUTCOME_FULL;
+	}
+	if (r->code < 0) {
+		msg(t->messages, MSG_ERROR, "%s", r->why);
+		return OUTCOME_FAILED;
+	}
+	finish_run(t, r);
+	if (r->code == DUMPFILTER_PARTIAL)
+		print_partial(t, r, r->why);
+	return r->code == DUMPFILTER_PARTIAL ? OUTCOME_FAILED : OUTCOME_DONE;
+}
+
+static void incomplete(struct tool *t, void *user)
+{
+	const struct result *r = user;
+
+	if (r->code < 0) {
+		if (r->at_limit)
+			msg(t->messages, MSG_ERROR, "%s", r->why);
+		return;
+	}
+	finish_run(t, r);
+	print_partial(t, r, NULL);
+}
+
+static bool sends(const struct tool *t)
+{
+	return tool_asked(t, OPT_FLAT) && !tool_asked(t, OPT_DRY_RUN);
+}
+
+/* Of what went into a pipe nobody could use a second stream behind the first. */
+static bool can_take_back(struct tool *t)
+{
+	if (!sends(t) || output_can_take_back(&t->stream))
+		return true;
+	msg(t->messages, MSG_ERROR,
+	    "what was sent to standard output cannot be taken back, so no other dump level can follow: write to a "
+	    "file, or set a limit by -L");
+	return false;
+}
+
+static bool take_back(struct tool *t)
+{
+	dumpfilter_sink_discard(t->sink);
+	return !sends(t) || output_take_back(&t->stream);
+}
+
+/* Into a pipe and with a limit: the first level that fits is found before anything is sent.  The number of the level,
+ * which is configured then; negative: said why not. */
+static int level_ahead(struct tool *t)
+{
+	const struct options *o = t->options;
+	unsigned i = 0;
+
+	while (i + 1 < o->level_count) {
+		struct result r;
+
+		if (!make_flat(t, true))
+			return -1;
+		get_result(t, dumpfilter_run(t->df, t->sink), &r);
+		tool_drop_sinks(t);
+		if (!is_full(&r) && r.code != DUMPFILTER_OK && r.code != DUMPFILTER_WARN) {
+			msg(t->messages, MSG_ERROR, "%s", r.why);
+			return -1;
+		}
+		progress_restart(&t->progress);
+		i += is_full(&r);
+		if (!tool_configure(t, o->levels[i]))
+			return -1;
+		if (!is_full(&r))
+			break;
+		msg(t->messages, MSG_COMMON, "At dump level %d more than %" PRIu64 " bytes: level %d is tried next.",
+		    o->levels[i - 1], o->size_limit, o->levels[i]);
+	}
+	return (int)i;
+}
+
+static bool run(struct tool *t)
+{
+	struct result r;
+	struct attempt_ops ops = { .attempt = attempt,
+				   .can_take_back = can_take_back,
+				   .take_back = take_back,
+				   .incomplete = incomplete,
+				   .user = &r };
+	int from = 0;
+
+	if (sends(t) && t->options->size_limit && !output_is_file())
+		from = level_ahead(t);
+	return from >= 0 && tool_try_levels(t, &ops, (unsigned)from);
+}
+
+/* Contents of all pages are looked at: the counts of a report must be right, and so must be whether a limit suffices.
+ */
 static bool is_exact(const struct tool *t)
 {
-	return !tool_asked(t, OPT_DRY_RUN) || t->options->exact || tool_asked(t, OPT_JSON) ||
+	const struct options *o = t->options;
+
+	return !tool_asked(t, OPT_DRY_RUN) || o->exact || tool_asked(t, OPT_JSON) || o->size_limit ||
 	       t->messages->level & MSG_REPORT;
 }
 
@@ -117,7 +240,7 @@ bool mode_dump(struct tool *t)
 	if (!tool_open_input(t) || !tool_configure(t, level))
 		return false;
 	print_level(t, level);
-	if (!output_allowed(t) || (is_exact(t) && !make_sink(t)))
+	if (!output_allowed(t))
 		return false;
 	tool_print_input(t);
 	tool_print_vtop(t);

@@ -11,9 +11,7 @@ static bool make_sink(struct tool *t)
 	if (!tool_asked(t, OPT_DRY_RUN))
 		return tool_make_file(t);
 	t->sink = output_count(t->df, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE, &t->counted);
-	if (!t->sink)
-		tool_library_error(t);
-	return t->sink;
+	return tool_limit_sink(t);
 }
 
 static bool run(struct tool *t)
@@ -25,7 +23,10 @@ static bool run(struct tool *t)
 		tool_print_saved(t, t->counted);
 		return true;
 	}
-	tool_library_error(t);
+	if (dumpfilter_sink_at_limit(t->sink))
+		tool_print_full(t, NULL);
+	else
+		tool_library_error(t);
 	if (t->progress.bytes_out)
 		tool_print_incomplete(t, "the stream was not read to its end");
 	return false;

@@ -183,6 +183,11 @@ void progress_show(void *user, const struct dumpfilter_progress *now)
 	print_line(p, now, time - p->began);
 }
 
+void progress_restart(struct progress *p)
+{
+	p->phase = -1;
+}
+
 void progress_end(struct progress *p, int status)
 {
 	char line[64];

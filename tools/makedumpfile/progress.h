@@ -29,6 +29,9 @@ void progress_init(struct progress *p, struct messages *m, enum progress_kind ki
 /* For dumpfilter_set_progress(); user: struct progress. */
 void progress_show(void *user, const struct dumpfilter_progress *now);
 
+/* The same work begins again. */
+void progress_restart(struct progress *p);
+
 /* The run has ended; status: of the program. */
 void progress_end(struct progress *p, int status);
 

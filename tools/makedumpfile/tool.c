@@ -64,9 +64,26 @@ bool tool_stream_allowed(struct tool *t)
 bool tool_make_file(struct tool *t)
 {
 	t->sink = dumpfilter_sink_path(t->df, t->output, tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0);
-	if (!t->sink)
-		tool_library_error(t);
-	return t->sink;
+	return tool_limit_sink(t);
+}
+
+bool tool_limit_sink(struct tool *t)
+{
+	uint64_t limit = t->options->size_limit;
+
+	if (t->sink && (!limit || dumpfilter_sink_limit(t->df, t->sink, limit) >= 0))
+		return true;
+	tool_library_error(t);
+	return false;
+}
+
+void tool_print_full(struct tool *t, const char *why)
+{
+	msg(t->messages, MSG_COMMON, "%s", "");
+	if (dumpfilter_sink_at_limit(t->sink))
+		msg(t->messages, MSG_COMMON, "Size limit(%" PRIu64 ") reached.", t->options->size_limit);
+	else
+		msg(t->messages, MSG_ERROR, "%s", why);
 }
 
 void tool_drop_sinks(struct tool *t)
@@ -82,7 +99,7 @@ bool tool_configure(struct tool *t, int level)
 {
 	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
 
-	c.level = level;
+	c.level = t->level = level;
 	c.codec = t->options->codec;
 	c.compression_level = t->options->compression_level;
 	c.format = tool_asked(t, OPT_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
@@ -159,10 +176,14 @@ void tool_print_vtop(struct tool *t)
 
 void tool_print_saved(struct tool *t, uint64_t bytes)
 {
+	char level[40] = "";
+
+	if (t->options->level_count > 1)
+		snprintf(level, sizeof level, " at dump level %d", t->level);
 	msg(t->messages, MSG_COMMON, "%s", "");
 	if (tool_asked(t, OPT_DRY_RUN))
-		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes; nothing was saved.", t->output,
-		    bytes);
+		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes%s; nothing was saved.",
+		    t->output, bytes, level);
 	else
 		msg(t->messages, MSG_COMMON, "The dumpfile is saved to %s.", t->output);
 }

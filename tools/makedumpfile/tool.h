@@ -5,6 +5,7 @@
 
 #include "messages.h"
 #include "options.h"
+#include "output.h"
 #include "progress.h"
 
 struct tool {
@@ -14,10 +15,12 @@ struct tool {
 	struct dumpfilter *df;
 	struct dumpfilter_sink *inner; /* below a flattened sink, else NULL */
 	struct dumpfilter_sink *sink;
-	uint64_t counted;      /* dry run with -F or -R: size of the output */
-	const char *output;    /* for messages */
-	struct report *report; /* --json; NULL: none is asked for */
-	int status;            /* exit status of a run that fails */
+	struct output_stream stream; /* of -F */
+	uint64_t counted;            /* dry run with -F or -R: size of the output */
+	const char *output;          /* for messages */
+	int level;                   /* that is configured */
+	struct report *report;       /* --json; NULL: none is asked for */
+	int status;                  /* exit status of a run that fails */
 };
 
 static inline bool tool_asked(const struct tool *t, enum option_id id)
@@ -34,6 +37,10 @@ bool tool_stream_allowed(struct tool *t);
 
 /* t->sink becomes a file named t->output; false: said why not. */
 bool tool_make_file(struct tool *t);
+/* Let t->sink have no more than -L says; false: said why not.  NULL is an error of the library. */
+bool tool_limit_sink(struct tool *t);
+/* Say that t->sink is full, and of what kind: the disk, for which the library has a text, or -L. */
+void tool_print_full(struct tool *t, const char *why);
 /* Give back what the last attempt wrote to. */
 void tool_drop_sinks(struct tool *t);
 
@@ -49,6 +56,22 @@ void tool_print_vtop(struct tool *t);
 void tool_print_incomplete(struct tool *t, const char *what);
 /* "The dumpfile is saved to …", or what a dry run has found. */
 void tool_print_saved(struct tool *t, uint64_t bytes);
+
+/* levels.c: the dump levels of -d, one after the other, as long as the output runs full. */
+enum outcome { OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_FULL };
+struct attempt_ops {
+	void *user;
+	/* Make the outputs and write them, at the level that is configured.  What came of it is said, but for FULL. */
+	enum outcome (*attempt)(struct tool *t, void *user);
+	/* Can what the last attempt has written be given up?  Says why not. */
+	bool (*can_take_back)(struct tool *t);
+	/* Before another attempt: do it.  The sinks are freed then. */
+	bool (*take_back)(struct tool *t);
+	/* Say that what the last attempt left is incomplete. */
+	void (*incomplete)(struct tool *t, void *user);
+};
+/* From the level with this number on.  The first one is configured and may be planned. */
+bool tool_try_levels(struct tool *t, const struct attempt_ops *ops, unsigned from);
 
 /* The modes: each does all of its work and says what came of it; false: exit status 1. */
 bool mode_dump(struct tool *t);
