@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 300
-# Too little space: -L, lists of dump levels, full disks; levels of compressors.
+# Too little space: -L, lists of dump levels, full disks; levels of compressors; a dump on standard input.
 # shellcheck disable=SC2317 # conditions are called through check
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 build=${DF_BUILD:?is not set: give the folder of the build}
@@ -126,6 +126,10 @@ check "--dry-run -d 0,8,31 -L: says which level fits" says_level
 run -l -d 0,31 -L 20 vmcore dump
 nothing_fits() { status_is 1 && no_file dump && err_has "no room for headers and index"; }
 check "-d 0,31 -L 20" nothing_fits
+rm -f dump
+run_on at0 -d 8,31 -L "$between" - dump
+check "a dump that is filtered again at the second level" took_next dump at31
+
 # The disk is full.  The output is a file that may not grow any more.
 full_then() { took_next dump at31 && err_has "File too large"; }
 for threads in 1 3; do
@@ -198,4 +202,39 @@ run -c -f -d 31 c9 dump
 check "no level is asked for: copied" done_as dump c9
 check "a higher level makes it smaller" test "$(size_of c9)" -lt "$(size_of c1)"
 
+# ---- standard input
+rm -f dump
+for input in vmcore at0 flat0; do
+	run_on $input -f -d 31 - dump
+	check "- from a file: $input" done_as dump at31
+	run_on <(cat $input) -f --work-dir "$tmp" -d 31 - dump
+	check "- from a pipe: $input" done_as dump at31
+done
+nothing_left() { [ -z "$(find "$tmp" -name 'makedumpfile.*')" ]; }
+check "- from a pipe: no temporary file is left" nothing_left
+(
+	head -c 5 >/dev/null
+	exec "$MAKEDUMPFILE" -f -d 31 - dump
+) < <(printf 12345 && cat at0) >"$tmp/out" 2>"$tmp/err"
+status=$?
+check "- from the middle of a pipe" done_as dump at31
+run_on <(cat vmcore) -f --work-dir "$tmp/nosuch" -d 31 - dump2
+no_dir() { status_is 1 && err_has "$tmp/nosuch: creating a temporary file for standard input: No such file" && err_has "--work-dir"; }
+check "- from a pipe: no such --work-dir" no_dir
+run_on at0 -f --work-dir "$tmp/nosuch" -d 31 - dump
+check "- from a file: --work-dir is not looked at" done_as dump at31
+(
+	trap '' XFSZ
+	ulimit -f 1000
+	exec "$MAKEDUMPFILE" -f --work-dir "$tmp" -d 31 - dump2
+) < <(cat vmcore) >"$tmp/out" 2>"$tmp/err"
+status=$?
+no_room() { status_is 1 && err_has "$tmp: copying standard input to a temporary file, after" && err_has "File too large"; }
+check "- from a pipe: no room for the copy" no_room
+run -f --work-dir "$tmp" -d 31 - dump2
+check "- from /dev/null" err_has "standard input: is empty"
+cp at0 self
+run_on self -f -d 31 - self
+check "- from the file that is the output" err_has "self is the input itself"
+check "- from the file that is the output: it is as it was" cmp -s self at0
 test_end

@@ -13,10 +13,17 @@
 /* ------------------------------------------------------------------------------------------------ signals */
 
 static struct dumpfilter *volatile interruptible; /* what a signal stops; NULL = nothing runs */
+static volatile sig_atomic_t interrupted;
+
+bool tool_interrupted(void)
+{
+	return interrupted;
+}
 
 static void on_signal(int sig)
 {
 	(void)sig;
+	interrupted = 1;
 	if (interruptible)
 		dumpfilter_cancel(interruptible);
 }
@@ -96,6 +103,8 @@ static int run_mode(const struct options *o, struct messages *m)
 	if (!report_close(t.report, &t, status) && !status)
 		status = EXIT_FAILURE;
 	dumpfilter_free(t.df);
+	if (t.input_copy)
+		close(t.input_copy);
 	if (status || o->mode != MODE_MEM_USAGE) { /* the table is all that it prints */
 		msg(m, MSG_COMMON, "%s", "");
 		msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");

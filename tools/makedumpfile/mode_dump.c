@@ -41,7 +41,7 @@ static void print_level(struct tool *t, int level)
 
 	if (dumpfilter_image_info(t->df, &i) >= 0 && (i.level & ~(unsigned)level))
 		msg(t->messages, MSG_COMMON, "The dump level is %u: %d was asked for, and %s was made with %u.",
-		    i.level | (unsigned)level, level, t->options->operands[0], i.level);
+		    i.level | (unsigned)level, level, tool_input_name(t), i.level);
 }
 
 /* What a run left, kept until it is clear that no other one follows. */

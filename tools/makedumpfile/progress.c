@@ -31,6 +31,8 @@ const char *progress_label(int phase)
 		return "Copying data";
 	case DUMPFILTER_PHASE_REARRANGE:
 		return "Rearranging data";
+	case PROGRESS_INPUT:
+		return "Reading standard input";
 	default:
 		return "Working";
 	}
@@ -113,14 +115,15 @@ static void print_json(struct progress *p, const struct dumpfilter_progress *now
 		[DUMPFILTER_PHASE_COPY] = { "copy", "pages" },
 		[DUMPFILTER_PHASE_REARRANGE] = { "rearrange", "bytes" },
 	};
+	static const char *const input[] = { "input", "bytes" }, *const other[] = { "other", "other" };
 	bool known = now->phase >= 0 && (size_t)now->phase < sizeof phases / sizeof *phases;
+	const char *const *names = known ? phases[now->phase] : now->phase == PROGRESS_INPUT ? input : other;
 	char line[512];
 
 	snprintf(line, sizeof line,
 		 "{\"event\":\"progress\",\"phase\":\"%s\",\"unit\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
 		 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"seconds\":%.3f}\n",
-		 known ? phases[now->phase][0] : "other", known ? phases[now->phase][1] : "other", now->done,
-		 now->total, now->bytes_in, now->bytes_out, elapsed);
+		 names[0], names[1], now->done, now->total, now->bytes_in, now->bytes_out, elapsed);
 	msg_progress(p->messages, line);
 }
 

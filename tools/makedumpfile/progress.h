@@ -14,6 +14,8 @@ enum progress_kind {
 	PROGRESS_NONE,
 };
 
+#define PROGRESS_INPUT 100 /* a phase of our own: copying standard input; unit: bytes */
+
 struct progress {
 	struct messages *messages;
 	enum progress_kind kind;

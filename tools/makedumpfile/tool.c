@@ -27,7 +27,13 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static bool is_input(struct tool *t, const struct stat *out)
 {
 	struct stat in;
-	int r = t->options->mode == MODE_REARRANGE ? fstat(STDIN_FILENO, &in) : stat(t->options->operands[0], &in);
+	const char *name = t->options->operands[0];
+	int r;
+
+	if (t->options->mode == MODE_REARRANGE || !strcmp(name, "-"))
+		r = fstat(STDIN_FILENO, &in);
+	else
+		r = stat(name, &in);
 
 	if (r || !same_file(&in, out))
 		return false;
@@ -112,11 +118,21 @@ bool tool_configure(struct tool *t, int level)
 	return false;
 }
 
+const char *tool_input_name(const struct tool *t)
+{
+	const char *name = t->options->operands[0];
+
+	return strcmp(name, "-") ? name : "standard input";
+}
+
 bool tool_open_input(struct tool *t)
 {
 	const char *vmcore = t->options->operands[0];
+	unsigned flags = tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0;
 
-	if (dumpfilter_open_path(t->df, vmcore, tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0) >= 0)
+	if (!strcmp(vmcore, "-"))
+		return tool_open_stdin(t, flags);
+	if (dumpfilter_open_path(t->df, vmcore, flags) >= 0)
 		return kcore_complete(t);
 	tool_library_error(t);
 	return false;

@@ -21,12 +21,16 @@ struct tool {
 	int level;                   /* that is configured */
 	struct report *report;       /* --json; NULL: none is asked for */
 	int status;                  /* exit status of a run that fails */
+	int input_copy;              /* of a standard input that cannot be read at offsets; 0 = none */
 };
 
 static inline bool tool_asked(const struct tool *t, enum option_id id)
 {
 	return asked(t->options, id);
 }
+
+/* A signal has asked for an end. */
+bool tool_interrupted(void);
 
 /* Print what the library says of the last call that failed. */
 void tool_library_error(struct tool *t);
@@ -46,8 +50,11 @@ void tool_drop_sinks(struct tool *t);
 
 /* Hand the options over to the library, with this dump level. */
 bool tool_configure(struct tool *t, int level);
-/* Open the input: the first name. */
+/* Open the input: the first name; "-" is standard input. */
 bool tool_open_input(struct tool *t);
+const char *tool_input_name(const struct tool *t);
+/* stdin.c: open standard input: as it is where it is a file, else as a copy. */
+bool tool_open_stdin(struct tool *t, unsigned flags);
 /* Debug messages about the input. */
 void tool_print_input(struct tool *t);
 /* --vtop: where the address is, or that it is nowhere. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VMCORE "-": a dump on standard input.  Filtering reads struct pages all over memory before it can say of any page
+ * whether it is kept, so what cannot be read at offsets is copied to a file first, which has no name and goes with the
+ * program.
+ */
+#define _GNU_SOURCE /* O_TMPFILE, mkostemp */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER ((size_t)256 << 10)
+#define NAME   "standard input"
+
+static const char *work_dir(const struct tool *t)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (t->options->text[OPT_WORK_DIR])
+		return t->options->text[OPT_WORK_DIR];
+	return tmp && *tmp ? tmp : "/var/tmp";
+}
+
+/* A file without a name, readable by nobody else. */
+static int unnamed_file(const char *dir)
+{
+	char path[4096];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	/* EISDIR: kernels before 3.11; EOPNOTSUPP: the file system has no such files */
+	if (fd >= 0 || (errno != EISDIR && errno != EOPNOTSUPP))
+		return fd;
+	if ((size_t)snprintf(path, sizeof path, "%s/makedumpfile.XXXXXX", dir) >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* Bytes, 0 at the end, or −1 with errno. */
+static ssize_t read_some(uint8_t *buf, size_t len)
+{
+	for (;;) {
+		struct pollfd wait = { .fd = STDIN_FILENO, .events = POLLIN };
+		ssize_t n;
+
+		if (tool_interrupted()) {
+			errno = ECANCELED;
+			return -1;
+		}
+		n = read(STDIN_FILENO, buf, len);
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			(void)poll(&wait, 1, -1);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+/* A whole buffer unless the input ends. */
+static ssize_t fill(uint8_t *buf)
+{
+	size_t got = 0;
+	ssize_t n = 1;
+
+	while (got < BUFFER && n > 0) {
+		n = read_some(buf + got, BUFFER - got);
+		if (n > 0)
+			got += (size_t)n;
+	}
+	return n < 0 ? n : (ssize_t)got;
+}
+
+static bool store(int fd, const uint8_t *p, size_t len, uint64_t offset)
+{
+	if (!p[0] && !memcmp(p, p + 1, len - 1))
+		return true; /* zeros: a gap, of which memory has many */
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n <= 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+			offset += (uint64_t)n;
+		}
+	}
+	return true;
+}
+
+static bool cannot_store(struct tool *t, uint64_t done)
+{
+	msg(t->messages, MSG_ERROR,
+	    "%s: copying " NAME " to a temporary file, after %" PRIu64
+	    " bytes: %s: give a directory with more space by --work-dir, or the dump as a file",
+	    work_dir(t), done, strerror(errno));
+	return false;
+}
+
+static bool cannot_read(struct tool *t, uint64_t done)
+{
+	msg(t->messages, MSG_ERROR, NAME ": reading at byte %" PRIu64 ": %s", done, strerror(errno));
+	return false;
+}
+
+static bool copy_all(struct tool *t, int fd, uint8_t *buf)
+{
+	struct dumpfilter_progress p = { .phase = PROGRESS_INPUT };
+
+	for (;;) {
+		ssize_t n = fill(buf);
+
+		if (n < 0)
+			return cannot_read(t, p.done);
+		if (n && !store(fd, buf, (size_t)n, p.done))
+			return cannot_store(t, p.done);
+		p.done += (uint64_t)n;
+		p.bytes_in = p.bytes_out = p.done;
+		progress_show(&t->progress, &p);
+		if (!n)
+			return !ftruncate(fd, (off_t)p.done) || cannot_store(t, p.done);
+	}
+}
+
+static bool make_copy(struct tool *t)
+{
+	uint8_t *buf;
+	bool ok;
+	int fd;
+
+	if (isatty(STDIN_FILENO)) {
+		msg(t->messages, MSG_ERROR, NAME " is a terminal: a dump is expected there");
+		return false;
+	}
+	fd = unnamed_file(work_dir(t));
+	if (fd < 0) {
+		msg(t->messages, MSG_ERROR,
+		    "%s: creating a temporary file for " NAME ": %s: choose another directory "
+		    "by --work-dir",
+		    work_dir(t), strerror(errno));
+		return false;
+	}
+	t->input_copy = fd;
+	buf = malloc(BUFFER);
+	ok = buf && copy_all(t, fd, buf);
+	if (!buf)
+		msg(t->messages, MSG_ERROR, "out of memory");
+	free(buf);
+	return ok;
+}
+
+/* A file or a disk from its beginning on: what stands in front of it must not be read again. */
+static bool can_be_read_in_place(void)
+{
+	struct stat st;
+
+	return !fstat(STDIN_FILENO, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) &&
+	       !lseek(STDIN_FILENO, 0, SEEK_CUR);
+}
+
+bool tool_open_stdin(struct tool *t, unsigned flags)
+{
+	bool in_place = can_be_read_in_place();
+
+	if (!in_place && !make_copy(t))
+		return false;
+	if (dumpfilter_open_fd(t->df, in_place ? STDIN_FILENO : t->input_copy, NAME, flags) >= 0)
+		return true;
+	tool_library_error(t);
+	return false;
+}
