@@ -27,8 +27,8 @@
  * Option structs begin with their own size: use the _INIT macros.  A library older than the caller's header
  * accepts a longer struct only where the bytes it does not know are zero (else DUMPFILTER_E_INVAL).
  *
- * Threads.  Worker threads exist only inside dumpfilter_plan() and dumpfilter_run().  They call the source's and
- * sink's functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which must be
+ * Threads.  Worker threads exist only inside dumpfilter_plan(), _survey(), _estimate() and _run().  They call the
+ * source's and sink's functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which must be
  * thread-safe.  Every other callback runs on the thread that called the library.
  */
 #ifndef LIBDUMPFILTER_H
@@ -122,8 +122,8 @@ DUMPFILTER_API void dumpfilter_set_log(struct dumpfilter *df, dumpfilter_log_fn 
 
 enum dumpfilter_phase {
 	DUMPFILTER_PHASE_PLAN = 0,      /* classifying page frames; unit: page frames */
-	DUMPFILTER_PHASE_ZERO = 1,      /* ELF only: looking for zero pages; unit: kept pages */
-	DUMPFILTER_PHASE_COPY = 2,      /* copying pages; unit: kept pages */
+	DUMPFILTER_PHASE_ZERO = 1,      /* ELF output, or a survey: looking for zero pages; unit: kept pages */
+	DUMPFILTER_PHASE_COPY = 2,      /* copying pages, or looking at some for an estimate; unit: kept pages */
 	DUMPFILTER_PHASE_REARRANGE = 3, /* dumpfilter_rearrange; unit: bytes read, total 0 where not known */
 };
 struct dumpfilter_progress {
