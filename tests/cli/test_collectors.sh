@@ -254,4 +254,25 @@ check "retrace-server: stripped, without a word" is_silent
 check "retrace-server: stripped: the dump" same crash/low.stripped plain.c
 call makedumpfile -c -d 31 --message-level 0 nosuch crash/none
 check "retrace-server: a failure, without a word" is_quiet_failure
+
+# ---- people's scripts: how much of memory a dump would be, with words picked out of the table
+# number PROGRAM: what awk prints of the table
+number() { awk "$1" table; }
+is_number() { [ "$(number "$1")" = "$2" ]; }
+for arguments in "--mem-usage" "-f --mem-usage"; do
+	shell "makedumpfile $arguments vmcore >table 2>progress"
+	check "$arguments" ok
+	check "$arguments: pages of users" is_number '$1 == "USER" && $3 == "yes" { print $2 }' 4
+	check "$arguments: free pages" is_number '$1 == "FREE" && $3 == "yes" { print $2 }' 128
+	check "$arguments: size of a page" is_number '/^page size:/ { print $3 }' 4096
+	check "$arguments: pages in all" is_number '/^Total pages on system:/ { print $NF }' 1024
+	check "$arguments: bytes in all" is_number '/^Total size on system:/ { print $(NF - 1), $NF }' "4194304 Byte"
+	check "$arguments: what cannot be left out is the rest" is_number '
+		$3 == "yes" { left_out += $2 }
+		$1 == "KERN_DATA" && $3 == "no" { kept = $2 }
+		/^Total pages/ { print (kept > 0 && kept + left_out == $NF) }' 1
+done
+shell "makedumpfile --mem-usage nosuch >table 2>/dev/null"
+check "--mem-usage: no input" fails
+check "--mem-usage: no input: no table" not grep -q KERN_DATA table
 test_end

@@ -6,7 +6,7 @@
 
 #define LEVEL 31
 
-/* kdumpctl and people's scripts look for these lines: tabs and widths as they always were. */
+/* People's scripts look for these lines: tabs and widths as they always were. */
 static void print_row(struct tool *t, const char *type, uint64_t pages, const char *excludable, const char *what)
 {
 	msg(t->messages, MSG_COMMON, "%s%-16" PRIu64 "\t%s\t\t%s", type, pages, excludable, what);
