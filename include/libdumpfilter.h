@@ -328,7 +328,7 @@ struct dumpfilter_estimate_opts {
 	size_t size;    /* sizeof this struct */
 	unsigned flags; /* DUMPFILTER_ESTIMATE_FLAT or 0 */
 	/* Pages to look at; UINT64_MAX = all.  0: one of 64, but at least 4096 and at most 65536; of ELF with level bit
-	 * 1, where neighbours must be looked at, too: 4096, or all of up to 262144. */
+	 * 1, where neighbours must be looked at, too: 4096, or all of up to 65536. */
 	uint64_t max_pages;
 };
 #define DUMPFILTER_ESTIMATE_OPTS_INIT                           \

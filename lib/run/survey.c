@@ -57,13 +57,13 @@ int df_dump_survey(struct df_dump *d, const struct dumpfilter_config *cfg, void 
 	return DUMPFILTER_PARTIAL;
 }
 
-/* neighbours: for each page of the sample some more are read, up to SHARE: where these would be all, then all. */
+/* neighbours: for each page of the sample up to 64 more are read.  In images that are not large these would be most. */
 static uint64_t usual_sample(uint64_t pages, bool neighbours)
 {
 	uint64_t n = pages / SHARE;
 
 	if (neighbours)
-		return n > FEWEST ? FEWEST : UINT64_MAX;
+		return pages > MOST ? FEWEST : UINT64_MAX;
 	return n < FEWEST ? FEWEST : n > MOST ? MOST : n;
 }
 
