@@ -156,6 +156,20 @@ static void take_back(struct kernel *k, const struct change *c)
 
 #define FRAMES 4096u
 
+/* What is asked without writing. */
+static void look(struct dumpfilter *df)
+{
+	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	uint64_t paddr;
+
+	opts.max_pages = 64;
+	if (dumpfilter_estimate(df, &opts, &e) >= 0)
+		MUST(e.low <= e.bytes && e.bytes <= e.high && e.sampled_pages <= e.pages);
+	for (unsigned shift = 0; shift < 64; shift += 9)
+		dumpfilter_translate(df, UINT64_MAX << shift, &paddr);
+}
+
 /* Plan at a level, then dump.  The frames kept, a bit each. */
 static bool dump(const struct kernel *k, int level, int format, unsigned threads, uint8_t kept[FRAMES / 8])
 {
@@ -166,6 +180,7 @@ static bool dump(const struct kernel *k, int level, int format, unsigned threads
 
 	if (ok) {
 		fz_check_plan(df, level, &ranges);
+		look(df);
 		fz_run(df, true);
 	}
 	dumpfilter_free(df);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Estimates against the outputs that they are of: where all pages are looked at there is nothing to be wrong about;
  * where a sample is, the contents decide how far off it may be.  And surveys against what was written. */
+#include "api/context.h"
+#include "run/refill.h"
+
 #include "refilter.h"
 
 #include "build.h"
@@ -217,7 +220,7 @@ static void random_pages(void)
 	uniform("random 0x10-0x2bff\n", 0);
 }
 
-/* The same numbers each time, whatever the threads, and also where the bits of the plan are made again. */
+/* The same numbers each time, whatever the threads. */
 static void same_again(void)
 {
 	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, true, 1, 1000 };
@@ -246,6 +249,54 @@ static void same_again(void)
 			dumpfilter_free(df);
 		}
 	}
+}
+
+/* The bits of the plan are dropped and made again: the same numbers. */
+static void bits_again(void)
+{
+	static const int formats[] = { DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_FORMAT_ELF };
+
+	build(mixed);
+	for (unsigned i = 0; i < 2; i++) {
+		struct how h = { 31, formats[i], DUMPFILTER_CODEC_NONE, true, 3, 512 };
+		struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+		struct dumpfilter *df = open_image(&h, NULL);
+		struct dumpfilter_estimate whole = estimate(df, &h), e;
+		struct df_err err;
+		uint64_t zeros;
+
+		CHECK_EQ(dumpfilter_survey(df), 0);
+		CHECK_EQ(dumpfilter_report(df, &report), 0);
+		zeros = report.zero_pages;
+		CHECK_EQ(df_refill_drop_all(&df->dump, &df->cfg, &err), 0);
+		CHECK(df->dump.plan.keep.dropped);
+		e = estimate(df, &h);
+		CHECK(!memcmp(&whole, &e, sizeof e));
+		CHECK_EQ(dumpfilter_survey(df), 0);
+		CHECK_EQ(dumpfilter_report(df, &report), 0);
+		CHECK_EQ(report.zero_pages, zeros);
+		dumpfilter_free(df);
+	}
+}
+
+/* Too little for a reader, and for making bits again: an error that says so, and another try works. */
+static void short_of_memory(void)
+{
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 512 };
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter *df;
+
+	build(mixed);
+	df = open_image(&h, NULL);
+	CHECK(dumpfilter_plan(df) >= 0);
+	atomic_store(&df->env.mem_limit, atomic_load(&df->env.mem_used) + 100000);
+	CHECK_EQ(dumpfilter_estimate(df, NULL, &e), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(dumpfilter_survey(df), DUMPFILTER_E_NOMEM);
+	CHECK_HAS(dumpfilter_errmsg(df), "memory");
+	atomic_store(&df->env.mem_limit, 0);
+	CHECK_EQ(dumpfilter_survey(df), 0);
+	estimate(df, &h);
+	dumpfilter_free(df);
 }
 
 /* No number of pages is looked at that was not asked for, and none is too small. */
@@ -477,6 +528,8 @@ int main(void)
 	RUN(equal);
 	RUN(random_pages);
 	RUN(same_again);
+	RUN(bits_again);
+	RUN(short_of_memory);
 	RUN(sizes);
 	RUN(filtered_again);
 	RUN(survey);
