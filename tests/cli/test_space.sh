@@ -153,6 +153,15 @@ piped_to flat -F -d 0,8 -L 3M vmcore
 nothing_whole() { status_is 1 && err_has "Size limit(3145728) reached." && "$MAKEDUMPFILE" --message-level 4 -R -f dump <flat; }
 check "-F -d 0,8 -L into a pipe: none fits" nothing_whole
 check "-F -d 0,8 -L into a pipe: the last one is there" opens_incomplete dump
+# An input that lacks a page is no reason against a level.
+word() { od -A n -t u4 --endian=little -j "$2" -N 4 "$1" | tr -d ' '; }
+cp at0 lacking
+index=$(((1 + $(word at0 432) + $(word at0 436)) * 4096))
+dd if=/dev/zero of=lacking bs=1 count=24 seek=$((index + 24 * 768)) conv=notrunc 2>/dev/null
+"$MAKEDUMPFILE" --message-level 0 -F -d 31 lacking >lacking31
+piped_to flat -F -d 0,31 -L "$between" lacking
+lacking_next() { status_is 1 && cmp -s flat lacking31 && err_has "level 31 is tried next." && err_has "1 of "; }
+check "-F -d 0,31 -L of a dump that lacks a page into a pipe" lacking_next
 limited flat "$between" -F -d 0,31 vmcore
 check "-F -d 0,31 into a file on a full disk" flat_next flat flat31
 (

@@ -163,7 +163,8 @@ static int level_ahead(struct tool *t)
 			return -1;
 		get_result(t, dumpfilter_run(t->df, t->sink), &r);
 		tool_drop_sinks(t);
-		if (!is_full(&r) && r.code != DUMPFILTER_OK && r.code != DUMPFILTER_WARN) {
+		/* pages that cannot be read are no reason against a level */
+		if (!is_full(&r) && (r.code < 0 || r.report.cause == DUMPFILTER_E_CANCELLED)) {
 			msg(t->messages, MSG_ERROR, "%s", r.why);
 			return -1;
 		}
