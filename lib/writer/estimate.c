@@ -103,6 +103,7 @@ int df_estimate_pages(const struct df_output *o, struct df_estimate *e, struct d
 		.page_shift = o->page_shift,
 		.threads = o->threads,
 		.codec = o->codec,
+		.codec_level = o->codec_level,
 		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
 		.group = DF_SAMPLE_GROUP,
 		.skip = df_sample_skip(o->keep->count, e->most),

@@ -209,6 +209,11 @@ run -c --compression-level 9 -f -d 31 c1 dump
 check "a level is asked for: packed again" done_as dump c9
 run -c -f -d 31 c9 dump
 check "no level is asked for: copied" done_as dump c9
+for level in 1 9; do
+	run --dry-run -c --compression-level $level -d 31 vmcore nodump
+	size_said() { status_is 0 && out_has "nodump would take $(size_of c$level) bytes"; }
+	check "--dry-run -c --compression-level $level" size_said
+done
 check "a higher level makes it smaller" test "$(size_of c9)" -lt "$(size_of c1)"
 
 # ---- standard input
