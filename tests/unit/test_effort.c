@@ -17,6 +17,7 @@ static struct {
 	struct builder_image built;
 	struct rf_file in, out;
 	uint64_t reads, bytes_read, writes, bytes_written;
+	uint64_t notes_at, notes_len, notes_read; /* of the input; how much of it was read, all together */
 	struct dumpfilter_report report;
 	uint64_t memory; /* bytes of page frames */
 } x;
@@ -24,9 +25,12 @@ static struct {
 static int64_t count_read(void *user, uint64_t offset, void *buf, size_t len)
 {
 	int64_t n = rf_read(user, offset, buf, len);
+	uint64_t end = n > 0 ? offset + (uint64_t)n : offset, notes_end = x.notes_at + x.notes_len;
+	uint64_t first = offset > x.notes_at ? offset : x.notes_at, last = end < notes_end ? end : notes_end;
 
 	x.reads++;
-	x.bytes_read += n > 0 ? (uint64_t)n : 0;
+	x.bytes_read += end - offset;
+	x.notes_read += last > first ? last - first : 0;
 	return n;
 }
 
@@ -50,7 +54,7 @@ static void run(const struct rf_file *in, int level, int format, int codec)
 	struct dumpfilter_sink *sink;
 
 	rf_free(&x.out);
-	x.reads = x.bytes_read = x.writes = x.bytes_written = 0;
+	x.reads = x.bytes_read = x.writes = x.bytes_written = x.notes_read = 0;
 	ops.caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
 	cfg.level = level;
 	cfg.format = format;
@@ -108,6 +112,29 @@ static void writes_are_large(void)
 	}
 }
 
+static uint64_t number(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v |= (uint64_t)p[i] << 8 * i;
+	return v;
+}
+
+/* Notes and VMCOREINFO: once, however many facts are asked for. */
+static void notes_are_read_once(void)
+{
+	const uint8_t *p = x.in.data + number(x.in.data + 32);
+
+	while (p[0] != 4) /* PT_NOTE */
+		p += 56;
+	x.notes_at = number(p + 8);
+	x.notes_len = number(p + 32);
+	run(&x.in, 31, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE);
+	CHECK(x.notes_len > 1000);
+	CHECK(x.notes_read >= x.notes_len && x.notes_read < 2 * x.notes_len);
+}
+
 /* A dump that is filtered again: pages that lie together are read together. */
 static void a_dump_is_read_in_pieces_of_many_pages(void)
 {
@@ -140,6 +167,7 @@ int main(void)
 	RUN(kdump_reads_each_page_once);
 	RUN(elf_reads_each_page_once_or_twice);
 	RUN(writes_are_large);
+	RUN(notes_are_read_once);
 	RUN(a_dump_is_read_in_pieces_of_many_pages);
 	builder_image_free(&x.built);
 	rf_free(&x.out);
