@@ -313,12 +313,12 @@ static void machine_by_its_notes(void)
 
 int main(void)
 {
-	T_RUN("machine named", of(fi_recipe, "x86_64"));
-	T_RUN("machine Unknown", of(fi_recipe, "Unknown"));
-	T_RUN("machine empty", of(fi_tiny, ""));
-	T_RUN("7.3, five levels", of("preset 7.3\nram 0 8M\nlayout kernel=2M kernel_size=2M\npaging levels=5\n"
-				     "page 0x108-0x10f kind=anon\nbuddy 0x180 order=4\nzero 0x1c0-0x1c7\n",
-				     "Unknown"));
+	T_RUN("machine_named", of(fi_recipe, "x86_64"));
+	T_RUN("machine_unknown", of(fi_recipe, "Unknown"));
+	T_RUN("machine_empty", of(fi_tiny, ""));
+	T_RUN("five_levels", of("preset 7.3\nram 0 8M\nlayout kernel=2M kernel_size=2M\npaging levels=5\n"
+				"page 0x108-0x10f kind=anon\nbuddy 0x180 order=4\nzero 0x1c0-0x1c7\n",
+				"Unknown"));
 	RUN(by_way_of_elf);
 	RUN(machine_by_its_notes);
 	fi_image_free(&x.img);
