@@ -5,6 +5,7 @@ option(WITH_LZO "LZO compression through liblzo2 (GPL: makes the library as a wh
 option(WITH_LIBDEFLATE "zlib compression through libdeflate, which is faster; OFF: through zlib" ON)
 option(WITH_SNAPPY "snappy compression" ON)
 option(WITH_ZSTD "zstd compression" ON)
+option(WITH_DEBUGINFO "Kernel debug information (vmlinux) through libelf and libdw" ON)
 option(DF_WERROR "Treat compiler warnings as errors" OFF)
 option(DF_FUZZ "Build the fuzz targets (clang)" OFF)
 set(DF_SANITIZE "" CACHE STRING "Sanitizers to build with, as in -fsanitize=: address,undefined or thread")

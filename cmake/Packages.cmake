@@ -18,10 +18,6 @@ function(df_package var module debian hint)
 endfunction()
 
 df_package(ZLIB zlib zlib1g-dev "")
-# Required from the start, so that a machine that builds this version builds the next: they read kernel debug information.
-df_package(LIBELF libelf libelf-dev "")
-df_package(LIBDW libdw libdw-dev "")
-
 # What the library links, in three spellings: CMake targets, pkg-config modules, plain names for static users.
 set(df_link_targets Threads::Threads)
 set(df_pc_modules "")
@@ -54,6 +50,13 @@ if(WITH_ZSTD)
 	list(APPEND df_link_targets PkgConfig::ZSTD)
 	list(APPEND df_pc_modules libzstd)
 	list(APPEND df_link_names zstd)
+endif()
+if(WITH_DEBUGINFO)
+	df_package(LIBELF libelf libelf-dev " or configure with -DWITH_DEBUGINFO=OFF")
+	df_package(LIBDW libdw libdw-dev " or configure with -DWITH_DEBUGINFO=OFF")
+	list(APPEND df_link_targets PkgConfig::LIBDW PkgConfig::LIBELF)
+	list(APPEND df_pc_modules libdw libelf)
+	list(APPEND df_link_names dw elf)
 endif()
 # The tool's own
 df_package(JSONC json-c libjson-c-dev "")

@@ -17,6 +17,7 @@ static const struct bound bounds[] = {
 	{ DF_NUM_SECTION_SIZE_BITS, 13, 48 },
 	{ DF_NUM_MAX_PHYSMEM_BITS, 20, 56 },
 	{ DF_LEN_mem_section, 1, UINT64_C(1) << 29 },
+	{ DF_NUM_mem_section_pointer, 0, 1 },
 	{ DF_LEN_zone_free_area, 1, 20 },
 	{ DF_LEN_free_area_free_list, 1, 32 },
 	{ DF_LEN_node_data, 1, 4096 }, /* CONFIG_NODES_SHIFT is 10 at most */
@@ -64,6 +65,7 @@ struct member {
 static const struct member members[] = {
 	{ DF_OFF_page_flags, DF_SIZE_page, 0 },
 	{ DF_OFF_page__mapcount, DF_SIZE_page, 4 },
+	{ DF_OFF_page_page_type, DF_SIZE_page, 4 },
 	{ DF_OFF_page_mapping, DF_SIZE_page, 0 },
 	{ DF_OFF_page_private, DF_SIZE_page, 0 },
 	{ DF_OFF_page_compound_head, DF_SIZE_page, 0 },

@@ -59,6 +59,29 @@ const char *df_fact_name(enum df_fact f, char *buf, size_t len)
 	return buf;
 }
 
+bool df_kdesc_spelling(size_t i, const char **kind, const char **name)
+{
+	if (i >= SPELLINGS)
+		return false;
+	*kind = spellings[i].kind <= NUMBER ? kind_names[spellings[i].kind] : NULL;
+	*name = spellings[i].name;
+	return true;
+}
+
+void df_kdesc_move(struct df_kdesc *k, uint64_t delta)
+{
+	bool done[DF_FACT_COUNT] = { false };
+
+	for (size_t i = 0; i < SPELLINGS; i++) {
+		enum df_fact f = spellings[i].fact;
+
+		if (spellings[i].kind != SYMBOL || k->origin[f] != DF_FROM_TEXT || done[f])
+			continue;
+		k->value[f] += delta;
+		done[f] = true;
+	}
+}
+
 const char *df_origin_name(enum df_origin o)
 {
 	static const char *const names[] = { "absent", "text", "note", "known layout", "derived" };

@@ -60,6 +60,13 @@ void df_kdesc_drop(struct df_kdesc *k, enum df_fact f);
 const char *df_fact_name(enum df_fact f, char *buf, size_t len);
 const char *df_origin_name(enum df_origin o);
 
+/* Every spelling of facts.def once, in its order: SYMBOL, … NUMBER and the name in brackets.  false behind the last
+ * one; kind is NULL where the row is no such line. */
+bool df_kdesc_spelling(size_t i, const char **kind, const char **name);
+
+/* Addresses that came from a text: all of them lie delta further. */
+void df_kdesc_move(struct df_kdesc *k, uint64_t delta);
+
 /* Read VMCOREINFO text; what is there already stays.  A last line without newline that fills the text to its end
  * was cut by the kernel and is ignored. */
 void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from);

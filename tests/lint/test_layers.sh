@@ -11,6 +11,7 @@ codec:
 format:
 io: format
 kdesc:
+debuginfo: kdesc
 pageset:
 image: io pageset
 input: image format codec io
@@ -23,7 +24,7 @@ dmesg: io image kdesc xlat
 erase: kfind memmap
 pipe: image codec pageset erase
 writer: format pageset io image pipe
-run: io codec format kdesc pageset image input xlat arch kfind memmap classify dmesg erase pipe writer
+run: io codec format kdesc debuginfo pageset image input xlat arch kfind memmap classify dmesg erase pipe writer
 api: run io codec kdesc image input writer
 END
 
@@ -64,6 +65,8 @@ report "lib includes only downwards" "$tmp/out"
 # Headers of other libraries stay behind the one folder that wraps them.
 grep -E ':<(zlib|zstd|lzo/|lzo1x|lzoconf|snappy|libdeflate)' "$tmp/includes" | grep -v '^lib/codec/' >"$tmp/out"
 report "compression libraries only in lib/codec" "$tmp/out"
+grep -E ':<(elfutils/|libelf|gelf|elf\.h|dwarf)' "$tmp/includes" | grep -v '^lib/debuginfo/' >"$tmp/out"
+report "libelf and libdw only in lib/debuginfo" "$tmp/out"
 grep -E '^lib/(format|pageset|kdesc)/.*:<(fcntl|unistd|pthread|sys/.*)\.h' "$tmp/includes" >"$tmp/out"
 report "no input or output in lib/format, lib/pageset, lib/kdesc" "$tmp/out"
 
