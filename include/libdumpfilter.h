@@ -77,6 +77,7 @@ enum dumpfilter_result {
 	DUMPFILTER_E_NOINFO = -11,      /* the level needs facts about the kernel that the input lacks */
 	DUMPFILTER_E_CANCELLED = -12, /* dumpfilter_cancel() before anything was written; from rearrange: also later */
 	DUMPFILTER_E_NODATA = -13,    /* the address is not in the image (translation, holes) */
+	DUMPFILTER_E_OTHER_KERNEL = -14, /* what was given about the kernel is of another one than the image's */
 };
 
 /* A fixed English name for a result code; never NULL, never freed. */
@@ -174,11 +175,26 @@ DUMPFILTER_API int dumpfilter_open(struct dumpfilter *df, const struct dumpfilte
 /* Back to the state after dumpfilter_new(); configuration and callbacks stay. */
 DUMPFILTER_API void dumpfilter_close(struct dumpfilter *df);
 
-/* Kernel facts from a VMCOREINFO text (OSRELEASE=… lines) beside the image.  What it says goes before the image's
- * own note.  After open, before plan.  text: len bytes, copied. */
+/* Kernel facts from a VMCOREINFO text (OSRELEASE=… lines) beside the image.  What it says of layouts and addresses goes
+ * before the image's own note, numbers of the note before its.  Addresses may be as the kernel was linked, or of a
+ * kernel that was running: they are moved to where the image's kernel is.  After open, before plan; replaces what an
+ * earlier call gave.  text: len bytes, copied.  DUMPFILTER_E_OTHER_KERNEL: it is of another kernel; all is as before
+ * the call, as after any error. */
 DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len);
 
-/* The same from the image's own memory: the ELF note of that name among len bytes at a physical address, as
+/* The same from debug information: path names the kernel's vmlinux, or the debug file that was split from it.  Enough
+ * for an image without VMCOREINFO, where KASLR does not hide the kernel (x86_64: it is found all the same).  It is
+ * compared with the image by build id, else by the kernel's version text.  flags: 0.  DUMPFILTER_E_UNSUPPORTED where
+ * this build does not read debug information.  The file is read through libelf and libdw, whose memory is not counted:
+ * only give files that are trusted, and do not change them meanwhile. */
+DUMPFILTER_API int dumpfilter_add_vmlinux(struct dumpfilter *df, const char *path, unsigned flags);
+
+/* Write what a vmlinux says as VMCOREINFO text, addresses as linked, for dumpfilter_add_vmcoreinfo() where the vmlinux
+ * is not at hand.  In order, so that any sink will do.  In any state of the context; needs no image. */
+DUMPFILTER_API int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char *vmlinux,
+					       struct dumpfilter_sink *sink);
+
+/* VMCOREINFO from the image's own memory: the ELF note of that name among len bytes at a physical address, as
  * /sys/kernel/vmcoreinfo tells them, for a /proc/kcore without that note (Linux before 4.19).  A note that the image
  * has goes before it.  After open, before plan. */
 DUMPFILTER_API int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len);

@@ -49,6 +49,8 @@ const char *dumpfilter_strerror(int result)
 		return "cancelled";
 	case DUMPFILTER_E_NODATA:
 		return "not in the image";
+	case DUMPFILTER_E_OTHER_KERNEL:
+		return "of another kernel";
 	default:
 		return "unknown result";
 	}

@@ -64,28 +64,6 @@ void dumpfilter_close(struct dumpfilter *df)
 	df->report = (struct dumpfilter_report){ 0 };
 }
 
-int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len)
-{
-	struct df_dump *d = &df->dump;
-	int r = df_api_check(df, ST_OPEN, ST_OPEN, "add_vmcoreinfo");
-
-	if (r)
-		return r;
-	if (df_api_given(df, text, "add_vmcoreinfo"))
-		return df->err.code;
-	if (!len || len > 1u << 20)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "VMCOREINFO text of %zu bytes; 1 to %u are possible",
-				  len, 1u << 20);
-	df_free(&df->env, d->text);
-	d->text_len = 0;
-	d->text = df_alloc(&df->env, len);
-	if (!d->text)
-		return df_err_nomem(&df->err, &df->env, "VMCOREINFO text", len);
-	memcpy(d->text, text, len);
-	d->text_len = len;
-	return df_dump_describe(d, &df->err);
-}
-
 int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info)
 {
 	const struct df_dump *d = &df->dump;

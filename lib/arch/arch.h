@@ -6,6 +6,12 @@
 #include "kdesc/kdesc.h"
 #include "xlat/xlat.h"
 
+/* Where a kernel is that is not where it was linked. */
+struct df_moved {
+	uint64_t delta;     /* virtual addresses lie this much further */
+	uint64_t phys_base; /* as NUMBER(phys_base) */
+};
+
 struct df_arch {
 	uint16_t machine; /* ELF e_machine */
 	uint8_t bits;     /* 32 or 64 */
@@ -17,6 +23,10 @@ struct df_arch {
 	/* Paging form, root and regions of this kernel; x->image is set.  reader: of the image.  E_NOINFO where facts
 	 * are missing, E_CORRUPT where the image contradicts them. */
 	int (*setup)(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err);
+	/* The image has no note, k has addresses of a text: find the kernel in memory.  NULL: cannot; the kernel must
+	 * then lie where the text says.  E_OTHER_KERNEL: it is not there. */
+	int (*find)(const struct df_image *img, const struct df_kdesc *k, struct df_reader *reader,
+		    struct df_moved *moved, struct df_err *err);
 	/* Can vaddr be kernel data?  A plausibility test of pointers found in memory. */
 	bool (*kernel_address)(const struct df_xlat *x, uint64_t vaddr);
 };

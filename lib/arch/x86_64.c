@@ -4,14 +4,15 @@
  * mapping at __START_KERNEL_map (arch/x86/include/asm/page_64_types.h).  Works for 4 and 5 levels, any KASLR offset,
  * and with memory encryption, whose C-bit is cut from each entry.
  */
-#include "arch/arch.h"
+#include "arch/x86_64.h"
+
+#include "base/bytes.h"
 
 #include <inttypes.h>
 
-#define START_KERNEL_MAP UINT64_C(0xffffffff80000000)
-#define ENTRY_ADDRESS    UINT64_C(0x000ffffffffff000) /* bits 12 to 51; above are protection keys and NX */
-#define PRESENT          UINT64_C(1)
-#define LARGE            UINT64_C(0x80)
+#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000) /* bits 12 to 51; above are protection keys and NX */
+#define PRESENT       UINT64_C(1)
+#define LARGE         UINT64_C(0x80)
 
 static struct df_paging_level level(unsigned shift, bool can_be_leaf)
 {
@@ -72,21 +73,56 @@ static int tables_agree(struct df_xlat *x, uint64_t vaddr, struct df_reader *rea
 	return r;
 }
 
+/* The C-bit, where no note says it: the kernel has it in a variable (since 4.14).  Only a single bit that is an
+ * entry's address is one. */
+static uint64_t sme_mask(const struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader)
+{
+	uint64_t at, mask = 0;
+	struct df_err ignored;
+	uint8_t raw[8];
+
+	if (df_has(k, DF_NUM_sme_mask) || !df_get_fact(k, DF_SYM_sme_me_mask, &at))
+		return df_fact(k, DF_NUM_sme_mask, 0);
+	if (!df_reader_read(reader, at - START_KERNEL_MAP + x->phys_base, raw, sizeof raw, &ignored))
+		mask = df_get64(raw, false);
+	return mask & (mask - 1) || mask & ~ENTRY_ADDRESS ? 0 : mask;
+}
+
+/* Do the tables agree with this phys_base?  Where no note says how many levels they have, both are tried: what a walk
+ * takes for a table that is none does not map the image to its place. */
+static int try_base(struct df_xlat *x, const struct df_kdesc *k, uint64_t phys_base, struct df_reader *reader,
+		    struct df_err *err)
+{
+	uint64_t top = df_fact(k, DF_SYM_init_top_pgt, k->value[DF_SYM_swapper_pg_dir]);
+	uint64_t image = df_fact(k, DF_SYM_init_uts_ns, k->value[DF_SYM_stext]), five, last;
+	int r = DUMPFILTER_E_NODATA;
+
+	if (!df_get_fact(k, DF_NUM_pgtable_l5_enabled, &five))
+		five = 0;
+	last = df_has(k, DF_NUM_pgtable_l5_enabled) ? five : 1;
+	x->phys_base = phys_base;
+	for (; r && r != DUMPFILTER_E_NOMEM && five <= last; five++) {
+		paging_form(&x->paging, five != 0, sme_mask(x, k, reader));
+		x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
+		r = tables_agree(x, image, reader, err);
+	}
+	return r;
+}
+
 static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
 {
-	uint64_t candidates[4], top, image;
+	uint64_t candidates[4];
 	unsigned n = 0;
 	int r;
 
-	if (!df_get_fact(k, DF_SYM_init_top_pgt, &top) && !df_get_fact(k, DF_SYM_swapper_pg_dir, &top))
+	if (!df_has(k, DF_SYM_init_top_pgt) && !df_has(k, DF_SYM_swapper_pg_dir))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has neither SYMBOL(init_top_pgt) nor "
 				  "SYMBOL(swapper_pg_dir): the page tables cannot be found");
-	if (!df_get_fact(k, DF_SYM_init_uts_ns, &image) && !df_get_fact(k, DF_SYM_stext, &image))
+	if (!df_has(k, DF_SYM_init_uts_ns) && !df_has(k, DF_SYM_stext))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has neither SYMBOL(init_uts_ns) nor SYMBOL(_stext): "
 				  "the page tables cannot be checked");
-	paging_form(&x->paging, df_fact(k, DF_NUM_pgtable_l5_enabled, 0) != 0, df_fact(k, DF_NUM_sme_mask, 0));
 	/* Before 4.9 (401721ecd1dc) the note has no value; kernels without KASLR mostly run where they were linked. */
 	if (df_has(k, DF_NUM_phys_base))
 		candidates[n++] = k->value[DF_NUM_phys_base];
@@ -96,14 +132,11 @@ static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *
 		candidates[n++] = x->image->past.phys_base; /* QEMU's may be wrong, as any may */
 	candidates[n++] = 0;
 	for (unsigned i = 0; i < n; i++) {
-		x->phys_base = candidates[i];
-		x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
-		r = tables_agree(x, image, reader, err);
+		r = try_base(x, k, candidates[i], reader, err);
 		if (!r || r == DUMPFILTER_E_NOMEM)
 			return r;
 	}
-	x->phys_base = candidates[0];
-	x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
+	try_base(x, k, candidates[0], reader, err);
 	return df_err_set(err, DUMPFILTER_E_CORRUPT,
 			  "the page tables at physical address %#" PRIx64
 			  " do not map the kernel image: damaged memory, "
@@ -127,5 +160,6 @@ const struct df_arch df_arch_x86_64 = {
 	.section_size_bits = 27,
 	.max_physmem_bits = 46,
 	.setup = setup,
+	.find = df_x86_64_find,
 	.kernel_address = kernel_address,
 };

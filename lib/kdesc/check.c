@@ -124,8 +124,28 @@ static void check_folio(struct df_kdesc *k, struct df_env *env, enum df_fact f)
 		refuse(k, env, f, "does not lie in the second struct page");
 }
 
+/* Other programs look enumerators up by name alone.  In 6.10 and 6.11 page types have the names that flags had
+ * (ff202303c398 "mm: convert page type macros to enum"), so that their texts have a type's bit, which is no bit number.
+ */
+static void types_by_flag_names(struct df_kdesc *k)
+{
+	static const enum df_fact names[][2] = { { DF_NUM_PG_slab, DF_NUM_PAGE_SLAB },
+						 { DF_NUM_PG_buddy, DF_NUM_PAGE_BUDDY },
+						 { DF_NUM_PG_hugetlb, DF_NUM_PAGE_HUGETLB } };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		uint64_t bit = k->value[names[i][0]];
+
+		if (k->origin[names[i][0]] != DF_FROM_TEXT || bit < 64 || bit > UINT32_MAX || bit & (bit - 1))
+			continue;
+		df_kdesc_set(k, names[i][1], (uint64_t)(int64_t)(int32_t) ~(uint32_t)bit, DF_FROM_TEXT);
+		df_kdesc_drop(k, names[i][0]);
+	}
+}
+
 void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word)
 {
+	types_by_flag_names(k);
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
 		const struct bound *b = &bounds[i];
 

@@ -68,6 +68,16 @@ bool df_kdesc_spelling(size_t i, const char **kind, const char **name)
 	return true;
 }
 
+bool df_fact_text_first(enum df_fact f)
+{
+	if (f == DF_SYM_mem_section || f == DF_SYM_vmemmap)
+		return false;
+	for (size_t i = 0; i < SPELLINGS; i++)
+		if (spellings[i].fact == f)
+			return spellings[i].kind < NUMBER;
+	return false;
+}
+
 void df_kdesc_move(struct df_kdesc *k, uint64_t delta)
 {
 	bool done[DF_FACT_COUNT] = { false };
@@ -88,6 +98,8 @@ const char *df_origin_name(enum df_origin o)
 
 	return names[o];
 }
+
+#define NO_LENGTH UINT64_C(0x7ffffffffffffffe) /* what others write for an array whose length they did not find */
 
 static int digit(char c)
 {
@@ -127,7 +139,7 @@ static bool number(enum kind kind, const char *s, size_t len, uint64_t *v)
 	}
 	if (minus)
 		*v = -*v;
-	return true;
+	return kind != LENGTH || *v != NO_LENGTH;
 }
 
 /* key[len] is the key of row s? */

@@ -33,7 +33,9 @@ struct df_kdesc {
 	uint8_t origin[DF_FACT_COUNT]; /* enum df_origin */
 	char osrelease[65];
 	char build_id[65];
-	bool has_text; /* some VMCOREINFO was read */
+	bool has_text;  /* some VMCOREINFO was read */
+	bool confirmed; /* a text and a note with the same build id were read */
+	bool adrift; /* addresses are from a text, and nothing says how far the image's kernel was moved from there */
 };
 
 static inline bool df_has(const struct df_kdesc *k, enum df_fact f)
@@ -63,6 +65,10 @@ const char *df_origin_name(enum df_origin o);
 /* Every spelling of facts.def once, in its order: SYMBOL, … NUMBER and the name in brackets.  false behind the last
  * one; kind is NULL where the row is no such line. */
 bool df_kdesc_spelling(size_t i, const char **kind, const char **name);
+
+/* A text goes before the note in what the compiler decides: layouts, and addresses.  Numbers can be of another boot,
+ * and mem_section and vmemmap, whose values a note has, are variables to look through in what was made of a vmlinux. */
+bool df_fact_text_first(enum df_fact f);
 
 /* Addresses that came from a text: all of them lie delta further. */
 void df_kdesc_move(struct df_kdesc *k, uint64_t delta);

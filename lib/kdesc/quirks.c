@@ -84,6 +84,35 @@ static void flags_2_6_24(struct df_kdesc *k)
 	known(k, DF_NUM_PG_swapcache, 15);
 }
 
+static void known_type(struct df_kdesc *k, enum df_fact f, uint32_t value)
+{
+	known(k, f, (uint64_t)(int64_t)(int32_t)value);
+}
+
+/* What a map count reads as on a typed page, where a vmlinux says how struct page looks and no note says this: up
+ * to 6.9 these numbers are macros, which debug information does not have.  Types came with 4.18, each a bit that is
+ * cleared (6e292b9be7f4 "mm: split page_type out from _mapcount"; include/linux/page-flags.h v4.18: buddy 0x80), and
+ * page_type is what tells.  Offline is 0x100 from 5.1 on (ca215086b14b), hugetlb 0x800 from 6.9 on (d99e3140a4d3).
+ * From 6.10 on they are enumerators.  Before, free blocks had a map count of -2 (2.6.38, 5f24ce5fd34c) and of -128
+ * (2.6.39 to 4.17). */
+static void types_of_vmlinux(struct df_kdesc *k, uint32_t v)
+{
+	if (df_has(k, DF_NUM_PG_buddy) || !df_has(k, DF_OFF_page__mapcount) || df_has(k, DF_NUM_PAGE_BUDDY))
+		return;
+	if (v < RELEASE(4, 18) && !df_has(k, DF_OFF_page_page_type)) {
+		if (v >= (RELEASE(2, 6) | 38))
+			known_type(k, DF_NUM_PAGE_BUDDY, v == (RELEASE(2, 6) | 38) ? (uint32_t)-2 : (uint32_t)-128);
+		return;
+	}
+	if (v >= RELEASE(6, 10))
+		return;
+	known_type(k, DF_NUM_PAGE_BUDDY, ~(uint32_t)0x80);
+	if (v >= RELEASE(5, 1))
+		known_type(k, DF_NUM_PAGE_OFFLINE, ~(uint32_t)0x100);
+	if (v >= RELEASE(6, 9))
+		known_type(k, DF_NUM_PAGE_HUGETLB, ~(uint32_t)0x800);
+}
+
 void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 {
 	uint32_t v = df_kdesc_release(k);
@@ -105,6 +134,7 @@ void df_kdesc_quirks(struct df_kdesc *k, unsigned word)
 	 * tells, but only where hugetlb is configured. */
 	if (v >= RELEASE(6, 6) && !df_has(k, DF_OFF_page_compound_order) && !df_has(k, DF_OFF_folio__folio_order))
 		known(k, DF_NUM_order_in_flags, 1);
+	types_of_vmlinux(k, v);
 	if (v >= RELEASE(6, 12) && v < RELEASE(6, 16))
 		unaccepted_6_12(k);
 	/* enum pageflags had one order from 2.6.26 to 4.9 (62906027091f put PG_waiters in front): head 14, slab 7,

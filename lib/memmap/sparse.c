@@ -176,12 +176,36 @@ static int attempt(struct sections *s, uint64_t table, struct df_err *err)
 	return r;
 }
 
+/* From 4.15 on mem_section is a pointer (83e3c48729d9).  A note has its value, but text made from a vmlinux has its
+ * address: our own says so; where others do not, the value itself makes no sense then. */
+static int look_through(struct sections *s, uint64_t table, struct df_err *err)
+{
+	bool is_pointer = df_fact(s->k, DF_NUM_mem_section_pointer, 0) != 0;
+	uint64_t inner;
+	struct df_err first;
+	int r = DUMPFILTER_E_NODATA;
+
+	if (!is_pointer)
+		r = attempt(s, table, err);
+	if (!r || r == DUMPFILTER_E_NOMEM)
+		return r;
+	first = *err;
+	r = df_xlat_get(s->w, table, s->word, &inner, err);
+	if (!r && s->arch->kernel_address(s->w->xlat, inner))
+		r = attempt(s, inner, err);
+	else if (!r)
+		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section holds %#" PRIx64 ", which is no kernel address",
+			       inner);
+	if (r < 0 && r != DUMPFILTER_E_NOMEM && !is_pointer)
+		*err = first;
+	return r;
+}
+
 int df_memmap_sparse(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
 		     uint64_t end_pfn, struct df_err *err)
 {
 	struct sections *s = df_alloc(w->xlat->image->env, sizeof *s);
-	uint64_t table = k->value[DF_SYM_mem_section], inner;
-	struct df_err first;
+	uint64_t table = k->value[DF_SYM_mem_section];
 	int r;
 
 	if (!s)
@@ -191,15 +215,7 @@ int df_memmap_sparse(struct df_memmap *m, const struct df_arch *arch, const stru
 	r = geometry(s, end_pfn, err);
 	if (!r) {
 		m->section_shift = s->shift;
-		r = attempt(s, table, err);
-		/* From 4.15 on mem_section is a pointer (83e3c48729d9).  A note has its value, but text made from a
-		 * vmlinux has its address: look through it where the value itself makes no sense. */
-		first = *err;
-		if (r < 0 && r != DUMPFILTER_E_NOMEM && !df_xlat_get(w, table, s->word, &inner, err) &&
-		    arch->kernel_address(w->xlat, inner))
-			r = attempt(s, inner, err);
-		if (r < 0 && r != DUMPFILTER_E_NOMEM)
-			*err = first;
+		r = look_through(s, table, err);
 	}
 	df_free(w->xlat->image->env, s);
 	return r < 0 ? err->code : 0;

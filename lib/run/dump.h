@@ -45,6 +45,7 @@ struct df_dump {
 	struct df_image image;
 	char *text; /* VMCOREINFO given by the caller */
 	size_t text_len;
+	char *banner; /* linux_banner of the vmlinux that text was made of; NULL where it is not known */
 	struct df_kdesc k;
 	const struct df_arch *arch; /* NULL: machine not known */
 	unsigned page_shift;
@@ -59,13 +60,22 @@ struct df_dump {
 	bool odd_pages; /* the input counts in pages of a size that the kernel does not have */
 };
 
-/* d->image is open: facts, page size. */
+/* d->image is open: facts, page size.  E_OTHER_KERNEL and what else makes d->text useless are errors; what the image
+ * alone makes impossible is in why_not. */
 int df_dump_describe(struct df_dump *d, struct df_err *err);
 void df_dump_fini(struct df_dump *d); /* also of a zeroed struct */
 
 /* run/locate.c: page tables, memory map, rules; after df_dump_describe().  0; E_NOINFO where the image has no
  * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
 int df_dump_locate(struct df_dump *d, struct df_err *err);
+
+/* run/given.c: text that the caller gave.  Put other text (and banner; both become d's) in place of what there is, and
+ * describe again; on failure all is as before, and the new ones are freed. */
+int df_dump_give(struct df_dump *d, char *text, size_t len, char *banner, struct df_err *err);
+/* d->k.adrift: move its addresses to where the kernel is found in memory. */
+int df_dump_find_kernel(struct df_dump *d, struct df_err *err);
+/* Addresses can be translated: is the text of the kernel that is in the image? */
+int df_dump_same_kernel(struct df_dump *d, struct df_walker *w, struct df_err *err);
 
 /* Chunks of a page set that the stored memory would fill: how much there is to plan. */
 uint64_t df_dump_chunks(const struct df_dump *d);

@@ -31,6 +31,7 @@ void df_dump_fini(struct df_dump *d)
 	df_memmap_fini(&d->map, d->env);
 	df_image_fini(&d->image);
 	df_free(d->env, d->text);
+	df_free(d->env, d->banner);
 	*d = (struct df_dump){ .env = d->env };
 }
 
@@ -89,6 +90,17 @@ static void make_uts(struct df_dump *d)
 	put_uts(d, 4, machine);
 }
 
+/* A debug file without the kernel's data does not know its release, which some layouts go by. */
+static void take_release(struct df_dump *d)
+{
+	const uint8_t *release = d->uts + 2 * DF_KDUMP_UTS_FIELD;
+
+	if (d->k.osrelease[0] || !release[0])
+		return;
+	memcpy(d->k.osrelease, release, DF_KDUMP_UTS_FIELD);
+	df_kdesc_quirks(&d->k, d->image.bits / 8);
+}
+
 static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *err)
 {
 	uint64_t end = (d->image.end_paddr + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
@@ -99,11 +111,17 @@ static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *er
 	r = d->arch->setup(&d->xlat, &d->k, reader, err);
 	if (r < 0)
 		return r;
-	d->can_translate = true;
 	r = df_walker_init(&w, &d->xlat, reader, err);
 	if (r < 0)
 		return r;
 	read_uts(d, &w);
+	r = df_dump_same_kernel(d, &w, err);
+	if (r < 0) {
+		df_walker_fini(&w);
+		return r;
+	}
+	d->can_translate = true;
+	take_release(d);
 	r = df_memmap_find(&d->map, d->arch, &d->k, &w, d->page_shift, end, err);
 	df_walker_fini(&w);
 	return r < 0 ? df_err_wrap(err, "the memory map") : 0;
@@ -136,10 +154,11 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 	d->can_translate = d->can_classify = false;
 	df_memmap_fini(&d->map, d->env);
 	if (!d->k.has_text)
-		return df_err_set(err, DUMPFILTER_E_NOINFO,
-				  "%s has no VMCOREINFO: without it only dump levels 0 and 1 "
-				  "are possible",
-				  d->image.source.name);
+		return df_err_set(
+			err, DUMPFILTER_E_NOINFO,
+			"%s has no VMCOREINFO: without it, or a vmlinux or VMCOREINFO text besides, only dump "
+			"levels 0 and 1 are possible",
+			d->image.source.name);
 	if (!d->arch)
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s is of a machine that is not known (e_machine %u, "
@@ -150,7 +169,9 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
 				  "%s: pages of 2^%u bytes, but VMCOREINFO or the machine has others",
 				  d->image.source.name, d->page_shift);
-	r = df_reader_init(&reader, &d->image, DF_WINDOW_COPY, err);
+	r = d->k.adrift ? df_dump_find_kernel(d, err) : 0;
+	if (!r)
+		r = df_reader_init(&reader, &d->image, DF_WINDOW_COPY, err);
 	if (r < 0)
 		return r;
 	r = locate(d, &reader, err);
@@ -163,12 +184,23 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 	return r;
 }
 
+/* Memory that is not there; or the caller's text, where it is all that is known of the kernel. */
+static bool is_error(const struct df_dump *d)
+{
+	int code = d->why_not.code;
+
+	return code == DUMPFILTER_E_NOMEM || code == DUMPFILTER_E_OTHER_KERNEL ||
+	       (d->text && !d->image.vmcoreinfo_len && code != DUMPFILTER_E_UNSUPPORTED);
+}
+
 int df_dump_describe(struct df_dump *d, struct df_err *err)
 {
 	int r;
 
 	memset(d->uts, 0, sizeof d->uts);
-	df_kfind(&d->k, &d->image, d->text, d->text_len);
+	r = df_kfind(&d->k, &d->image, d->text, d->text_len, err);
+	if (r < 0)
+		return r;
 	d->arch = df_arch_find(d->image.machine, d->image.bits, d->image.be);
 	d->page_shift = page_shift(d);
 	d->odd_pages = d->image.frame_shift && d->image.frame_shift != d->page_shift;
@@ -179,7 +211,7 @@ int df_dump_describe(struct df_dump *d, struct df_err *err)
 	r = df_dump_locate(d, &d->why_not);
 	copy_uts(d);
 	make_uts(d);
-	if (r < 0 && d->why_not.code == DUMPFILTER_E_NOMEM) {
+	if (r < 0 && is_error(d)) {
 		*err = d->why_not;
 		return err->code;
 	}

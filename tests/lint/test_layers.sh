@@ -24,8 +24,8 @@ dmesg: io image kdesc xlat
 erase: kfind memmap
 pipe: image codec pageset erase
 writer: format pageset io image pipe
-run: io codec format kdesc debuginfo pageset image input xlat arch kfind memmap classify dmesg erase pipe writer
-api: run io codec kdesc image input writer
+run: io codec format kdesc pageset image input xlat arch kfind memmap classify dmesg erase pipe writer
+api: run io codec kdesc debuginfo image input writer
 END
 
 # file:line:<header> or file:line:"header" of each #include of the given files

@@ -106,7 +106,26 @@ static int call_open(struct dumpfilter *df)
 
 static int call_add(struct dumpfilter *df)
 {
-	return dumpfilter_add_vmcoreinfo(df, "OSRELEASE=6.1.0\n", 16);
+	static const char text[] = "OSRELEASE=6.1.0-50-cloud-amd64\n";
+
+	return dumpfilter_add_vmcoreinfo(df, text, sizeof text - 1);
+}
+
+/* No vmlinux: refused, with an error of its own, where it fits; changes nothing. */
+static int call_vmlinux(struct dumpfilter *df)
+{
+	int r = dumpfilter_add_vmlinux(df, "/dev/null", 0);
+
+	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
+}
+
+static int call_write_vmcoreinfo(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_write_vmcoreinfo(df, "/dev/null", sink);
+
+	dumpfilter_sink_free(sink);
+	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
 }
 
 static int call_info(struct dumpfilter *df)
@@ -235,6 +254,8 @@ static const struct {
 	{ "open_path", call_open_path, IN(NEW) | IN(CLOSED) },
 	{ "open", call_open, IN(NEW) | IN(CLOSED) },
 	{ "add_vmcoreinfo", call_add, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "add_vmlinux", call_vmlinux, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "write_vmcoreinfo", call_write_vmcoreinfo, ALL },
 	{ "image_info", call_info, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
 	{ "fact_foreach", call_facts, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
 	{ "explain", call_explain, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
@@ -389,6 +410,9 @@ static void null_arguments(void)
 	df = in_state(OPEN);
 	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, NULL, 5), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "", 0), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmlinux(df, NULL, 0), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmlinux(df, "x", 1), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_write_vmcoreinfo(df, NULL, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "x", (size_t)1 << 40), -DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
 	dumpfilter_free(NULL);
