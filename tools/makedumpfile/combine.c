@@ -4,7 +4,8 @@
 
 /* Options that are read but whose work is not done yet. */
 static const enum option_id pending[] = {
-	OPT_SPLIT, OPT_REASSEMBLE, OPT_GENERATE, OPT_VMLINUX, OPT_VMCOREINFO,
+	OPT_SPLIT,
+	OPT_REASSEMBLE,
 };
 
 /* ------------------------------------------------------------------------------------------------ combinations */

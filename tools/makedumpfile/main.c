@@ -57,6 +57,8 @@ static void occupy_standard_fds(void)
 static bool run_chosen(struct tool *t)
 {
 	switch (t->options->mode) {
+	case MODE_GENERATE:
+		return mode_generate(t);
 	case MODE_REARRANGE:
 		return mode_rearrange(t);
 	case MODE_MEM_USAGE:

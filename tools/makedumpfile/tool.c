@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include "kcore.h"
+#include "kernel.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,18 +25,28 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool is_input(struct tool *t, const struct stat *out)
+static bool is_file(const char *path, const struct stat *out)
 {
 	struct stat in;
-	const char *name = t->options->operands[0];
-	int r;
 
-	if (t->options->mode == MODE_REARRANGE || !strcmp(name, "-"))
-		r = fstat(STDIN_FILENO, &in);
-	else
-		r = stat(name, &in);
+	return path && !stat(path, &in) && same_file(&in, out);
+}
 
-	if (r || !same_file(&in, out))
+static bool is_stdin(const struct stat *out)
+{
+	struct stat in;
+
+	return !fstat(STDIN_FILENO, &in) && same_file(&in, out);
+}
+
+static bool is_input(struct tool *t, const struct stat *out)
+{
+	const struct options *o = t->options;
+	const char *first = o->operand_count ? o->operands[0] : NULL;
+	bool from_stdin = o->mode == MODE_REARRANGE || (first && !strcmp(first, "-"));
+
+	if (!(from_stdin ? is_stdin(out) : is_file(first, out)) && !is_file(o->text[OPT_VMLINUX], out) &&
+	    !is_file(o->text[OPT_VMCOREINFO], out))
 		return false;
 	msg(t->messages, MSG_ERROR, "%s is the input itself: choose another output", t->output);
 	return true;
@@ -129,13 +140,17 @@ bool tool_open_input(struct tool *t)
 {
 	const char *vmcore = t->options->operands[0];
 	unsigned flags = tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0;
+	bool open;
 
-	if (!strcmp(vmcore, "-"))
-		return tool_open_stdin(t, flags);
-	if (dumpfilter_open_path(t->df, vmcore, flags) >= 0)
-		return kcore_complete(t);
-	tool_library_error(t);
-	return false;
+	if (!strcmp(vmcore, "-")) {
+		open = tool_open_stdin(t, flags);
+	} else if (dumpfilter_open_path(t->df, vmcore, flags) >= 0) {
+		open = kcore_complete(t);
+	} else {
+		tool_library_error(t);
+		open = false;
+	}
+	return open && kernel_facts(t);
 }
 
 static void print_crash_time(void *user, const char *name, uint64_t value, const char *origin)

@@ -50,7 +50,7 @@ void tool_drop_sinks(struct tool *t);
 
 /* Hand the options over to the library, with this dump level. */
 bool tool_configure(struct tool *t, int level);
-/* Open the input: the first name; "-" is standard input. */
+/* Open the input: the first name; "-" is standard input.  With what -x or -i say of its kernel. */
 bool tool_open_input(struct tool *t);
 const char *tool_input_name(const struct tool *t);
 /* stdin.c: open standard input: as it is where it is a file, else as a copy. */
@@ -83,6 +83,7 @@ bool tool_try_levels(struct tool *t, const struct attempt_ops *ops, unsigned fro
 /* The modes: each does all of its work and says what came of it; false: exit status 1. */
 bool mode_dump(struct tool *t);
 bool mode_dmesg(struct tool *t);
+bool mode_generate(struct tool *t);
 bool mode_rearrange(struct tool *t);
 bool mode_usage(struct tool *t);
 
