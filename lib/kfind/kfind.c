@@ -40,8 +40,8 @@ static int distance(const struct df_kdesc *text, const struct df_kdesc *note, ui
 	}
 	*adrift = !n && !df_has(note, DF_KERNELOFFSET);
 	*delta = n && like_first == n ? d : *adrift ? 0 : offset;
-	/* one of several may be damaged in the image; if what is left does not agree, they never belonged together */
-	if ((n && like_first < n && !like_offset) || *delta & 0xfff)
+	/* one of several may be damaged in the image; if most of them do not agree, they never belonged together */
+	if ((like_first < n && 2 * like_offset <= n) || *delta & 0xfff)
 		return df_err_set(err, DUMPFILTER_E_OTHER_KERNEL,
 				  "of another kernel: addresses are not those of the image's VMCOREINFO, nor all moved "
 				  "by the same distance");
