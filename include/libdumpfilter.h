@@ -185,8 +185,9 @@ DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *
 /* The same from debug information: path names the kernel's vmlinux, or the debug file that was split from it.  Enough
  * for an image without VMCOREINFO, where KASLR does not hide the kernel (x86_64: it is found all the same).  It is
  * compared with the image by build id, else by the kernel's version text.  flags: 0.  DUMPFILTER_E_UNSUPPORTED where
- * this build does not read debug information.  The file is read through libelf and libdw, whose memory is not counted:
- * only give files that are trusted, and do not change them meanwhile. */
+ * this build does not read debug information.  The file is read through libelf and libdw, whose memory (some MiB) is
+ * not counted, and which may end the process where they get none: only give files that are trusted, and do not change
+ * them meanwhile. */
 DUMPFILTER_API int dumpfilter_add_vmlinux(struct dumpfilter *df, const char *path, unsigned flags);
 
 /* Write what a vmlinux says as VMCOREINFO text, addresses as linked, for dumpfilter_add_vmcoreinfo() where the vmlinux

@@ -207,11 +207,22 @@ refuse "--vtop '': expected" --vtop "" vmcore dump
 refuse "--vtop '-1': expected" --vtop=-1 vmcore dump
 refuse "--vtop '10000000000000000': expected" --vtop 10000000000000000 vmcore dump
 
+# ---- facts about the kernel
+accept -x vmlinux -d 31 vmcore dump
+accept -i text -F vmcore
+accept -x vmlinux --dump-dmesg vmcore log
+accept -g text -x vmlinux
+accept -f -g text -x vmlinux
+reject "-i cannot be combined with -x" -i text -x vmlinux vmcore dump
+reject "-g needs -x" -g text
+reject "-g cannot be combined with -d" -g text -x vmlinux -d 31
+reject "too many names from 'vmcore' on" -g text -x vmlinux vmcore
+
 # ---- known, not supported
 for option in --split --reassemble -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
-for option in -i -x --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
+for option in --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump
