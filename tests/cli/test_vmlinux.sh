@@ -82,7 +82,7 @@ covers() { # GENERATED KEY...
 	local file=$1 key
 	shift
 	for key; do
-		grep -qF "$key=" "$file" || { echo "$key is missing" >"$tmp/out"; return 1; }
+		grep -qF -e "$key" "$file" || { echo "$key is missing" >"$tmp/out"; return 1; }
 	done
 }
 
@@ -113,6 +113,24 @@ for form in "-gdwarf-2 -gstrict-dwarf" -gdwarf-3 -gdwarf-4 -gdwarf-5 -gz "-gdwar
 			'NUMBER(mem_section_is_pointer)' 'SIZE(nodemask_t)' 'SYMBOL(node_online_map)' BUILD-ID OSRELEASE
 	fi
 done
+# other word sizes and byte orders, where the compilers are there
+other_machine() { # NAME OPTION...
+	local name=$1
+	shift
+	POINTER=$(sed -n 's/^SYMBOL(section_pointer)=//p' machine) BANNER=$version "$mkvmlinux" machine other "$@" 2>/dev/null ||
+		return 0
+	run --message-level 4 -f -g generated -x other
+	mv text text.64 && mv machine text
+	check "$name" agree generated
+	check "$name: all is there" covers generated 'SIZE(page)' 'OFFSET(page.compound_head)' 'LENGTH(node_data)' \
+		'NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)' OSRELEASE "SYMBOL(_stext)=$(sed -n 's/^SYMBOL(_stext)=//p' text)"
+	mv text.64 text
+}
+sed 's/=ffffffff/=/; /=ffff8/d' text >machine
+other_machine "32 bits" -m32
+cp text machine
+CC="clang --target=powerpc64-unknown-linux-gnu" other_machine "big endian" -fuse-ld=lld
+
 vmlinux other
 objcopy --only-keep-debug other other.debug
 [ -n "${DF_SANITIZE:-}" ] || check "a separate debug file" same_dump note.vmcore -x other.debug
