@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck disable=SC2317,SC2086 # conditions are called through check; collectors split their settings into words
+# shellcheck disable=SC2317,SC2086,SC2016 # conditions are called through check; settings are split into words; awk
 # Every call of makedumpfile that the collectors of docs/collectors.md make, in their order of arguments and with their
 # redirections, and what they rely on: exit status, stream, text.
 . "$(dirname "$0")/lib.sh"
