@@ -66,6 +66,11 @@ check "of an incomplete dump" report_is report 'r["result"] == "incomplete"' 'r[
 check "of -R" report_is report 'r["mode"] == "rearrange"' 'r["input"] is None' \
 	'r["outputs"] == [{"name": "back", "bytes": '"$(stat -c %s back)"'}]'
 
+run -f --json report -z --compression-level 3 -d 31 vmcore dump
+check "the level of the compressor" report_is report 'r["config"]["compression_level"] == 3'
+run -f --json report --mem-usage vmcore
+check "of --mem-usage" report_is report 'r["mode"] == "mem-usage"' 'r["pages"]["zero"] > 0' 'r["outputs"] == []'
+
 # ---- progress
 lines_ok() { grep '^{' "$tmp/err" | python3 -c '
 import json, sys

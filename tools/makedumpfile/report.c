@@ -168,6 +168,8 @@ static json *of_config(const struct tool *t, const struct dumpfilter_report *r)
 	add_number(o, "level", (uint64_t)r->level);
 	add_text(o, "format", tool_asked(t, OPT_ELF) ? "elf" : "kdump");
 	add_text(o, "codec", dumpfilter_codec_name(t->options->codec));
+	add(o, "compression_level",
+	    t->options->compression_level ? json_object_new_int(t->options->compression_level) : NULL);
 	add_bool(o, "flattened", tool_asked(t, OPT_FLAT));
 	add_bool(o, "dry_run", tool_asked(t, OPT_DRY_RUN));
 	add_bool(o, "exclude_vmemmap", tool_asked(t, OPT_VMEMMAP));
