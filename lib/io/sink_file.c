@@ -35,6 +35,7 @@ struct file_sink {
 	atomic_bool begun;              /* old contents are gone */
 	atomic_bool wrote;              /* a byte is in the file */
 	bool discard;                   /* what is in it is of no use */
+	bool flush_at_end;              /* with the sink: until then it may be given up */
 	bool reserves;                  /* space is reserved ahead … */
 	atomic_uint_least64_t reserved; /* … up to here; UINT64_MAX = no more of it */
 };
@@ -152,7 +153,8 @@ static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err
 		if (!r)
 			atomic_store(&f->wrote, true);
 	}
-	if (!r && f->from.own)
+	f->flush_at_end = f->from.own && result == DUMPFILTER_PARTIAL;
+	if (!r && f->from.own && !f->flush_at_end)
 		r = flush(f, err);
 	if (!f->from.own) /* what the caller's shell lets others write to the same file comes behind */
 		(void)lseek(f->from.fd, (off_t)end, SEEK_SET);
@@ -174,7 +176,11 @@ static void file_free(struct dumpfilter_sink *s)
 {
 	struct file_sink *f = (struct file_sink *)s;
 
+	struct df_err ignored; /* the output is known to be incomplete */
+
 	f->discard |= s->unwanted;
+	if (f->flush_at_end && !f->discard)
+		(void)flush(f, &ignored);
 	if (f->path && (f->discard || !atomic_load(&f->wrote)))
 		remove_unused(f);
 	else if (f->discard && f->regular && atomic_load(&f->begun) && ftruncate(f->from.fd, 0))
