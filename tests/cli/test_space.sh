@@ -98,6 +98,17 @@ check "-L 0" err_has "-L '0': expected a number of bytes above 0"
 run --check-params -L 1kb vmcore dump
 check "-L 1kb" err_has "-L '1kb': expected a number of bytes above 0"
 
+# ---- -L and the kernel log
+"$mkvmcore" "${DF_SRC:?is not set: give the top of the source tree}/tests/fixtures/recipes/log-ring.txt" logged || exit 1
+run --dump-dmesg logged log
+text_reached() { status_is 1 && cmp -s "$1" <(head -c 100 log) && cat "$tmp/out" "$tmp/err" | grep -qF "Size limit(100) reached." && err_has "incomplete but may be usable"; }
+run --dump-dmesg -L 100 logged short
+check "--dump-dmesg -L" text_reached short
+run_to short -F --dump-dmesg -L 100 logged
+check "-F --dump-dmesg -L" text_reached short
+run -f --dump-dmesg -L "$(size_of log)" logged short
+check "--dump-dmesg -L with just the size" cmp -s short log
+
 # ---- lists of levels
 took_next() { done_as "$1" "$2" && out_has "Dump level 31 is tried next."; }
 rm -f dump
