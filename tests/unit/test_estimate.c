@@ -52,6 +52,7 @@ struct how {
 	bool flat;
 	unsigned threads;
 	uint64_t max;
+	int effort;
 };
 
 static struct rf_file input;
@@ -69,6 +70,7 @@ static struct dumpfilter *open_image(const struct how *h, const struct dumpfilte
 	cfg.level = h->level;
 	cfg.format = h->format;
 	cfg.codec = h->codec;
+	cfg.compression_level = h->effort;
 	cfg.threads = h->threads ? h->threads : 1;
 	cfg.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
 	if (dumpfilter_open(df, &ops, &input) == 0 && dumpfilter_configure(df, &cfg) == 0)
@@ -148,7 +150,9 @@ static void everything(void)
 	for (unsigned l = 0; l < 4; l++) {
 		for (unsigned c = 0; c < 4; c++) {
 			for (unsigned flat = 0; flat < 2; flat++) {
-				struct how h = { levels[l], DUMPFILTER_FORMAT_KDUMP, codecs[c], flat, 1, UINT64_MAX };
+				struct how h = {
+					levels[l], DUMPFILTER_FORMAT_KDUMP, codecs[c], flat, 1, UINT64_MAX, 0
+				};
 
 				if (!dumpfilter_codec_available(codecs[c]))
 					continue;
@@ -161,10 +165,52 @@ static void everything(void)
 	}
 }
 
+/* How hard the codec tries is a part of the configuration. */
+static void effort(void)
+{
+	struct how h = { 0, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, UINT64_MAX, 9 };
+	struct dumpfilter *df;
+	uint64_t hard;
+
+	build("");
+	all_pages(&h);
+	df = open_image(&h, NULL);
+	hard = estimate(df, &h).bytes;
+	dumpfilter_free(df);
+	h.effort = 1;
+	df = open_image(&h, NULL);
+	CHECK(estimate(df, &h).bytes > hard);
+	dumpfilter_free(df);
+}
+
+/* A context that is configured again: the estimate is that of the configuration. */
+static void levels_in_turn(void)
+{
+	struct how h = { 31, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, UINT64_MAX, 0 };
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	uint64_t small, large;
+	struct dumpfilter *df;
+
+	build(mixed);
+	df = open_image(&h, NULL);
+	small = estimate(df, &h).bytes;
+	cfg.level = 1;
+	cfg.codec = h.codec;
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	large = estimate(df, &h).bytes;
+	CHECK(large > small);
+	CHECK_EQ(written(df, &h), large);
+	cfg.level = 31;
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	CHECK_EQ(estimate(df, &h).bytes, small);
+	CHECK_EQ(written(df, &h), small);
+	dumpfilter_free(df);
+}
+
 /* Loads that overlap, end inside of a frame, and a run of zeros at the end of one. */
 static void odd_loads(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX };
+	struct how h = { 1, DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX, 0 };
 
 	build("zero 0x200-0x4ff,0x2f80-0x2fff\n"
 	      "load kernel\nload 0x1800 0x1ff000\nload 2M 30M\nload 0x2000000 0xfff800\n");
@@ -190,7 +236,7 @@ static struct dumpfilter_estimate sampled(const struct how *h, uint64_t *real)
 /* Contents that are the same all over leave nothing to guess. */
 static void uniform(const char *contents, int level)
 {
-	struct how h = { level, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 512 };
+	struct how h = { level, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 512, 0 };
 	struct dumpfilter_estimate e;
 	uint64_t real;
 
@@ -223,7 +269,7 @@ static void random_pages(void)
 /* The same numbers each time, whatever the threads. */
 static void same_again(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, true, 1, 1000 };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, true, 1, 1000, 0 };
 
 	if (!dumpfilter_codec_available(h.codec))
 		h.codec = DUMPFILTER_CODEC_ZLIB;
@@ -258,7 +304,7 @@ static void bits_again(void)
 
 	build(mixed);
 	for (unsigned i = 0; i < 2; i++) {
-		struct how h = { 31, formats[i], DUMPFILTER_CODEC_NONE, true, 3, 512 };
+		struct how h = { 31, formats[i], DUMPFILTER_CODEC_NONE, true, 3, 512, 0 };
 		struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 		struct dumpfilter *df = open_image(&h, NULL);
 		struct dumpfilter_estimate whole = estimate(df, &h), e;
@@ -282,7 +328,7 @@ static void bits_again(void)
 /* Too little for a reader, and for making bits again: an error that says so, and another try works. */
 static void short_of_memory(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 512 };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 512, 0 };
 	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
 	struct dumpfilter *df;
 
@@ -302,7 +348,7 @@ static void short_of_memory(void)
 /* No number of pages is looked at that was not asked for, and none is too small. */
 static void sizes(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0 };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0, 0 };
 
 	build(mixed);
 	for (uint64_t max = 1; max < 40000; max = max * 5 / 3 + 1) {
@@ -321,7 +367,7 @@ static void sizes(void)
 /* The pages of a dump that is filtered again: packed as they are. */
 static void filtered_again(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, UINT64_MAX };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, UINT64_MAX, 0 };
 	struct rf_how first = { .level = 1, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
 	struct rf_seen seen = { 0 };
 	struct rf_file dump = { 0 };
@@ -350,7 +396,7 @@ static void filtered_again(void)
 static void survey(void)
 {
 	for (int level = 0; level < 32; level += 31) {
-		struct how h = { level | 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 0, 0 };
+		struct how h = { level | 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 0, 0, 0 };
 		struct dumpfilter_report seen = DUMPFILTER_REPORT_INIT, real = DUMPFILTER_REPORT_INIT;
 
 		build(mixed);
@@ -376,7 +422,7 @@ static void survey(void)
 
 static void order_of_calls(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0 };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
 	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
@@ -408,7 +454,7 @@ static void cancelled(void)
 
 	build(mixed);
 	for (unsigned i = 0; i < 2; i++) {
-		struct how h = { 1, formats[i], DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX };
+		struct how h = { 1, formats[i], DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX, 0 };
 		struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
 		struct dumpfilter *df = open_image(&h, NULL);
 
@@ -480,7 +526,7 @@ static void no_memory(const struct how *h)
 
 static void every_allocation(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0 };
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0, 0 };
 
 	build(mixed);
 	no_memory(&h);
@@ -523,6 +569,8 @@ static void unreadable(void)
 int main(void)
 {
 	RUN(everything);
+	RUN(effort);
+	RUN(levels_in_turn);
 	RUN(odd_loads);
 	RUN(zeros);
 	RUN(equal);
