@@ -167,109 +167,6 @@ static void limit_arguments(void)
 	dumpfilter_free(df);
 }
 
-/* ---- sizes that 31 bits do not hold */
-
-#define HUGE_PAGES (UINT64_C(1) << 20) /* 4 GiB */
-#define HUGE_LIMIT ((UINT64_C(2) << 30) + (72u << 20))
-#define HUGE_HEAD  (26u << 20) /* headers and index */
-
-/* An ELF file of one load without any notes. */
-static int64_t huge_read(void *user, uint64_t offset, void *buf, size_t len)
-{
-	const uint8_t *head = user;
-	size_t n = offset < FI_PAGE ? FI_PAGE - (size_t)offset : 0;
-
-	n = n < len ? n : len;
-	if (n)
-		memcpy(buf, head + offset, n);
-	memset((uint8_t *)buf + n, 1 + (int)(offset >> 20 & 127), len - n);
-	return (int64_t)len;
-}
-
-static void put(uint8_t *p, uint64_t v, unsigned width)
-{
-	for (unsigned i = 0; i < width; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint64_t get(const uint8_t *p, unsigned width)
-{
-	return width ? get(p + 1, width - 1) << 8 | p[0] : 0;
-}
-
-static void huge_header(uint8_t head[FI_PAGE])
-{
-	memcpy(head, "\177ELF\2\1\1", 7);
-	put(head + 16, 4, 2);  /* ET_CORE */
-	put(head + 18, 62, 2); /* EM_X86_64 */
-	put(head + 20, 1, 4);
-	put(head + 32, 64, 8); /* program headers: where, how large, how many */
-	put(head + 52, 64, 2);
-	put(head + 54, 56, 2);
-	put(head + 56, 1, 2);
-	put(head + 64, 1, 4); /* PT_LOAD */
-	put(head + 72, FI_PAGE, 8);
-	put(head + 96, HUGE_PAGES * FI_PAGE, 8);
-	put(head + 104, HUGE_PAGES * FI_PAGE, 8);
-}
-
-struct huge {
-	uint8_t *head;
-	uint64_t end;
-};
-
-static int huge_write(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct huge *h = user;
-
-	if (offset < HUGE_HEAD)
-		memcpy(h->head + offset, buf, len < HUGE_HEAD - offset ? len : (size_t)(HUGE_HEAD - offset));
-	if (offset + len > h->end)
-		h->end = offset + len;
-	return 0;
-}
-
-/* Every page that the index lists is below the limit, and as many as fit are listed. */
-static void judge_huge(const struct huge *h)
-{
-	uint64_t blocks = 1 + get(h->head + 432, 4) + get(h->head + 436, 4), listed = 0;
-	const uint8_t *desc = h->head + blocks * FI_PAGE;
-
-	CHECK(get(h->head + 424, 4) & 8); /* the mark */
-	CHECK(blocks * FI_PAGE + HUGE_PAGES * 24 <= HUGE_HEAD);
-	for (uint64_t i = 0; i < HUGE_PAGES; i++) {
-		uint64_t at = get(desc + i * 24, 8), size = get(desc + i * 24 + 8, 4);
-
-		listed += size > 0;
-		CHECK(size == 0 || size == FI_PAGE);
-		CHECK(size ? at + size <= HUGE_LIMIT : !at);
-	}
-	CHECK(listed * FI_PAGE > HUGE_LIMIT - HUGE_HEAD - (1u << 20));
-}
-
-static void above_2_gib(void)
-{
-	static uint8_t head[FI_PAGE];
-	struct dumpfilter_source_ops in = {
-		.size = sizeof in, .read = huge_read, .length = (HUGE_PAGES + 1) * FI_PAGE, .name = "huge"
-	};
-	struct huge h = { .head = calloc(1, HUGE_HEAD) };
-	struct dumpfilter_sink_ops out = { .size = sizeof out, .caps = REWRITE, .write = huge_write };
-	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &out, &h);
-
-	CHECK(df && sink && h.head);
-	huge_header(head);
-	CHECK_EQ(dumpfilter_sink_limit(df, sink, HUGE_LIMIT), 0);
-	CHECK_EQ(dumpfilter_open(df, &in, head), 0);
-	CHECK_EQ(dumpfilter_run(df, sink), DUMPFILTER_PARTIAL);
-	CHECK(h.end <= HUGE_LIMIT);
-	judge_huge(&h);
-	dumpfilter_sink_free(sink);
-	dumpfilter_free(df);
-	free(h.head);
-}
-
 /* ---- a second run */
 
 /* Two runs on one context: at level first onto a disk that is too small, and at the level of cfg. */
@@ -586,7 +483,6 @@ int main(void)
 		T_RUN(name, second_run(&shapes[i]));
 	}
 	RUN(limit_arguments);
-	RUN(above_2_gib);
 	RUN(second_run_of_another_kind);
 	RUN(refused_configuration);
 	RUN(discarded_files);
