@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define BUFFER ((size_t)256 << 10)
+#define BLOCK  ((size_t)4096)
 #define NAME   "standard input"
 
 static const char *work_dir(const struct tool *t)
@@ -34,9 +35,9 @@ static int unnamed_file(const char *dir)
 	char path[4096];
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	/* EISDIR: kernels before 3.11; EOPNOTSUPP: the file system has no such files */
-	if (fd >= 0 || (errno != EISDIR && errno != EOPNOTSUPP))
+	if (fd >= 0)
 		return fd;
+	/* not every file system has such files */
 	if ((size_t)snprintf(path, sizeof path, "%s/makedumpfile.XXXXXX", dir) >= sizeof path) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -82,10 +83,8 @@ static ssize_t fill(uint8_t *buf)
 	return n < 0 ? n : (ssize_t)got;
 }
 
-static bool store(int fd, const uint8_t *p, size_t len, uint64_t offset)
+static bool write_all(int fd, const uint8_t *p, size_t len, uint64_t offset)
 {
-	if (!p[0] && !memcmp(p, p + 1, len - 1))
-		return true; /* zeros: a gap, of which memory has many */
 	while (len) {
 		ssize_t n = pwrite(fd, p, len, (off_t)offset);
 
@@ -96,6 +95,39 @@ static bool store(int fd, const uint8_t *p, size_t len, uint64_t offset)
 			len -= (size_t)n;
 			offset += (uint64_t)n;
 		}
+	}
+	return true;
+}
+
+/* Blocks of zeros from p on, or of something else; *zero: which. */
+static size_t run_of_blocks(const uint8_t *p, size_t len, bool *zero)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		size_t n = len - at < BLOCK ? len - at : BLOCK;
+		bool z = !p[at] && !memcmp(p + at, p + at + 1, n - 1);
+
+		if (at && z != *zero)
+			break;
+		*zero = z;
+		at += n;
+	}
+	return at;
+}
+
+/* Zeros, of which memory has many, become gaps. */
+static bool store(int fd, const uint8_t *p, size_t len, uint64_t offset)
+{
+	while (len) {
+		bool zero = false;
+		size_t n = run_of_blocks(p, len, &zero);
+
+		if (!zero && !write_all(fd, p, n, offset))
+			return false;
+		p += n;
+		len -= n;
+		offset += n;
 	}
 	return true;
 }
