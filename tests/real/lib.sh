@@ -78,8 +78,19 @@ digest_is() {
 	return 1
 }
 
-# word FILE OFFSET: the little-endian 32-bit number there
-word() { od -A n -t u4 --endian=little -j "$2" -N 4 "$1" | tr -d ' '; }
+# byte FILE OFFSET: the number there
+byte() { od -A n -t u1 -j "$2" -N 1 "$1" | tr -d ' '; }
+# word FILE OFFSET: the 32-bit number there, in the byte order of an ELF or kdump-compressed file
+word() {
+	local order=little
+
+	if is_elf "$1"; then
+		[ "$(byte "$1" 5)" = 1 ] || order=big # EI_DATA
+	else
+		[ "$(byte "$1" 8)" != 0 ] || order=big # of the header's version
+	fi
+	od -A n -t u4 --endian=$order -j "$2" -N 4 "$1" | tr -d ' '
+}
 is_elf() { [ "$(head -c 4 "$1" | tail -c 3)" = ELF ]; }
 # The mark of a dump from which pages are missing: e_flags bit 0, or bit 3 of the kdump header's status.
 is_marked() {
