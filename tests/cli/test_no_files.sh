@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2317 # conditions are called through check
-# No temporary file in any mode: the system lets this process write nothing into files, only into pipes, and TMPDIR is a
-# folder that does not exist.  makedumpfile up to 1.7.9 needs /tmp, which in a capture kernel is memory, and leaves files
-# there when it fails.
+# No temporary file, but for a dump that comes through a pipe: the system lets this process write nothing into files, only
+# into pipes, and TMPDIR is a folder that does not exist.  makedumpfile up to 1.7.9 needs /tmp, which in a capture kernel is
+# memory, and leaves files there when it fails.
 . "$(dirname "$0")/lib.sh"
 recipe=${DF_SRC:?is not set}/tests/fixtures/recipes
 "${DF_BUILD:?is not set}/mkvmcore" "$recipe/kernel-6.1.txt" vmcore || exit 1
