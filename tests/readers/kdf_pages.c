@@ -26,6 +26,7 @@
 
 #define BITS_AT_ONCE (1u << 15) /* page frames whose bits are asked for in one go */
 #define MAX_PAGE     65536
+#define MAX_PIECES   16
 #define SHOWN        5 /* frames named per kind of trouble */
 
 struct load {
@@ -52,14 +53,23 @@ static void die(const char *what, const char *why)
 	exit(2);
 }
 
+/* The pieces of a split dump: names with commas between them. */
 static kdump_ctx_t *open_dump(const char *path)
 {
-	int fd = open(path, O_RDONLY);
+	char *names = strdup(path), *left = names;
 	kdump_ctx_t *ctx = kdump_new();
+	int fd[MAX_PIECES];
+	unsigned n = 0;
 
-	if (fd < 0 || !ctx)
-		die(path, "cannot be opened");
-	if (kdump_open_fdset(ctx, 1, &fd) != KDUMP_OK)
+	for (const char *name; names && n < MAX_PIECES && (name = strsep(&left, ",")); n++) {
+		fd[n] = open(name, O_RDONLY);
+		if (fd[n] < 0)
+			die(name, "cannot be opened");
+	}
+	free(names);
+	if (!ctx)
+		die(path, "no memory");
+	if (kdump_open_fdset(ctx, n, fd) != KDUMP_OK)
 		die(path, kdump_get_err(ctx));
 	return ctx;
 }
