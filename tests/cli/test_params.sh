@@ -131,7 +131,7 @@ reject "-R cannot be combined with -l" -R -l dump
 reject "-R cannot be combined with -d" -R -d 31 dump
 reject "-R cannot be combined with -E" -R -E dump
 reject_flat "-R cannot be combined with -F" -R -F dump
-reject "-R cannot be combined with -e" -R -e dump
+accept -R -e dump # one configured line for all modes
 
 # ---- threads
 accept --num-threads 0 vmcore dump
@@ -226,7 +226,7 @@ for option in --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump
-reject "--splitblock-size needs --split" --splitblock-size 4 vmcore dump
+accept --splitblock-size 4 vmcore dump
 
 # ---- unknown
 reject "unrecognized option '--non-cyclic'" --non-cyclic vmcore dump
