@@ -280,21 +280,22 @@ static void walk(Dwarf *dw, struct df_wants *w, bool *skeletons)
 	}
 }
 
-int df_elf_types(struct df_elf *e, struct df_wants *w, struct df_err *err)
+int df_debugfile_types(struct df_debugfile *e, struct df_wants *w, struct df_err *err)
 {
-	Dwarf *dw = dwarf_begin_elf(df_elf_handle(e), DWARF_C_READ, NULL);
+	Dwarf *dw = dwarf_begin_elf(df_debugfile_handle(e), DWARF_C_READ, NULL);
 	bool skeletons = false;
 
 	if (!dw)
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "%s has no debug information that can be read (%s): a vmlinux that was built with "
 				  "CONFIG_DEBUG_INFO is needed",
-				  df_elf_name(e), dwarf_errmsg(-1));
+				  df_debugfile_name(e), dwarf_errmsg(-1));
 	strike(dw, w);
 	walk(dw, w, &skeletons);
 	dwarf_end(dw);
 	if (df_wants_found(w, DF_WANT_SIZE, "page", ""))
 		return 0;
-	return df_err_set(err, DUMPFILTER_E_NOINFO, "%s: its debug information has no struct page%s", df_elf_name(e),
+	return df_err_set(err, DUMPFILTER_E_NOINFO, "%s: its debug information has no struct page%s",
+			  df_debugfile_name(e),
 			  skeletons ? "; it is split, and the .dwo files are not read" : ": is it a vmlinux?");
 }

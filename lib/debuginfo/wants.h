@@ -62,18 +62,19 @@ void df_wants_settle(struct df_wants *w, struct df_want_group *g);
 const struct df_want *df_wants_found(const struct df_wants *w, enum df_want_kind kind, const char *name,
 				     const char *member);
 
-/* elf.c: the file itself */
-struct df_elf;
-int df_elf_open(struct df_elf **e, struct df_vmlinux *v, struct df_env *env, const char *path, struct df_err *err);
-void df_elf_close(struct df_elf *e, struct df_env *env); /* NULL is fine */
-int df_elf_symbols(struct df_elf *e, struct df_wants *w, struct df_vmlinux *v, struct df_err *err);
+/* file.c: the file itself */
+struct df_debugfile;
+int df_debugfile_open(struct df_debugfile **e, struct df_vmlinux *v, struct df_env *env, const char *path,
+		      struct df_err *err);
+void df_debugfile_close(struct df_debugfile *e, struct df_env *env); /* NULL is fine */
+int df_debugfile_symbols(struct df_debugfile *e, struct df_wants *w, struct df_vmlinux *v, struct df_err *err);
 /* Bytes of the file that the kernel has at vaddr, at most len; 0 = none are there. */
-size_t df_elf_bytes(struct df_elf *e, uint64_t vaddr, char *buf, size_t len);
+size_t df_debugfile_bytes(struct df_debugfile *e, uint64_t vaddr, char *buf, size_t len);
 
 /* types.c: debug information */
-int df_elf_types(struct df_elf *e, struct df_wants *w, struct df_err *err);
-void *df_elf_handle(struct df_elf *e); /* of libelf */
-const char *df_elf_name(const struct df_elf *e);
+int df_debugfile_types(struct df_debugfile *e, struct df_wants *w, struct df_err *err);
+void *df_debugfile_handle(struct df_debugfile *e); /* of libelf */
+const char *df_debugfile_name(const struct df_debugfile *e);
 
 /* text.c: *v's text */
 int df_wants_print(struct df_wants *w, struct df_vmlinux *v, struct df_err *err);

@@ -12,23 +12,23 @@
 
 #include <elfutils/libdwelf.h>
 
-struct df_elf {
+struct df_debugfile {
 	Elf *elf;
 	int fd;
 	char name[256];
 };
 
-void *df_elf_handle(struct df_elf *e)
+void *df_debugfile_handle(struct df_debugfile *e)
 {
 	return e->elf;
 }
 
-const char *df_elf_name(const struct df_elf *e)
+const char *df_debugfile_name(const struct df_debugfile *e)
 {
 	return e->name;
 }
 
-void df_elf_close(struct df_elf *e, struct df_env *env)
+void df_debugfile_close(struct df_debugfile *e, struct df_env *env)
 {
 	if (!e)
 		return;
@@ -39,7 +39,7 @@ void df_elf_close(struct df_elf *e, struct df_env *env)
 	df_free(env, e);
 }
 
-static int open_file(struct df_elf *e, const char *path, struct df_err *err)
+static int open_file(struct df_debugfile *e, const char *path, struct df_err *err)
 {
 	struct stat st;
 
@@ -56,7 +56,7 @@ static int open_file(struct df_elf *e, const char *path, struct df_err *err)
 	return 0;
 }
 
-static void build_id(struct df_elf *e, struct df_vmlinux *v)
+static void build_id(struct df_debugfile *e, struct df_vmlinux *v)
 {
 	const void *id = NULL;
 	ssize_t n = dwelf_elf_gnu_build_id(e->elf, &id);
@@ -65,7 +65,8 @@ static void build_id(struct df_elf *e, struct df_vmlinux *v)
 		snprintf(v->build_id + 2 * i, 3, "%02x", ((const uint8_t *)id)[i]);
 }
 
-int df_elf_open(struct df_elf **e, struct df_vmlinux *v, struct df_env *env, const char *path, struct df_err *err)
+int df_debugfile_open(struct df_debugfile **e, struct df_vmlinux *v, struct df_env *env, const char *path,
+		      struct df_err *err)
 {
 	GElf_Ehdr header;
 	int r;
@@ -102,7 +103,8 @@ static void take_symbol(struct df_wants *w, struct df_vmlinux *v, const char *na
 		df_wants_settle(w, g);
 }
 
-static void take_table(struct df_elf *e, struct df_wants *w, struct df_vmlinux *v, Elf_Scn *scn, const GElf_Shdr *sh)
+static void take_table(struct df_debugfile *e, struct df_wants *w, struct df_vmlinux *v, Elf_Scn *scn,
+		       const GElf_Shdr *sh)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
 	size_t n = data && sh->sh_entsize ? data->d_size / sh->sh_entsize : 0;
@@ -120,7 +122,7 @@ static void take_table(struct df_elf *e, struct df_wants *w, struct df_vmlinux *
 	}
 }
 
-int df_elf_symbols(struct df_elf *e, struct df_wants *w, struct df_vmlinux *v, struct df_err *err)
+int df_debugfile_symbols(struct df_debugfile *e, struct df_wants *w, struct df_vmlinux *v, struct df_err *err)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -138,7 +140,7 @@ int df_elf_symbols(struct df_elf *e, struct df_wants *w, struct df_vmlinux *v, s
 	return 0;
 }
 
-size_t df_elf_bytes(struct df_elf *e, uint64_t vaddr, char *buf, size_t len)
+size_t df_debugfile_bytes(struct df_debugfile *e, uint64_t vaddr, char *buf, size_t len)
 {
 	Elf_Scn *scn = NULL;
 	Elf_Data *data;
