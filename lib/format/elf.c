@@ -211,3 +211,19 @@ bool df_elf_note_is(const struct df_elf_note *n, const char *s)
 		len--;
 	return len == strlen(s) && !memcmp(n->name, s, len);
 }
+
+size_t df_elf_encode_note(bool be, const char *name, const void *desc, uint32_t descsz, void *buf)
+{
+	uint32_t namesz = (uint32_t)strlen(name) + 1;
+	size_t at = NOTE_HEADER + (size_t)df_round_up(namesz, 4), size = at + (size_t)df_round_up(descsz, 4);
+	uint8_t *b = buf;
+
+	if (!desc)
+		return size;
+	memset(b, 0, size);
+	df_put32(b, namesz, be);
+	df_put32(b + 4, descsz, be);
+	memcpy(b + NOTE_HEADER, name, namesz);
+	memcpy(b + at, desc, descsz);
+	return size;
+}

@@ -61,6 +61,8 @@ struct df_elf_note {
 /* The note at *pos in notes[len]; moves *pos behind it.  false at the end, and where the note does not fit
  * (damaged: the walk stops). Always moves on. */
 bool df_elf_next_note(bool be, const uint8_t *notes, size_t len, size_t *pos, struct df_elf_note *n);
+/* A note of type 0 into buf: its size, which is a multiple of 4.  desc NULL: only the size. */
+size_t df_elf_encode_note(bool be, const char *name, const void *desc, uint32_t descsz, void *buf);
 /* Name without the terminating NULs equals s. */
 bool df_elf_note_is(const struct df_elf_note *n, const char *s);
 

@@ -88,6 +88,9 @@ struct df_image {
 	uint32_t cpus;         /* NT_PRSTATUS notes */
 	size_t vmcoreinfo_at;  /* in notes */
 	size_t vmcoreinfo_len; /* 0 = none */
+	uint8_t *eraseinfo;    /* lines about what an earlier run erased */
+	size_t eraseinfo_len;  /* 0 = none */
+	bool eraseinfo_noted;  /* notes have them, too */
 
 	/* Inputs that list page frames one by one have these sets instead of the two lists above. */
 	uint8_t frame_shift; /* bytes of such a frame as a power of two; 0 = the lists count */

@@ -12,6 +12,7 @@ void df_image_fini(struct df_image *img)
 	df_free(img->env, img->described.v);
 	df_free(img->env, img->stored.v);
 	df_free(img->env, img->notes);
+	df_free(img->env, img->eraseinfo);
 	df_pageset_fini(&img->described_set);
 	df_pageset_fini(&img->stored_set);
 	if (img->ops && img->ops->close)

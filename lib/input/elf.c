@@ -239,6 +239,8 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 	if (!r)
 		df_input_scan_notes(img);
 	if (!r)
+		r = df_input_find_eraseinfo(img, err);
+	if (!r)
 		r = take_loads(img, p, n, err);
 	df_free(img->env, p);
 	return r;

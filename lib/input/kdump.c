@@ -186,7 +186,8 @@ static int take_notes(struct opener *o, struct df_err *err)
 		return r;
 	df_input_scan_notes(img);
 	if (!img->vmcoreinfo_len && in_file(o, o->s.offset_vmcoreinfo, o->s.size_vmcoreinfo)) {
-		r = df_input_add_vmcoreinfo(img, o->s.offset_vmcoreinfo, (uint32_t)o->s.size_vmcoreinfo, &cap, &why);
+		r = df_input_add_vmcoreinfo(img, &img->source, o->s.offset_vmcoreinfo, (uint32_t)o->s.size_vmcoreinfo,
+					    &cap, &why);
 		if (r == DUMPFILTER_E_NOMEM) {
 			*err = why;
 			return r;

@@ -7,6 +7,7 @@
 #define NAME        "VMCOREINFO"
 #define NAME_PADDED 12u
 #define HEADER      12u
+#define ERASEINFO   "ERASEINFO"
 
 void df_input_scan_notes(struct df_image *img)
 {
@@ -24,7 +25,8 @@ void df_input_scan_notes(struct df_image *img)
 	}
 }
 
-int df_input_add_vmcoreinfo(struct df_image *img, uint64_t offset, uint32_t len, size_t *cap, struct df_err *err)
+int df_input_add_vmcoreinfo(struct df_image *img, const struct df_source *source, uint64_t offset, uint32_t len,
+			    size_t *cap, struct df_err *err)
 {
 	size_t desc = HEADER + NAME_PADDED, more = desc + (size_t)df_round_up(len, 4);
 	uint8_t *note;
@@ -37,8 +39,39 @@ int df_input_add_vmcoreinfo(struct df_image *img, uint64_t offset, uint32_t len,
 	df_put32(note, sizeof NAME, img->be);
 	df_put32(note + 4, len, img->be);
 	memcpy(note + HEADER, NAME, sizeof NAME);
-	r = df_source_read(&img->source, offset, note + desc, len, err);
+	r = df_source_read(source, offset, note + desc, len, err);
 	if (!r)
 		img->notes_len += more;
 	return r;
+}
+
+/* Writers reserve more than they need: the rest is zero. */
+static size_t text_length(const struct df_elf_note *note)
+{
+	size_t len = note->descsz < DF_INPUT_MAX_ERASEINFO ? note->descsz : DF_INPUT_MAX_ERASEINFO;
+
+	while (len && !note->desc[len - 1])
+		len--;
+	return len;
+}
+
+int df_input_find_eraseinfo(struct df_image *img, struct df_err *err)
+{
+	struct df_elf_note note;
+	size_t len;
+
+	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
+		if (!df_elf_note_is(&note, ERASEINFO) || !(len = text_length(&note)))
+			continue;
+		if (!img->eraseinfo_len) {
+			img->eraseinfo = df_alloc(img->env, len);
+			if (!img->eraseinfo)
+				return df_err_nomem(err, img->env, "text about erased data", len);
+			memcpy(img->eraseinfo, note.desc, len);
+			img->eraseinfo_len = len;
+		}
+		img->eraseinfo_noted = len == img->eraseinfo_len && !memcmp(img->eraseinfo, note.desc, len);
+		break;
+	}
+	return 0;
 }

@@ -11,6 +11,11 @@
 void df_input_scan_notes(struct df_image *img);
 /* A VMCOREINFO note behind img->notes (of capacity *cap): len bytes of text at offset of the source, len at most
  * DF_INPUT_MAX_NOTES.  Where they cannot be read the notes stay as they are. */
-int df_input_add_vmcoreinfo(struct df_image *img, uint64_t offset, uint32_t len, size_t *cap, struct df_err *err);
+int df_input_add_vmcoreinfo(struct df_image *img, const struct df_source *source, uint64_t offset, uint32_t len,
+			    size_t *cap, struct df_err *err);
+
+#define DF_INPUT_MAX_ERASEINFO (1u << 20) /* a line of about 40 bytes for each rule that hit something */
+/* eraseinfo_* from an ERASEINFO note, where the image has none of its own. */
+int df_input_find_eraseinfo(struct df_image *img, struct df_err *err);
 
 #endif

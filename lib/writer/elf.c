@@ -59,6 +59,8 @@ struct elf {
 	struct df_elf_header h;
 	uint64_t nseg;
 	uint64_t shdr_at, note_at, data_at; /* file offsets */
+	uint8_t *erased;                    /* a note that the input lacks, behind those that it has … */
+	size_t erased_len;                  /* … and its bytes, 0 = none */
 	/* copying */
 	unsigned workers, nslots;
 	struct df_reader *readers;
@@ -168,7 +170,7 @@ static uint8_t class_of(const struct elf *e)
 	uint64_t heads = DF_ELF_HEADER_MAX + (e->nseg + 1) * (uint64_t)DF_ELF_PHDR_MAX;
 
 	if (e->nseg + 1 >= DF_ELF_PN_XNUM || img->end_paddr > UINT64_C(1) << 32 ||
-	    heads + img->notes_len + e->total > UINT32_MAX)
+	    heads + img->notes_len + e->erased_len + e->total > UINT32_MAX)
 		return 64;
 	return img->bits;
 }
@@ -207,7 +209,7 @@ static int lay_out(struct elf *e, struct df_err *err)
 		e->h.phnum = (uint16_t)n;
 	}
 	e->note_at = heads;
-	e->data_at = heads + img->notes_len;
+	e->data_at = heads + img->notes_len + e->erased_len;
 	return 0;
 }
 
@@ -230,7 +232,9 @@ static void encode_segment(const struct elf *e, const struct segment *s, void *b
 /* Program headers in blocks; bytes behind limit are not there: loads are cut to what is. */
 static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 {
-	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE, .offset = e->note_at, .filesz = e->o->image->notes_len };
+	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE,
+				    .offset = e->note_at,
+				    .filesz = e->o->image->notes_len + e->erased_len };
 	uint8_t buf[64 * DF_ELF_PHDR_MAX];
 	struct cut c = { .offset = e->data_at };
 	uint64_t at = e->h.phoff;
@@ -297,6 +301,8 @@ static int begin(struct elf *e, struct df_err *err)
 	}
 	if (!r)
 		r = df_sink_write(e->o->sink, e->note_at, e->o->image->notes, e->o->image->notes_len, err);
+	if (!r && e->erased_len)
+		r = df_sink_write(e->o->sink, e->note_at + e->o->image->notes_len, e->erased, e->erased_len, err);
 	return r;
 }
 
@@ -515,8 +521,25 @@ static int find_shared(struct elf *e, struct df_err *err)
 	return e->seen ? 0 : df_err_nomem(err, e->o->env, "the list of frames", img->nloads * sizeof *v + bits / 8);
 }
 
+/* What an earlier run erased, where the input does not have it as a note. */
+static int make_erased(struct elf *e, struct df_err *err)
+{
+	const struct df_image *img = e->o->image;
+	uint32_t len = (uint32_t)img->eraseinfo_len;
+
+	if (!len || img->eraseinfo_noted)
+		return 0;
+	e->erased_len = df_elf_encode_note(img->be, "ERASEINFO", NULL, len, NULL);
+	e->erased = df_alloc(e->o->env, e->erased_len);
+	if (!e->erased)
+		return df_err_nomem(err, e->o->env, "text about erased data", e->erased_len);
+	df_elf_encode_note(img->be, "ERASEINFO", img->eraseinfo, len, e->erased);
+	return 0;
+}
+
 static void stop(struct elf *e)
 {
+	df_free(e->o->env, e->erased);
 	for (unsigned i = 0; e->slots && i < e->nslots; i++)
 		df_free(e->o->env, e->slots[i].buf);
 	df_free(e->o->env, e->slots);
@@ -626,6 +649,8 @@ static int rehearse_elf(const struct df_output *o, struct df_err *err)
 	int r = o->level & DUMPFILTER_LEVEL_ZERO ? df_pipe_rehearse_zero(&p, err) : 0;
 
 	if (!r)
+		r = make_erased(&e, err);
+	if (!r)
 		r = start(&e, err);
 	stop(&e);
 	return r;
@@ -672,6 +697,8 @@ static int write_elf(const struct df_output *o, struct df_written *done, struct 
 				  o->sink->name);
 	if (o->level & DUMPFILTER_LEVEL_ZERO)
 		r = drop_zero(o, done, err);
+	if (!r)
+		r = make_erased(&e, err);
 	if (!r)
 		r = lay_out(&e, err);
 	if (!r)
