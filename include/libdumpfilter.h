@@ -78,6 +78,7 @@ enum dumpfilter_result {
 	DUMPFILTER_E_CANCELLED = -12, /* dumpfilter_cancel() before anything was written; from rearrange: also later */
 	DUMPFILTER_E_NODATA = -13,    /* the address is not in the image (translation, holes) */
 	DUMPFILTER_E_OTHER_KERNEL = -14, /* what was given about the kernel is of another one than the image's */
+	DUMPFILTER_E_LOST = -15,         /* the page was lost when the input was made */
 };
 
 /* A fixed English name for a result code; never NULL, never freed. */
@@ -169,9 +170,17 @@ struct dumpfilter_source_ops {
  * filtered before (ELF64 or kdump-compressed), and flattened streams of these in a file.  On failure the context stays
  * as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
 DUMPFILTER_API int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags);
+/* Open the n pieces of a split dump as one image, in any order: all of them, which is checked, and none twice.
+ * DUMPFILTER_E_INVAL names what is missing, E_FORMAT and E_CORRUPT the file that is none of them. */
+DUMPFILTER_API int dumpfilter_open_paths(struct dumpfilter *df, const char *const *paths, unsigned n, unsigned flags);
 /* fd stays the caller's and must stay open until dumpfilter_close(); its file position is not used. */
 DUMPFILTER_API int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned flags);
 DUMPFILTER_API int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user);
+/* As dumpfilter_open_paths(), of callbacks: ops[i] is called with user[i].  Where one is not DUMPFILTER_IO_CONCURRENT
+ * none is called concurrently. */
+DUMPFILTER_API int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source_ops *const *ops,
+					  void *const *user, unsigned n);
+#define DUMPFILTER_PIECES_MAX 1024u
 /* Back to the state after dumpfilter_new(); configuration and callbacks stay. */
 DUMPFILTER_API void dumpfilter_close(struct dumpfilter *df);
 

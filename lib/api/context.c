@@ -51,6 +51,8 @@ const char *dumpfilter_strerror(int result)
 		return "not in the image";
 	case DUMPFILTER_E_OTHER_KERNEL:
 		return "of another kernel";
+	case DUMPFILTER_E_LOST:
+		return "page lost earlier";
 	default:
 		return "unknown result";
 	}

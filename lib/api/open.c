@@ -5,14 +5,11 @@
 
 #include <string.h>
 
-/* The source is open (or failed with r): recognise it and learn what it is. */
-static int open_image(struct dumpfilter *df, int r)
+/* The input is open (or failed with r): learn what it is. */
+static int describe(struct dumpfilter *df, int r)
 {
 	struct df_dump *d = &df->dump;
 
-	d->image.env = &df->env;
-	if (!r)
-		r = df_input_open(&d->image, &df->err);
 	if (!r)
 		r = df_dump_describe(d, &df->err);
 	if (r < 0) {
@@ -23,6 +20,15 @@ static int open_image(struct dumpfilter *df, int r)
 	df_err_clear(&df->err);
 	df->state = ST_OPEN;
 	return 0;
+}
+
+/* The source is open (or failed with r): recognise it. */
+static int open_image(struct dumpfilter *df, int r)
+{
+	df->dump.image.env = &df->env;
+	if (!r)
+		r = df_input_open(&df->dump.image, &df->err);
+	return describe(df, r);
 }
 
 int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags)
@@ -41,17 +47,100 @@ int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned
 	return r ? r : open_image(df, df_source_open_fd(&df->dump.image.source, &df->env, fd, name, flags, &df->err));
 }
 
-int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user)
+static int open_source(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user, struct df_source *s)
 {
 	struct dumpfilter_source_ops o = { .size = sizeof o };
-	int r = df_api_check(df, ST_NEW, ST_NEW, "open");
 
-	if (r)
-		return r;
 	if (!df_api_options(&o, sizeof o, ops) || !o.read)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
 				  "source: wrong size of the struct, or no read function");
-	return open_image(df, df_source_open_ops(&df->dump.image.source, &df->env, &o, user, &df->err));
+	return df_source_open_ops(s, &df->env, &o, user, &df->err);
+}
+
+int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user)
+{
+	int r = df_api_check(df, ST_NEW, ST_NEW, "open");
+
+	return r ? r : open_image(df, open_source(df, ops, user, &df->dump.image.source));
+}
+
+/* A set of n sources: open_one opens number i. */
+static int open_set(struct dumpfilter *df, unsigned n, int (*open_one)(void *user, unsigned i, struct df_source *s),
+		    void *user)
+{
+	struct df_source *sources;
+	unsigned opened = 0;
+	int r = 0;
+
+	if (!n || n > DUMPFILTER_PIECES_MAX)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "open: %u pieces; 1 to %u are possible", n,
+				  DUMPFILTER_PIECES_MAX);
+	sources = df_alloc_array(&df->env, n, sizeof *sources);
+	if (!sources)
+		return df_err_nomem(&df->err, &df->env, "pieces", n * sizeof *sources);
+	while (!r && opened < n) {
+		r = open_one(user, opened, &sources[opened]);
+		opened += !r;
+	}
+	df->dump.image.env = &df->env;
+	if (!r)
+		r = df_input_open_set(&df->dump.image, sources, n, &df->err);
+	else
+		while (opened)
+			df_source_close(&sources[--opened]);
+	df_free(&df->env, sources);
+	return describe(df, r);
+}
+
+struct path_set {
+	struct dumpfilter *df;
+	const char *const *paths;
+	unsigned flags;
+};
+
+static int open_one_path(void *user, unsigned i, struct df_source *s)
+{
+	const struct path_set *x = user;
+
+	if (!x->paths[i])
+		return df_api_missing(x->df, "open_paths");
+	return df_source_open_path(s, &x->df->env, x->paths[i], x->flags, &x->df->err);
+}
+
+int dumpfilter_open_paths(struct dumpfilter *df, const char *const *paths, unsigned n, unsigned flags)
+{
+	struct path_set x = { df, paths, flags };
+	int r = df_api_check(df, ST_NEW, ST_NEW, "open");
+
+	if (!r)
+		r = df_api_given(df, paths, "open_paths");
+	return r ? r : open_set(df, n, open_one_path, &x);
+}
+
+struct ops_set {
+	struct dumpfilter *df;
+	const struct dumpfilter_source_ops *const *ops;
+	void *const *user;
+};
+
+static int open_one_ops(void *user, unsigned i, struct df_source *s)
+{
+	const struct ops_set *x = user;
+
+	return open_source(x->df, x->ops[i], x->user[i], s);
+}
+
+int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source_ops *const *ops, void *const *user,
+			   unsigned n)
+{
+	struct ops_set x = { df, ops, user };
+	int r = df_api_check(df, ST_NEW, ST_NEW, "open");
+
+	if (!r)
+		r = df_api_given(df, ops, "open_pieces");
+	if (!r)
+		r = df_api_given(df, user, "open_pieces");
+	return r ? r : open_set(df, n, open_one_ops, &x);
 }
 
 void dumpfilter_close(struct dumpfilter *df)

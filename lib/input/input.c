@@ -21,57 +21,59 @@ static const char *describe(const uint8_t *head, size_t len)
 
 /* Length of a source that does not tell (a file that the kernel makes as it is read, callbacks): the first offset at
  * which nothing can be read.  Nothing may be looked for behind it, whatever headers promise. */
-static void measure(struct df_image *img)
+static void measure(struct df_source *s)
 {
 	uint64_t have = 0, none = UINT64_C(1) << 62;
 	struct df_err ignored;
 	uint8_t byte;
 
-	if (img->source.length != UINT64_MAX)
+	if (s->length != UINT64_MAX)
 		return;
 	while (none - have > 1) {
 		uint64_t mid = have + (none - have) / 2;
 
 		/* a byte that cannot be read is there all the same */
-		if (df_source_read(&img->source, mid, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
+		if (df_source_read(s, mid, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
 			none = mid;
 		else
 			have = mid;
 	}
-	if (!have && df_source_read(&img->source, 0, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
+	if (!have && df_source_read(s, 0, &byte, 1, &ignored) == DUMPFILTER_E_TRUNCATED)
 		none = 0;
-	img->source.length = none;
+	s->length = none;
 }
 
-static int read_head(struct df_image *img, uint8_t *head, size_t *len, struct df_err *err)
+static int read_head(const struct df_source *s, uint8_t *head, size_t *len, struct df_err *err)
 {
-	*len = img->source.length < DF_INPUT_PROBE ? (size_t)img->source.length : DF_INPUT_PROBE;
-	return df_source_read(&img->source, 0, head, *len, err);
+	*len = s->length < DF_INPUT_PROBE ? (size_t)s->length : DF_INPUT_PROBE;
+	return df_source_read(s, 0, head, *len, err);
 }
 
-/* The source is a flattened stream: what it makes is the input. */
-static int look_inside(struct df_image *img, uint8_t head[DF_INPUT_PROBE], size_t *len, struct df_err *err)
+int df_input_look(struct df_source *s, uint8_t head[DF_INPUT_PROBE], size_t *len, bool *cut, struct df_err *err)
 {
-	int r = df_source_flatten(&img->source, err);
+	int r;
 
-	img->past.incomplete = df_source_cut(&img->source);
+	*cut = false;
 	memset(head, 0, DF_INPUT_PROBE);
-	return r ? r : read_head(img, head, len, err);
+	measure(s);
+	if (s->length == 0)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is empty", s->name);
+	r = read_head(s, head, len, err);
+	if (r < 0 || !df_flat_is(head, *len))
+		return r;
+	/* a flattened stream: what it makes is the input */
+	r = df_source_flatten(s, err);
+	*cut = df_source_cut(s);
+	memset(head, 0, DF_INPUT_PROBE);
+	return r ? r : read_head(s, head, len, err);
 }
 
 int df_input_open(struct df_image *img, struct df_err *err)
 {
-	uint8_t head[DF_INPUT_PROBE] = { 0 };
+	uint8_t head[DF_INPUT_PROBE];
 	size_t len = 0;
-	int r = 0;
+	int r = df_input_look(&img->source, head, &len, &img->past.incomplete, err);
 
-	measure(img);
-	if (img->source.length == 0)
-		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is empty", img->source.name);
-	else
-		r = read_head(img, head, &len, err);
-	if (!r && df_flat_is(head, len))
-		r = look_inside(img, head, &len, err);
 	for (size_t i = 0; !r && i < sizeof inputs / sizeof *inputs; i++) {
 		if (!inputs[i]->probe(head, len))
 			continue;

@@ -16,7 +16,14 @@ struct df_input {
 
 extern const struct df_input df_input_elf, df_input_kdump;
 
+/* Learn the length of a source that does not tell, see through a flattened stream (*cut: its end is missing), and read
+ * the beginning. */
+int df_input_look(struct df_source *s, uint8_t head[DF_INPUT_PROBE], size_t *len, bool *cut, struct df_err *err);
+
 /* Recognise img->source and open it.  img: zeroed but for env and source; finished on failure. */
 int df_input_open(struct df_image *img, struct df_err *err);
+/* Open n sources, the pieces of one split dump in any order.  They are taken over, also where this fails.  img: zeroed
+ * but for env; finished on failure. */
+int df_input_open_set(struct df_image *img, struct df_source *sources, unsigned n, struct df_err *err);
 
 #endif

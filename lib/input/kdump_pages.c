@@ -17,8 +17,9 @@
 #define NO_FRAME  UINT64_MAX
 
 struct reader {
-	void *unpack;              /* codec state */
-	uint64_t at_pfn, at_index; /* frame whose descriptor's number was counted last */
+	void *unpack;                       /* codec state */
+	const struct df_kdump_piece *piece; /* that the window is on */
+	uint64_t at_pfn, at_index;          /* frame whose descriptor's number was counted last */
 	uint64_t desc_first;
 	unsigned desc_n;
 	uint8_t desc[DESCS * DF_KDUMP_DESC_SIZE];
@@ -42,6 +43,9 @@ static int start(struct df_reader *r, struct df_err *err)
 
 	if (!x)
 		return df_err_nomem(err, env, "a reader", sizeof *x);
+	x->piece = in->pieces;
+	if (x->piece->is_own)
+		df_window_switch(&r->window, &x->piece->own);
 	x->ncache = CACHE_MAX / in->block < CACHE ? CACHE_MAX / in->block : CACHE;
 	if (!x->ncache)
 		x->ncache = 1;
@@ -69,6 +73,34 @@ static void stop(struct df_reader *r)
 	r->state = NULL;
 }
 
+static bool is_in(const struct df_kdump_piece *p, uint64_t pfn)
+{
+	return pfn >= p->start && pfn < p->end;
+}
+
+/* Turn to the file that has the frame. */
+static void turn_to(struct df_reader *r, uint64_t pfn)
+{
+	const struct df_kdump_input *in = input_of(r);
+	struct reader *x = r->state;
+	unsigned lo = 0, hi = in->npieces;
+
+	if (is_in(x->piece, pfn))
+		return;
+	while (hi - lo > 1) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (in->pieces[mid].start <= pfn)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	x->piece = &in->pieces[lo];
+	x->desc_n = 0;
+	x->ahead_len = 0;
+	df_window_switch(&r->window, &x->piece->own);
+}
+
 /* Number of the frame's descriptor.  Frames mostly come in ascending order. */
 static uint64_t index_of(struct df_reader *r, uint64_t pfn)
 {
@@ -86,7 +118,8 @@ static uint64_t index_of(struct df_reader *r, uint64_t pfn)
 
 static int read_descs(struct df_reader *r, uint64_t index, struct df_err *err)
 {
-	uint64_t length = r->image->source.length, first = index - index % DESCS, at;
+	const struct df_source *source = r->window.source;
+	uint64_t length = source->length, first = index - index % DESCS, at;
 	struct reader *x = r->state;
 	uint64_t n;
 	int rc;
@@ -94,10 +127,10 @@ static int read_descs(struct df_reader *r, uint64_t index, struct df_err *err)
 	at = input_of(r)->desc_at + first * DF_KDUMP_DESC_SIZE;
 	n = at < length ? (length - at) / DF_KDUMP_DESC_SIZE : 0;
 	if (first + n <= index)
-		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before its index does", r->image->source.name);
+		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before its index does", source->name);
 	x->desc_first = first;
 	x->desc_n = 0;
-	rc = df_source_read(&r->image->source, at, x->desc, (n < DESCS ? (size_t)n : DESCS) * DF_KDUMP_DESC_SIZE, err);
+	rc = df_source_read(source, at, x->desc, (n < DESCS ? (size_t)n : DESCS) * DF_KDUMP_DESC_SIZE, err);
 	if (!rc)
 		x->desc_n = n < DESCS ? (unsigned)n : DESCS;
 	return rc;
@@ -107,26 +140,28 @@ static int read_descs(struct df_reader *r, uint64_t index, struct df_err *err)
 static int check_desc(const struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, struct df_err *err)
 {
 	const struct df_kdump_input *in = input_of(r);
-	uint64_t length = r->image->source.length;
+	uint64_t length = r->window.source->length;
 
 	if (!d->offset || !d->size)
-		return df_err_set(err, DUMPFILTER_E_IO, "%s: page frame %#" PRIx64 " was lost when the dump was made",
-				  r->image->source.name, pfn);
+		return df_err_set(err, DUMPFILTER_E_LOST, "%s: page frame %#" PRIx64 " was lost when the dump was made",
+				  r->window.source->name, pfn);
 	if (d->size > in->block || d->offset < in->desc_at || (!d->flags && d->size != in->block))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
 				  "%s: the descriptor of page frame %#" PRIx64 " is damaged: %u bytes at %" PRIu64,
-				  r->image->source.name, pfn, d->size, d->offset);
+				  r->window.source->name, pfn, d->size, d->offset);
 	if (d->offset > length || d->size > length - d->offset)
 		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before page frame %#" PRIx64,
-				  r->image->source.name, pfn);
+				  r->window.source->name, pfn);
 	return 0;
 }
 
 static int find(struct df_reader *r, uint64_t pfn, struct df_kdump_desc *d, struct df_err *err)
 {
-	uint64_t index = index_of(r, pfn);
 	struct reader *x = r->state;
+	uint64_t index;
 
+	turn_to(r, pfn);
+	index = index_of(r, pfn) - x->piece->first;
 	if ((index < x->desc_first || index - x->desc_first >= x->desc_n) && read_descs(r, index, err) < 0)
 		return err->code;
 	df_kdump_decode_desc(&input_of(r)->abi, x->desc + (index - x->desc_first) * DF_KDUMP_DESC_SIZE, d);
@@ -147,7 +182,7 @@ static const uint8_t *fill(struct df_reader *r, uint64_t offset, size_t len, str
 /* Bytes of the file; some more are read at once, as pages follow one another in it. */
 static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t size, struct df_err *err)
 {
-	uint64_t left = r->image->source.length - offset;
+	uint64_t left = r->window.source->length - offset;
 	size_t ahead = r->window.most < AHEAD ? r->window.most : AHEAD, more = left < ahead ? (size_t)left : ahead;
 	struct reader *x = r->state;
 	const uint8_t *p;
@@ -164,9 +199,13 @@ static void prepare(struct df_reader *r, uint64_t paddr, size_t len)
 {
 	uint64_t pfn = paddr >> r->image->frame_shift, last = (paddr + len - 1) >> r->image->frame_shift;
 	uint64_t start = 0, end = 0;
+	struct reader *x = r->state;
 	unsigned pages = 0;
 	struct df_err ignored;
 
+	turn_to(r, pfn);
+	if (last >= x->piece->end)
+		last = x->piece->end - 1;
 	for (; pfn <= last; pfn++) {
 		struct df_kdump_desc d = { 0 };
 
@@ -195,10 +234,10 @@ static int unpack(struct df_reader *r, uint64_t pfn, const struct df_kdump_desc 
 	if (!c)
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s: page frame %#" PRIx64 " is packed in a way that is not known here (flags %#x)",
-				  r->image->source.name, pfn, d->flags);
+				  r->window.source->name, pfn, d->flags);
 	if (!c->decompress(c == in->codec ? x->unpack : NULL, from, d->size, to, in->block))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: page frame %#" PRIx64 " does not unpack (%s)",
-				  r->image->source.name, pfn, c->name);
+				  r->window.source->name, pfn, c->name);
 	return 0;
 }
 
@@ -290,8 +329,13 @@ static void close_input(struct df_image *img)
 {
 	struct df_kdump_input *in = img->format_data;
 
-	if (in)
+	for (unsigned i = 0; in && i < in->npieces; i++)
+		if (in->pieces[i].is_own)
+			df_source_close(&in->pieces[i].own);
+	if (in) {
+		df_free(img->env, in->pieces);
 		df_free(img->env, in->rank);
+	}
 	df_free(img->env, in);
 	img->format_data = NULL;
 }

@@ -53,6 +53,9 @@ struct df_window {
 int df_window_init(struct df_window *w, const struct df_source *s, size_t most);
 void df_window_fini(struct df_window *w);
 
+/* From now on a window on another source, which is read and not mapped, as the one before was. */
+void df_window_switch(struct df_window *w, const struct df_source *s);
+
 /* Pointer to len bytes at offset, len ≤ w->most, valid until the next call on w; NULL with err set where they
  * cannot be had.  Mapped sources: no copy.  Never maps or reads behind the source's length. */
 #define DF_WINDOW_MAX  (512u << 10)

@@ -92,6 +92,12 @@ int df_window_init(struct df_window *w, const struct df_source *s, size_t most)
 	return s->can_map ? 0 : buffer(w, &ignored);
 }
 
+void df_window_switch(struct df_window *w, const struct df_source *s)
+{
+	w->source = s;
+	w->len = 0;
+}
+
 static int move(struct df_window *w, uint64_t offset, size_t len, struct df_err *err)
 {
 	int r = df_source_check(w->source, offset, len, err);

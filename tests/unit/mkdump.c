@@ -18,11 +18,12 @@
 
 /* Offsets of the sub header's fields as the three kinds of compilers lay them out, and the size of version 6. */
 struct sub {
-	unsigned level, split, info_off, info_size, note_off, note_size, max64, size;
+	unsigned level, split, start, end, info_off, info_size, note_off, note_size, erase_off, erase_size, start64,
+		end64, max64, size;
 };
-static const struct sub sub64 = { 8, 12, 32, 40, 48, 56, 96, 104 };
-static const struct sub sub32_4 = { 4, 8, 20, 28, 32, 40, 72, 80 };
-static const struct sub sub32_8 = { 4, 8, 24, 32, 40, 48, 88, 96 };
+static const struct sub sub64 = { 8, 12, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104 };
+static const struct sub sub32_4 = { 4, 8, 12, 16, 20, 28, 32, 40, 44, 52, 56, 64, 72, 80 };
+static const struct sub sub32_8 = { 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96 };
 
 static const struct sub *sub_of(const struct mk *m)
 {
@@ -102,8 +103,11 @@ static void sub_header(const struct mk *m, const struct mk_file *f, uint64_t fra
 
 	mk_put(m, h, word, m->phys_base);
 	mk_put(m, h + s->level, 4, m->level);
-	if (m->version >= 2)
+	if (m->version >= 2) {
 		mk_put(m, h + s->split, 4, m->split);
+		mk_put(m, h + s->start, word, m->start);
+		mk_put(m, h + s->end, word, m->end);
+	}
 	if (m->version >= 3 && info) {
 		mk_put(m, h + s->info_off, 8, m->version >= 4 ? f->notes_at + 24 : f->notes_at);
 		mk_put(m, h + s->info_size, word, info);
@@ -112,8 +116,11 @@ static void sub_header(const struct mk *m, const struct mk_file *f, uint64_t fra
 		mk_put(m, h + s->note_off, 8, f->notes_at);
 		mk_put(m, h + s->note_size, word, f->notes_len);
 	}
-	if (m->version >= 6)
+	if (m->version >= 6) {
+		mk_put(m, h + s->start64, 8, m->start);
+		mk_put(m, h + s->end64, 8, m->end);
 		mk_put(m, h + s->max64, 8, frames);
+	}
 }
 
 /* From version 4 on a note, in version 3 just the text. */
@@ -172,6 +179,8 @@ static void pages(const struct mk *m, struct mk_file *f)
 		if (kind == ' ' || kind == '.')
 			continue;
 		f->data[f->bitmap2_at + pfn / 8] |= (uint8_t)(1 << pfn % 8);
+		if (m->split && (pfn < m->start || pfn >= m->end))
+			continue; /* another piece has it, and its number */
 		if (kind == 'z')
 			mk_desc(m, f, i, zero, m->block, 0);
 		else if (kind == 's')
@@ -180,6 +189,19 @@ static void pages(const struct mk *m, struct mk_file *f)
 			one_page(m, f, pfn, i);
 		i++;
 	}
+}
+
+static void erased(const struct mk *m, struct mk_file *f)
+{
+	const struct sub *s = sub_of(m);
+	size_t len = m->erased ? strlen(m->erased) : 0;
+
+	if (!len)
+		return;
+	memcpy(f->data + f->size, m->erased, len);
+	mk_put(m, f->data + f->sub_at + s->erase_off, 8, f->size);
+	mk_put(m, f->data + f->sub_at + s->erase_size, m->bits / 8, len);
+	f->size += len;
 }
 
 void mk_build(const struct mk *m, struct mk_file *f)
@@ -197,6 +219,7 @@ void mk_build(const struct mk *m, struct mk_file *f)
 	main_header(m, f, frames, (uint32_t)((f->desc_at - f->bitmap1_at) / m->block));
 	sub_header(m, f, frames);
 	pages(m, f);
+	erased(m, f);
 }
 
 void mk_free(struct mk_file *f)

@@ -17,6 +17,8 @@ struct mk {
 	const char *info;    /* VMCOREINFO text; NULL = none */
 	uint32_t packer;     /* flag of the pages' codec: 1 zlib, 2 LZO, 4 snappy, 32 zstd */
 	bool one_bitmap;     /* that stands for both */
+	uint64_t start, end; /* with split: the frames of this piece */
+	const char *erased;  /* text about erased data; NULL = none */
 	/* A letter per frame: ' ' does not exist, '.' not stored, p packed, r raw, z the shared page of zeros, l lost,
 	 * s with the data of the page stored before it. */
 	const char *pages;

@@ -654,6 +654,7 @@ static void layout(void)
 	AT(report, vmemmap_pages, 280);
 	AT(report, cause, 288);
 	CHECK_EQ(-DUMPFILTER_E_NODATA, 13);
+	CHECK_EQ(-DUMPFILTER_E_LOST, 15);
 	CHECK_EQ(DUMPFILTER_CLASS_COUNT, 7);
 	CHECK_EQ(DUMPFILTER_CODEC_ZSTD, 4);
 }

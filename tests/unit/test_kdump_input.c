@@ -125,7 +125,7 @@ static void page_is_right(uint64_t pfn)
 	if (!want) {
 		bool absent = strchr(" .", x.mk.pages[pfn]);
 
-		CHECK_EQ(r, absent ? DUMPFILTER_E_NODATA : DUMPFILTER_E_IO);
+		CHECK_EQ(r, absent ? DUMPFILTER_E_NODATA : DUMPFILTER_E_LOST);
 		CHECK(!x.img.ops->peek(&x.reader, pfn * x.mk.block, 8, &err) && err.code == r);
 		return;
 	}
@@ -383,10 +383,10 @@ static void descriptors_that_lie(void)
 
 	begin(&plain);
 	data = x.f.data_at;
-	lost_with(0, 0, 0, DUMPFILTER_E_IO);
-	lost_with(0, 4096, 0, DUMPFILTER_E_IO);
-	lost_with(data, 0, 0, DUMPFILTER_E_IO);
-	lost_with(data, 0, 1, DUMPFILTER_E_IO);
+	lost_with(0, 0, 0, DUMPFILTER_E_LOST);
+	lost_with(0, 4096, 0, DUMPFILTER_E_LOST);
+	lost_with(data, 0, 0, DUMPFILTER_E_LOST);
+	lost_with(data, 0, 1, DUMPFILTER_E_LOST);
 	lost_with(data, 4095, 0, DUMPFILTER_E_CORRUPT);
 	lost_with(data, 4097, 1, DUMPFILTER_E_CORRUPT);
 	lost_with(data, UINT32_MAX, 1, DUMPFILTER_E_CORRUPT);
