@@ -276,6 +276,7 @@ enum dumpfilter_codec {
 	DUMPFILTER_CODEC_LZO = 2,
 	DUMPFILTER_CODEC_SNAPPY = 3,
 	DUMPFILTER_CODEC_ZSTD = 4,
+	DUMPFILTER_CODEC_INPUT = 100, /* in a configuration: what the input was compressed with; NONE for ELF */
 };
 /* 1 where this build has the codec, else 0. */
 DUMPFILTER_API int dumpfilter_codec_available(int codec);
@@ -285,6 +286,9 @@ DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
 /* Leave out also page frames that hold nothing but struct pages of frames that are left out: on large machines most of
  * what is left at level 31.  Readers of such a dump cannot list all pages (crash: kmem -p, kmem -i). */
 #define DUMPFILTER_EXCLUDE_VMEMMAP 1u
+/* Keep every page that the input stores, and judge nothing: for putting split dumps together and for changing the
+ * format or the codec.  Nothing need be known about the kernel.  The level may be 0 or 1. */
+#define DUMPFILTER_COPY_ALL 2u
 
 struct dumpfilter_config {
 	size_t size; /* sizeof this struct */
@@ -299,7 +303,7 @@ struct dumpfilter_config {
 	 * DUMPFILTER_E_NOMEM before the output is touched, with the number of bytes that are needed (a limit that
 	 * nobody gave is dropped instead). */
 	size_t memory_limit;
-	unsigned flags; /* DUMPFILTER_EXCLUDE_VMEMMAP or 0 */
+	unsigned flags; /* DUMPFILTER_EXCLUDE_VMEMMAP, DUMPFILTER_COPY_ALL or 0 */
 	/* Of the codec: zlib 1…9 (builds with libdeflate: …12), zstd -131072…22 (0 is none of them), the others have
 	 * none. 0 = default: the quickest, 1.  Where the input was compressed with the same codec its data is copied,
 	 * unless a level is given. */
@@ -427,6 +431,41 @@ DUMPFILTER_API void dumpfilter_sink_free(struct dumpfilter_sink *sink);
  * dumpfilter_errmsg() says why) or an error (no usable output).  Once per open or configure. */
 DUMPFILTER_API int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink);
 
+struct dumpfilter_split_opts {
+	size_t size; /* sizeof this struct */
+	/* Pieces begin at multiples of so many bytes of memory; whole pages; 0 = 64 pages, of which it becomes a
+	 * multiple in any case, as crash asks for that. */
+	uint64_t block_bytes;
+};
+#define DUMPFILTER_SPLIT_OPTS_INIT                           \
+	{                                                    \
+		.size = sizeof(struct dumpfilter_split_opts) \
+	}
+/* As dumpfilter_run(), into n pieces (2 to DUMPFILTER_PIECES_MAX) of about the same size, all written at the same time:
+ * each has the headers and the index of bits of the whole dump, and the data of a range of page frames.  Only for
+ * DUMPFILTER_FORMAT_KDUMP.  sinks: n different ones; opts may be NULL.  The result is that of the whole: where one
+ * piece takes no more, the others are written nevertheless, all are marked incomplete, and the result is PARTIAL.  Put
+ * together the pieces are what dumpfilter_run() would have written (dumpfilter_open_paths() and DUMPFILTER_COPY_ALL).
+ */
+DUMPFILTER_API int dumpfilter_run_split(struct dumpfilter *df, struct dumpfilter_sink *const *sinks, unsigned n,
+					const struct dumpfilter_split_opts *opts);
+
+struct dumpfilter_piece {
+	size_t size;                 /* in: sizeof this struct */
+	int result;                  /* of this piece; negative: nothing that opens */
+	uint64_t start_pfn, end_pfn; /* its page frames: [start_pfn, end_pfn) */
+	uint64_t kept_pages;         /* of these: frames that the plan keeps */
+	uint64_t written_pages;      /* of these: frames that are in the piece */
+	uint64_t bytes_out;          /* handed to its sink */
+	uint64_t output_size;        /* end of the output file */
+};
+#define DUMPFILTER_PIECE_INIT                           \
+	{                                               \
+		.size = sizeof(struct dumpfilter_piece) \
+	}
+/* Piece number i of dumpfilter_run_split(), in the order of sinks, which is that of memory.  After that. */
+DUMPFILTER_API int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece *piece);
+
 struct dumpfilter_report {
 	size_t size; /* in: sizeof this struct */
 	int result;  /* of run */
@@ -444,14 +483,16 @@ struct dumpfilter_report {
 	uint64_t unreadable_memmap_pages; /* frames kept because their struct page could not be read */
 	uint64_t beyond_memmap_pages;     /* frames behind the kernel's memory map, left out */
 	uint64_t elf_written_pages;       /* ELF: frames in the output, with those kept only to avoid small gaps */
-	uint64_t bytes_out;               /* handed to the sink */
-	uint64_t output_size;             /* end of the output file */
+	uint64_t bytes_out;               /* handed to the sinks */
+	uint64_t output_size;             /* end of the output file; of a split dump: of all, added up */
 	double plan_seconds, copy_seconds;
 	unsigned threads;     /* in force */
 	uint64_t peak_memory; /* bytes allocated by this context at most */
 	/* Frames left out for DUMPFILTER_EXCLUDE_VMEMMAP; class_pages counts them as DUMPFILTER_CLASS_KEEP. */
 	uint64_t vmemmap_pages;
-	int cause; /* DUMPFILTER_E_*: why the result is DUMPFILTER_PARTIAL; else 0 */
+	int cause;                  /* DUMPFILTER_E_*: why the result is DUMPFILTER_PARTIAL; else 0 */
+	int codec;                  /* enum dumpfilter_codec in force */
+	uint64_t lost_before_pages; /* of lost_pages: lost already when the input was made (kdump-compressed output) */
 };
 #define DUMPFILTER_REPORT_INIT                           \
 	{                                                \

@@ -14,7 +14,14 @@ struct dumpfilter {
 	struct df_dump dump;
 	struct dumpfilter_report report;
 	int plan_result;
+	struct df_piece *pieces; /* of run_split; results stay until close */
+	unsigned npieces;
 };
+
+/* Nothing is known of pieces any more. */
+void df_api_forget_pieces(struct dumpfilter *df);
+/* dumpfilter_run() to any target; call: its name. */
+int df_api_run(struct dumpfilter *df, const struct df_target *to, const char *call);
 
 /* DUMPFILTER_E_SEQUENCE with text unless the state is in [from, to]. */
 int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call);

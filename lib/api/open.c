@@ -146,6 +146,7 @@ int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source
 void dumpfilter_close(struct dumpfilter *df)
 {
 	df_dump_fini(&df->dump);
+	df_api_forget_pieces(df);
 	atomic_store(&df->env.cancelled, 0);
 	if (!df->cfg.memory_limit) /* what was left is for planning to find out again */
 		atomic_store(&df->env.mem_limit, 0);

@@ -10,6 +10,20 @@
 
 #define MAX_THREADS 1024u
 
+static int check_flags(struct dumpfilter *df, const struct dumpfilter_config *c)
+{
+	unsigned known = DUMPFILTER_EXCLUDE_VMEMMAP | DUMPFILTER_COPY_ALL;
+
+	if (c->flags & ~known)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: flags %#x do not exist", c->flags & ~known);
+	if (c->flags & DUMPFILTER_COPY_ALL &&
+	    (c->flags & DUMPFILTER_EXCLUDE_VMEMMAP || c->level > DUMPFILTER_LEVEL_ZERO))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
+				  "configure: flags %#x with level %d: where all pages are copied none can be left out",
+				  c->flags, c->level);
+	return 0;
+}
+
 static int check_compression(struct dumpfilter *df, const struct dumpfilter_config *c)
 {
 	const struct df_codec *codec = df_codec_find(c->codec);
@@ -38,16 +52,16 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	if (c.level < 0 || c.level > DUMPFILTER_LEVEL_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", c.level,
 				  DUMPFILTER_LEVEL_MAX);
-	if (c.flags & ~DUMPFILTER_EXCLUDE_VMEMMAP)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: flags %#x do not exist",
-				  c.flags & ~DUMPFILTER_EXCLUDE_VMEMMAP);
+	if (check_flags(df, &c))
+		return df->err.code;
 	if (!df_writer_find(c.format))
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "output format %d does not exist", c.format);
-	if (!df_codec_name(c.codec))
+	if (c.codec != DUMPFILTER_CODEC_INPUT && !df_codec_name(c.codec))
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "codec %d does not exist", c.codec);
-	if (!dumpfilter_codec_available(c.codec))
+	if (c.codec != DUMPFILTER_CODEC_INPUT && !dumpfilter_codec_available(c.codec))
 		return df_err_set(&df->err, DUMPFILTER_E_UNSUPPORTED, "this build has no %s", df_codec_name(c.codec));
-	if (c.codec != DUMPFILTER_CODEC_NONE && !df_writer_find(c.format)->compresses)
+	if (c.codec != DUMPFILTER_CODEC_NONE && c.codec != DUMPFILTER_CODEC_INPUT &&
+	    !df_writer_find(c.format)->compresses)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
 				  df_writer_find(c.format)->name);
 	r = check_compression(df, &c);
@@ -56,6 +70,7 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	df->cfg = c;
 	if (df->state > ST_OPEN) { /* nothing of an earlier plan or run may show in the next one */
 		df_dump_plan_fini(&df->dump.plan);
+		df_api_forget_pieces(df);
 		df->report = (struct dumpfilter_report){ 0 };
 		df->state = ST_OPEN;
 	}
@@ -69,6 +84,13 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
  * a page compressed in a few thousandths. */
 #define CHUNKS_A_THREAD 8u
 #define PAGES_A_THREAD  1024u
+
+static int codec_of_input(const struct dumpfilter *df)
+{
+	const struct df_codec *c = df_codec_by_flag(df->dump.image.past.codec_flag);
+
+	return c && df_writer_find(df->cfg.format)->compresses ? c->id : DUMPFILTER_CODEC_NONE;
+}
 
 /* The configuration with what it leaves open filled in; work: for how many more threads there is enough to do. */
 static struct dumpfilter_config effective(const struct dumpfilter *df, uint64_t work)
@@ -84,6 +106,8 @@ static struct dumpfilter_config effective(const struct dumpfilter *df, uint64_t 
 		c.threads = MAX_THREADS;
 	if (!df->dump.image.source.concurrent)
 		c.threads = 1;
+	if (c.codec == DUMPFILTER_CODEC_INPUT)
+		c.codec = codec_of_input(df);
 	return c;
 }
 
@@ -94,6 +118,7 @@ static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *c
 
 	*r = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
 	r->level = cfg->level | df->dump.image.past.level;
+	r->codec = cfg->codec;
 	r->max_pfn = p->max_pfn;
 	r->present_pages = p->described_pages;
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
@@ -172,34 +197,71 @@ int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void 
 	return r ? r : df_pageset_failed(&df->dump.plan.keep, &df->err);
 }
 
-int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
+/* May the sinks take an output?  No sink has to do with another. */
+static int check_sinks(struct dumpfilter *df, const struct df_target *to, const char *call)
+{
+	struct dumpfilter_sink *s;
+
+	for (unsigned i = 0; (s = df_target_sink(to, i)); i++) {
+		if (s->used)
+			return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "%s: %s has taken an output already", call,
+					  s->name);
+	}
+	return 0;
+}
+
+static void set_used(const struct df_target *to, bool used)
+{
+	struct dumpfilter_sink *s;
+
+	for (unsigned i = 0; (s = df_target_sink(to, i)); i++)
+		s->used = used;
+}
+
+/* Plan, where that has not been done, and write. */
+static int run_to(struct dumpfilter *df, const struct df_target *to)
 {
 	struct dumpfilter_config cfg;
-	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
+	bool used;
+	int r = df->state == ST_OPEN ? make_plan(df) : 0;
 
-	if (!r)
-		r = df_api_given(df, sink, "run");
-	if (r)
+	if (r < 0)
 		return r;
-	if (sink->used)
-		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "run: %s has taken an output already", sink->name);
-	if (df->state == ST_OPEN) {
-		r = make_plan(df);
-		if (r < 0)
-			return r;
-	}
 	cfg = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
-	sink->used = true;
-	r = df_memory_run(&df->dump, &cfg, sink, &df->report, &df->err);
+	set_used(to, true);
+	r = df_memory_run(&df->dump, &cfg, &df->report, &df->err);
 	df->report.threads = cfg.threads;
 	if (r == 0)
 		r = df->plan_result;
 	df->report.result = r;
 	df->report.cause = r == DUMPFILTER_PARTIAL ? df->err.code : 0;
 	/* where nothing was written the caller may try again, with fewer threads or more memory */
-	sink->used = sink->touched || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
-	df->state = sink->used ? ST_RUN : ST_PLANNED;
+	used = df_dump_touched(&df->dump) || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
+	set_used(to, used);
+	df->state = used ? ST_RUN : ST_PLANNED;
 	return r;
+}
+
+int df_api_run(struct dumpfilter *df, const struct df_target *to, const char *call)
+{
+	int r = check_sinks(df, to, call);
+
+	if (r)
+		return r;
+	df->dump.target = *to;
+	r = run_to(df, to);
+	df->dump.target = (struct df_target){ 0 };
+	return r;
+}
+
+int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
+{
+	struct df_target to = { .sink = sink };
+	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
+
+	if (!r)
+		r = df_api_given(df, sink, "run");
+	return r ? r : df_api_run(df, &to, "run");
 }
 
 /* A plan, made now where there is none, and threads for reading what it keeps. */

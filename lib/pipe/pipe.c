@@ -5,13 +5,20 @@
 
 #include <string.h>
 
+/* Where make stands in a part: the next kept frames are [next, run_end), but for the first `skip`. */
+struct cursor {
+	uint64_t next, run_end, end;
+	uint64_t skip;
+	unsigned in_group; /* of a sample */
+};
+
 struct df_pipe_run {
 	struct df_pipe p;
 	struct df_pipe_workers workers;
 	struct df_batch *slots;
 	size_t page_size, batch_pages;
-	uint64_t next, run_end; /* where make stands: the run of kept frames [next, run_end) */
-	unsigned in_group;      /* of a sample */
+	struct cursor *parts;
+	unsigned nparts, turn;
 	uint64_t total, done, bytes_out;
 };
 
@@ -26,40 +33,61 @@ uint64_t df_pipe_total(const struct df_pipe *p)
 	return n / period * p->group + (rest < p->group ? rest : p->group);
 }
 
-/* The next kept frame is at r->next. */
-static bool find_next(struct df_pipe_run *r)
+/* Step over what is to be skipped.  false: the part has no more. */
+static bool find_next(const struct df_pipe_run *r, struct cursor *c)
 {
-	return r->next < r->run_end || df_pageset_next_run(r->p.keep, r->next, &r->next, &r->run_end);
+	while (c->skip >= c->run_end - c->next) {
+		c->skip -= c->run_end - c->next;
+		c->next = c->run_end;
+		if (c->next >= c->end || !df_pageset_next_run(r->p.keep, c->next, &c->next, &c->run_end) ||
+		    c->next >= c->end) {
+			c->next = c->run_end = c->end;
+			return false;
+		}
+		if (c->run_end > c->end)
+			c->run_end = c->end;
+	}
+	c->next += c->skip;
+	c->skip = 0;
+	return true;
 }
 
-static void pass_over(struct df_pipe_run *r, uint64_t n)
+static void fill_batch(const struct df_pipe_run *r, struct cursor *c, struct df_batch *b)
 {
-	while (n && find_next(r)) {
-		uint64_t k = r->run_end - r->next < n ? r->run_end - r->next : n;
-
-		r->next += k;
-		n -= k;
+	b->n = 0;
+	while (b->n < r->batch_pages && find_next(r, c)) {
+		b->pfn[b->n++] = c->next++;
+		if (r->p.skip && ++c->in_group == r->p.group) {
+			c->in_group = 0;
+			c->skip = r->p.skip;
+		}
 	}
 }
 
+/* The parts take turns, but not where bits are made again chunk by chunk: few of these are at hand. */
 static int make(void *user, void *slot, struct df_err *err)
 {
 	struct df_pipe_run *r = user;
 	struct df_batch *b = slot;
 
 	b->n = 0;
-	while (b->n < r->batch_pages) {
-		if (!find_next(r))
-			break;
-		b->pfn[b->n++] = r->next++;
-		if (r->p.skip && ++r->in_group == r->p.group) {
-			r->in_group = 0;
-			pass_over(r, r->p.skip);
-		}
+	for (unsigned tried = 0; !b->n && tried < r->nparts; tried++) {
+		b->part = r->turn;
+		fill_batch(r, &r->parts[r->turn], b);
+		if (!b->n || !r->p.keep->refill)
+			r->turn = (r->turn + 1) % r->nparts;
 	}
 	if (b->n && df_cancelled(r->p.env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
 	return b->n ? 1 : df_pageset_failed(r->p.keep, err);
+}
+
+void df_pipe_end_part(struct df_pipe_run *r, unsigned part)
+{
+	struct cursor *c = &r->parts[part];
+
+	c->next = c->run_end = c->end;
+	c->skip = 0;
 }
 
 /* Append page to the batch's data, compressed where that makes it smaller. */
@@ -144,7 +172,7 @@ static int one_page(const struct df_pipe_run *r, struct df_pipe_worker *w, struc
 	if (!page) {
 		if (!b->why[0])
 			memcpy(b->why, err->text, sizeof b->why);
-		b->kind[i] = DF_PAGE_LOST;
+		b->kind[i] = err->code == DUMPFILTER_E_LOST ? DF_PAGE_GONE : DF_PAGE_LOST;
 	} else if (r->p.find_zero && df_is_zero(page, r->page_size)) {
 		b->kind[i] = DF_PAGE_ZERO;
 	} else {
@@ -196,6 +224,8 @@ static void progress(struct df_pipe_run *r)
 {
 	struct dumpfilter_progress p = { .phase = r->p.phase ? r->p.phase : DUMPFILTER_PHASE_COPY };
 
+	if (r->p.phase < 0)
+		return;
 	p.done = r->done;
 	p.total = r->total;
 	p.bytes_in = r->done << r->p.page_shift;
@@ -234,6 +264,23 @@ static int allocate(struct df_pipe_run *r, struct df_err *err)
 	return 0;
 }
 
+static int make_cursors(struct df_pipe_run *r, struct df_err *err)
+{
+	r->nparts = r->p.parts ? r->p.nparts : 1;
+	r->parts = df_alloc_array(r->p.env, r->nparts, sizeof *r->parts);
+	if (!r->parts)
+		return df_err_nomem(err, r->p.env, "parts of a dump", r->nparts * sizeof *r->parts);
+	for (unsigned i = 0; i < r->nparts; i++) {
+		uint64_t start = r->p.parts ? r->p.parts[i].start : 0;
+
+		r->parts[i] = (struct cursor){ .next = start,
+					       .run_end = start,
+					       .end = r->p.parts ? r->p.parts[i].end : UINT64_MAX,
+					       .skip = r->p.skip / 2 };
+	}
+	return 0;
+}
+
 struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err)
 {
 	struct df_pipe_run *r = df_alloc(p->env, sizeof *r);
@@ -247,7 +294,7 @@ struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err)
 	r->batch_pages = DF_BATCH_BYTES >> p->page_shift;
 	if (r->batch_pages > DF_BATCH_PAGES)
 		r->batch_pages = DF_BATCH_PAGES;
-	if (allocate(r, err) < 0) {
+	if (make_cursors(r, err) < 0 || allocate(r, err) < 0) {
 		df_pipe_stop(r);
 		return NULL;
 	}
@@ -264,7 +311,6 @@ int df_pipe_copy(struct df_pipe_run *r, struct df_err *err)
 	if (r->p.write)
 		ops.write = write_batch;
 	r->total = df_pipe_total(&r->p);
-	pass_over(r, r->p.skip / 2);
 	progress(r);
 	rc = df_pool_run(r->p.env, &ops, r, r->workers.n, r->slots, sizeof *r->slots, r->workers.nslots, err);
 	progress(r);
@@ -278,6 +324,7 @@ void df_pipe_stop(struct df_pipe_run *r)
 	for (unsigned i = 0; r->slots && i < r->workers.nslots; i++)
 		df_free(r->p.env, r->slots[i].data);
 	df_free(r->p.env, r->slots);
+	df_free(r->p.env, r->parts);
 	df_pipe_workers_fini(&r->workers);
 	df_free(r->p.env, r);
 }

@@ -15,19 +15,26 @@
 #define DF_BATCH_PAGES 64u
 #define DF_BATCH_BYTES (256u << 10)
 
-enum df_page_kind { DF_PAGE_ZERO, DF_PAGE_RAW, DF_PAGE_PACKED, DF_PAGE_LOST };
+/* GONE: lost already when the input was made; LOST: now. */
+enum df_page_kind { DF_PAGE_ZERO, DF_PAGE_RAW, DF_PAGE_PACKED, DF_PAGE_LOST, DF_PAGE_GONE };
 
 struct df_batch {
-	unsigned n;
+	unsigned n, part;
 	uint64_t pfn[DF_BATCH_PAGES];
 	uint8_t kind[DF_BATCH_PAGES];  /* enum df_page_kind */
-	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for ZERO and LOST */
+	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for the others */
 	uint8_t *data;
 	size_t data_len;
 	uint64_t at;                      /* for the writer's use: where data goes … */
 	uint64_t page_at[DF_BATCH_PAGES]; /* … and where each page's is */
 	bool shared;                      /* data holds pages that are elsewhere already */
-	char why[DF_ERR_TEXT];            /* of the first LOST page */
+	struct df_err late;               /* also the writer's: writing failed */
+	char why[DF_ERR_TEXT];            /* of the first page that is LOST or GONE */
+};
+
+/* Frames [start, end). */
+struct df_pipe_part {
+	uint64_t start, end;
 };
 
 struct df_pipe {
@@ -39,11 +46,15 @@ struct df_pipe {
 	const struct df_codec *codec; /* NULL: pages as they are */
 	int codec_level;              /* 0 = default */
 	bool find_zero;               /* pages of zeros are ZERO instead of stored */
-	int phase;                    /* of progress; 0 = DUMPFILTER_PHASE_COPY */
+	int phase;                    /* of progress; 0 = DUMPFILTER_PHASE_COPY; negative: none is shown */
 	/* A sample: pass over skip / 2 kept pages, then take `group` of them and pass over skip, and so on.  skip 0:
 	 * all. */
 	unsigned group;
 	uint64_t skip;
+	/* Batches come from the parts in turn, so that all of them grow together; what a part's batches are does not
+	 * depend on the others.  NULL = one part with everything. */
+	const struct df_pipe_part *parts;
+	unsigned nparts;
 	void *user;
 	/* In order, by any thread, one at a time: give the batch its place.  NULL = nothing to do. */
 	void (*place)(void *user, struct df_batch *b);
@@ -62,8 +73,10 @@ struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err);
 /* Pages that it will look at. */
 uint64_t df_pipe_total(const struct df_pipe *p);
 /* Copy all of keep.  DUMPFILTER_E_CANCELLED where df_cancelled() turned true; else the first failure in order.  Pages
- * that cannot be read are LOST, which is no failure. */
+ * that cannot be read are LOST or GONE, which is no failure. */
 int df_pipe_copy(struct df_pipe_run *r, struct df_err *err);
+/* From take: no more batches of this part. */
+void df_pipe_end_part(struct df_pipe_run *r, unsigned part);
 void df_pipe_stop(struct df_pipe_run *r); /* NULL is fine */
 
 /* keep without its pages of zeros.  Progress: phase ZERO. */

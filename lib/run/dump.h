@@ -22,6 +22,8 @@ struct df_counts {
 	uint64_t doubtful, unreadable_structs;
 };
 
+struct df_piece; /* writer/writer.h */
+
 struct df_plan {
 	struct df_pageset keep;
 	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
@@ -58,7 +60,20 @@ struct df_dump {
 	uint8_t uts[DF_KDUMP_UTS_SIZE];
 	struct df_plan plan;
 	bool odd_pages; /* the input counts in pages of a size that the kernel does not have */
+	/* Where the dump goes; set by who runs it. */
+	struct df_target {
+		struct dumpfilter_sink *sink; /* NULL where there are pieces, and while rehearsing */
+		struct df_piece *pieces;
+		unsigned npieces; /* 0 = not split */
+		uint64_t granule; /* pieces begin at multiples of so many frames */
+	} target;
 };
+
+/* Are pages told apart? */
+static inline bool df_dump_classifies(const struct df_dump *d, const struct dumpfilter_config *cfg)
+{
+	return d->can_classify && !(cfg->flags & DUMPFILTER_COPY_ALL);
+}
 
 /* d->image is open: facts, page size.  E_OTHER_KERNEL and what else makes d->text useless are errors; what the image
  * alone makes impossible is in why_not. */
@@ -90,10 +105,14 @@ void df_dump_plan_fini(struct df_plan *p); /* also of a zeroed struct */
 
 /* run/run.c: what a writer must know. */
 struct df_output;
-struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink);
-/* Copy what the plan keeps.  Fills the report's copy fields.  A writer's result. */
-int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-		struct dumpfilter_report *report, struct df_err *err);
+struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg);
+/* The i-th sink, or NULL. */
+struct dumpfilter_sink *df_target_sink(const struct df_target *to, unsigned i);
+/* Has the target taken a byte? */
+bool df_dump_touched(const struct df_dump *d);
+/* Copy what the plan keeps to the target.  Fills the report's copy fields.  A writer's result. */
+int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_report *report,
+		struct df_err *err);
 
 /* run/dmesg.c: write the kernel log as text.  flags: DUMPFILTER_DMESG_*.  0, DUMPFILTER_PARTIAL (text was written, and
  * something is missing) or an error. */

@@ -58,9 +58,9 @@ static int rehearse_plan(struct df_dump *d, const struct dumpfilter_config *cfg,
 
 	if (!slot)
 		return df_err_nomem(err, d->env, "workers", sizeof *slot);
-	if (d->can_classify)
+	if (df_dump_classifies(d, cfg))
 		r = df_plan_start(&x, 1, err);
-	if (!r && d->can_classify)
+	if (!r && df_dump_classifies(d, cfg))
 		r = df_plan_list(&x, &doubts, err);
 	df_plan_stop(&x);
 	df_free(d->env, slot);
@@ -70,7 +70,7 @@ static int rehearse_plan(struct df_dump *d, const struct dumpfilter_config *cfg,
 /* What copying with one thread takes beside the sets, whose bits are not there. */
 static int rehearse_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err)
 {
-	struct df_output o = df_dump_output(d, cfg, NULL);
+	struct df_output o = df_dump_output(d, cfg);
 	bool had = d->plan.refill;
 	int r = had ? 0 : df_refill_start(d, cfg, err);
 
@@ -87,7 +87,7 @@ static int rehearse_sets(struct df_dump *d, const struct dumpfilter_config *cfg,
 	bool two = df_writer_find(cfg->format)->needs_forbidden;
 	int r;
 
-	df_plan_set_end(d, &d->plan);
+	df_plan_set_end(d, cfg, &d->plan);
 	*bytes = (1 + two) * (blocks(d, d->plan.max_pfn) + 1) * (df_pageset_block_bytes() + 64);
 	r = df_pageset_init(&d->plan.keep, d->env, d->plan.max_pfn, err);
 	if (!r && two)
@@ -104,7 +104,7 @@ static int rehearse_all(struct df_dump *d, const struct dumpfilter_config *cfg, 
 	df_charge(d->env, index);
 	if (!r)
 		r = rehearse_plan(d, cfg, err);
-	d->plan.listed = d->can_classify && !df_known(&d->rules, DF_BUDDY);
+	d->plan.listed = df_dump_classifies(d, cfg) && !df_known(&d->rules, DF_BUDDY);
 	if (!r)
 		r = rehearse_run(d, cfg, err);
 	df_discharge(d->env, index);
@@ -193,25 +193,24 @@ void df_memory_make_room(struct df_dump *d, const struct dumpfilter_config *cfg,
 		df_refill_drop_all(d, cfg, &ignored);
 }
 
-static int run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-	       struct dumpfilter_report *report, struct df_err *err)
+static int run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_report *report, struct df_err *err)
 {
 	int r = df_refill_where_needed(d, cfg, err); /* where an earlier try had no memory for it */
 
-	return r < 0 ? r : df_dump_run(d, cfg, sink, report, err);
+	return r < 0 ? r : df_dump_run(d, cfg, report, err);
 }
 
-int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-		  struct dumpfilter_report *report, struct df_err *err)
+int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_report *report,
+		  struct df_err *err)
 {
 	unsigned threads = cfg->threads;
 	int r;
 
 	do
-		r = run(d, cfg, sink, report, err);
-	while (!sink->touched &&
+		r = run(d, cfg, report, err);
+	while (!df_dump_touched(d) &&
 	       (with_fewer(d, cfg, r, err) || without_bits(d, cfg, threads, r, err) || without_limit(d, r, err)));
-	return r == DUMPFILTER_E_NOMEM && !sink->touched ? name_need(d, cfg, true, err) : r;
+	return r == DUMPFILTER_E_NOMEM && !df_dump_touched(d) ? name_need(d, cfg, true, err) : r;
 }
 
 int df_memory_read(struct df_dump *d, struct dumpfilter_config *cfg, df_read_fn fn, void *user, struct df_err *err)

@@ -10,8 +10,8 @@
 
 /* df_dump_plan() and df_dump_run() on this ladder; cfg->threads becomes the number in force. */
 int df_memory_plan(struct df_dump *d, struct dumpfilter_config *cfg, struct df_err *err);
-int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-		  struct dumpfilter_report *report, struct df_err *err);
+int df_memory_run(struct df_dump *d, struct dumpfilter_config *cfg, struct dumpfilter_report *report,
+		  struct df_err *err);
 
 /* A plan is made: do what only reads what it keeps, on the same ladder. */
 typedef int (*df_read_fn)(struct df_dump *d, const struct dumpfilter_config *cfg, void *user, struct df_err *err);

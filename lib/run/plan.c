@@ -360,7 +360,7 @@ static int scan(struct df_planner *x, struct df_err *err)
 /* May this image be planned?  0, also where nothing can be told apart, or the reason why not in err. */
 static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p, struct df_err *err)
 {
-	if (d->can_classify)
+	if (d->can_classify || cfg->flags & DUMPFILTER_COPY_ALL)
 		return 0;
 	if (!d->k.has_text) {
 		*err = d->why_not;
@@ -373,20 +373,21 @@ static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	return 0;
 }
 
-void df_plan_set_end(struct df_dump *d, struct df_plan *p)
+void df_plan_set_end(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p)
 {
+	bool classifies = df_dump_classifies(d, cfg);
 	const struct df_image *img = &d->image;
 	uint64_t round = (UINT64_C(1) << d->page_shift) - 1, end = (d->image.end_paddr + round) >> d->page_shift;
 	const struct df_extents *stored = &img->stored;
 
 	/* where no memory map sets bounds, headers may describe any amount of memory that is not in the file */
-	if ((!d->can_classify || d->map.section_shift == 64) && !img->frame_shift)
+	if ((!classifies || d->map.section_shift == 64) && !img->frame_shift)
 		end = stored->n ? (stored->v[stored->n - 1].end + round) >> d->page_shift : 0;
 	p->max_pfn = end;
 	p->described_pages = df_image_pages(img, DF_DESCRIBED, d->page_shift, end);
 	/* memory behind the last struct page is none that the kernel knew (device ROMs, mem=): makedumpfile cuts there
 	 */
-	if (d->can_classify && !d->map.odd_sections && d->map.end_pfn < end) {
+	if (classifies && !d->map.odd_sections && d->map.end_pfn < end) {
 		p->max_pfn = d->map.end_pfn;
 		p->beyond_pages = p->described_pages - df_image_pages(img, DF_DESCRIBED, d->page_shift, p->max_pfn);
 		p->described_pages -= p->beyond_pages;
@@ -407,14 +408,14 @@ static bool free_pages_agree(struct df_planner *x)
 	return counted <= known + known / 8 + 4096 + 512 * (uint64_t)d->image.cpus;
 }
 
-static void conclude(struct df_dump *d, struct df_plan *p)
+static void conclude(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p)
 {
 	if (d->image.truncated)
 		p->truncated_pages = (d->image.missing_bytes + (UINT64_C(1) << d->page_shift) - 1) >> d->page_shift;
 	if (p->beyond_pages)
 		df_log(d->env, p->beyond_pages > BEYOND_WARN ? DUMPFILTER_LOG_WARN : DUMPFILTER_LOG_INFO,
 		       "%" PRIu64 " pages behind the kernel's memory map are left out", p->beyond_pages);
-	if (d->map.odd_sections) {
+	if (d->map.odd_sections && !(cfg->flags & DUMPFILTER_COPY_ALL)) {
 		df_log(d->env, DUMPFILTER_LOG_WARN,
 		       "%" PRIu64 " memory sections are not where they must be: their pages are kept",
 		       d->map.odd_sections);
@@ -489,7 +490,7 @@ static int pass(struct df_planner *x, struct df_err *err)
 
 	df_dump_plan_fini(p);
 	p->kept_more = kept_more;
-	df_plan_set_end(d, p);
+	df_plan_set_end(d, x->cfg, p);
 	pr.total = p->max_pfn;
 	df_progress(d->env, &pr);
 	r = start_sets(x, err);
@@ -542,9 +543,9 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 		in_force.threads = (unsigned)df_dump_chunks(d) + 1;
 	p->kept_more = false;
 	r = judge(d, cfg, p, err);
-	if (d->can_classify)
+	if (df_dump_classifies(d, cfg))
 		in_force.level |= d->image.past.level; /* as if the vmcore were dumped at once */
-	if (!r && d->can_classify)
+	if (!r && df_dump_classifies(d, cfg))
 		r = df_plan_start(&x, in_force.threads, err);
 	if (!r && x.scanners)
 		r = walk_lists(&x, err);
@@ -562,7 +563,7 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 		df_dump_plan_fini(p);
 		return r;
 	}
-	conclude(d, p);
+	conclude(d, cfg, p);
 	p->seconds = df_now() - start;
 	return p->kept_more ? DUMPFILTER_WARN : 0;
 }

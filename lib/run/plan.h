@@ -30,7 +30,7 @@ struct df_planner {
 };
 
 /* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
-void df_plan_set_end(struct df_dump *d, struct df_plan *p);
+void df_plan_set_end(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p);
 /* n scanners.  Afterwards, also of a failure, df_plan_stop(). */
 int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err);
 /* Kernels before 3.9 do not say how a free block is recognised: walk their lists, with scanner 0.  *doubts: lists that

@@ -145,7 +145,7 @@ static int init(struct df_refill *r, struct df_dump *d, struct df_err *err)
 
 	if (df_writer_find(r->cfg.format)->sifts)
 		rc = df_reader_init(&r->reader, &d->image, DF_WINDOW_COPY, err);
-	if (!rc && d->can_classify)
+	if (!rc && df_dump_classifies(d, &r->cfg))
 		rc = df_plan_start(x, 1, err);
 	if (!rc && d->plan.listed)
 		rc = df_plan_list(x, &doubts, err);
@@ -164,7 +164,7 @@ int df_refill_start(struct df_dump *d, const struct dumpfilter_config *cfg, stru
 	if (!r)
 		return df_err_nomem(err, d->env, "planning in a window", sizeof *r);
 	r->cfg = *cfg;
-	if (d->can_classify)
+	if (df_dump_classifies(d, cfg))
 		r->cfg.level |= d->image.past.level;
 	r->planner =
 		(struct df_planner){ .d = d, .p = &d->plan, .cfg = &r->cfg, .distrust_free = d->plan.distrust_free };

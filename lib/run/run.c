@@ -7,15 +7,59 @@
 
 #include "format/elf.h"
 
-static void fill_report(struct dumpfilter_report *rep, const struct df_written *w, struct dumpfilter_sink *sink)
+struct dumpfilter_sink *df_target_sink(const struct df_target *to, unsigned i)
 {
+	if (to->npieces)
+		return i < to->npieces ? to->pieces[i].sink : NULL;
+	return i ? NULL : to->sink;
+}
+
+bool df_dump_touched(const struct df_dump *d)
+{
+	struct dumpfilter_sink *s;
+
+	for (unsigned i = 0; (s = df_target_sink(&d->target, i)); i++)
+		if (s->touched)
+			return true;
+	return false;
+}
+
+static void fill_report(struct dumpfilter_report *rep, const struct df_written *w, const struct df_target *to)
+{
+	struct dumpfilter_sink *s;
+
 	rep->zero_pages = w->zero_pages;
 	rep->written_pages = w->pages;
 	rep->lost_pages += w->lost_pages;
 	rep->unreadable_pages = w->unreadable_pages;
+	rep->lost_before_pages = w->lost_before;
 	rep->elf_written_pages = w->elf_pages;
-	rep->bytes_out = atomic_load(&sink->bytes);
-	rep->output_size = atomic_load(&sink->end);
+	rep->bytes_out = rep->output_size = 0;
+	for (unsigned i = 0; (s = df_target_sink(to, i)); i++) {
+		rep->bytes_out += atomic_load(&s->bytes);
+		rep->output_size += atomic_load(&s->end);
+	}
+}
+
+/* All sinks, each with what its own output came to.  The first failure. */
+static int finish_sinks(const struct df_target *to, int r, struct df_err *err)
+{
+	struct dumpfilter_sink *s;
+	struct df_err why;
+	int f = 0;
+
+	for (unsigned i = 0; (s = df_target_sink(to, i)); i++) {
+		int own = to->npieces && r >= 0 && to->pieces[i].result < 0 ? to->pieces[i].result : r;
+
+		if (df_sink_finish(s, own, &why) >= 0)
+			continue;
+		if (to->npieces && to->pieces[i].result == 0)
+			to->pieces[i].result = DUMPFILTER_PARTIAL;
+		if (!f)
+			*err = why;
+		f = why.code;
+	}
+	return f;
 }
 
 static bool was_incomplete(const struct df_image *img)
@@ -23,11 +67,15 @@ static bool was_incomplete(const struct df_image *img)
 	return img->past.incomplete || img->elf_flags & DF_ELF_FLAG_INCOMPLETE;
 }
 
-/* Nobody called the sink.  A first write that failed may have left something. */
-static bool left_alone(const struct dumpfilter_sink *sink, int r)
+/* Nobody called a sink.  A first write that failed may have left something. */
+static bool left_alone(const struct df_dump *d, int r)
 {
-	return !sink->touched &&
-	       (r == DUMPFILTER_E_NOMEM || r == DUMPFILTER_E_CANCELLED || atomic_load(&sink->refused));
+	struct dumpfilter_sink *s;
+	bool refused = false;
+
+	for (unsigned i = 0; (s = df_target_sink(&d->target, i)); i++)
+		refused |= atomic_load(&s->refused);
+	return !df_dump_touched(d) && (r == DUMPFILTER_E_NOMEM || r == DUMPFILTER_E_CANCELLED || refused);
 }
 
 static int write_out(struct df_dump *d, const struct df_writer *writer, const struct df_output *o,
@@ -43,25 +91,38 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
 			   d->plan.truncated_pages);
 		r = DUMPFILTER_PARTIAL;
 	}
-	if (left_alone(o->sink, r)) {
-		fill_report(report, &done, o->sink); /* the sink is as it was; after some errors it may be used again */
+	if (left_alone(d, r)) {
+		fill_report(report, &done, &d->target); /* the sinks are as they were; after some errors they may be
+							 * used again */
 		return r;
 	}
-	f = df_sink_finish(o->sink, r, &late);
+	f = finish_sinks(&d->target, r, &late);
 	if (f < 0 && r == 0) {
 		*err = late;
 		r = DUMPFILTER_PARTIAL;
 	}
-	fill_report(report, &done, o->sink);
+	fill_report(report, &done, &d->target);
 	return r;
 }
 
-struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink)
+/* As VMCOREINFO has it: headers of others are wrong at times.  What is only copied keeps its own where there is nothing
+ * to judge it by. */
+static uint64_t phys_base(const struct df_dump *d, const struct dumpfilter_config *cfg)
+{
+	bool own = cfg->flags & DUMPFILTER_COPY_ALL && d->image.past.has_phys_base && !d->can_translate;
+
+	return d->k.has_text && !own ? d->xlat.phys_base : d->image.past.phys_base;
+}
+
+struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg)
 {
 	return (struct df_output){
 		.env = d->env,
 		.image = &d->image,
-		.sink = sink,
+		.sink = d->target.sink,
+		.pieces = d->target.pieces,
+		.npieces = d->target.npieces,
+		.granule = d->target.granule,
 		.keep = &d->plan.keep,
 		.forbidden = &d->plan.forbidden,
 		.zero_dropped = &d->plan.zero_dropped,
@@ -73,17 +134,17 @@ struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_confi
 		.codec_level = cfg->compression_level,
 		.uts = d->uts,
 		.crash_time = df_fact(&d->k, DF_CRASHTIME, d->image.past.crash_time),
-		.phys_base = d->k.has_text ? d->xlat.phys_base : d->image.past.phys_base,
+		.phys_base = phys_base(d, cfg),
 		.without_vmemmap = d->plan.vmemmap.count || d->image.past.no_vmemmap,
 		.incomplete = d->image.truncated || was_incomplete(&d->image),
 	};
 }
 
-int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_sink *sink,
-		struct dumpfilter_report *report, struct df_err *err)
+int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_report *report,
+		struct df_err *err)
 {
 	const struct df_writer *writer = df_writer_find(cfg->format);
-	struct df_output o = df_dump_output(d, cfg, sink);
+	struct df_output o = df_dump_output(d, cfg);
 	double start = df_now();
 	int r;
 

@@ -69,7 +69,7 @@ static uint64_t usual_sample(uint64_t pages, bool neighbours)
 
 int df_dump_estimate(struct df_dump *d, const struct dumpfilter_config *cfg, void *estimate, struct df_err *err)
 {
-	struct df_output o = df_dump_output(d, cfg, NULL);
+	struct df_output o = df_dump_output(d, cfg);
 	struct df_estimate *e = estimate, mine = *e;
 	int r;
 

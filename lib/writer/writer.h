@@ -15,11 +15,23 @@
 #include "pipe/pipe.h"
 #include "writer/estimate.h"
 
+/* A file of a split dump: the page frames [start, end), and what came of it. */
+struct df_piece {
+	struct dumpfilter_sink *sink; /* NULL while rehearsing */
+	uint64_t start, end;
+	uint64_t kept, pages; /* frames that belong into it, and that are in it */
+	int result;           /* 0, DUMPFILTER_PARTIAL, or negative: nothing that opens */
+	uint64_t bytes, size; /* given to the sink, end of its file; set when the run is over */
+};
+
 /* What a writer must know of the dump. */
 struct df_output {
 	struct df_env *env;
 	const struct df_image *image;
-	struct dumpfilter_sink *sink;
+	struct dumpfilter_sink *sink; /* NULL where there are pieces */
+	struct df_piece *pieces;
+	unsigned npieces;                   /* 0 = not split */
+	uint64_t granule;                   /* pieces begin at multiples of so many frames */
 	struct df_pageset *keep;            /* kdump: with pages of zeros; ELF: the writer takes them out */
 	const struct df_pageset *forbidden; /* pages that must not be read: poisoned or offline */
 	uint64_t *zero_dropped;             /* pages of zeros that were taken out of keep, also in an earlier attempt */
@@ -40,7 +52,8 @@ struct df_written {
 	uint64_t pages; /* in the output, with zero pages */
 	uint64_t zero_pages;
 	uint64_t lost_pages, unreadable_pages;
-	uint64_t elf_pages; /* ELF: pages in the output with those that fill small gaps */
+	uint64_t lost_before; /* of the unreadable ones: lost already when the input was made */
+	uint64_t elf_pages;   /* ELF: pages in the output with those that fill small gaps */
 };
 
 /* Log lines about lost pages: an input that lacks many would flood a console.  The report has their number. */
@@ -52,9 +65,10 @@ struct df_writer {
 	bool compresses;
 	bool needs_forbidden; /* df_output.forbidden is set */
 	bool sifts;           /* takes pages of zeros out of df_output.keep */
+	bool splits;          /* writes pieces */
 	/* Write all.  0; DUMPFILTER_PARTIAL with err telling why; negative: nothing that opens was written. */
 	int (*write)(const struct df_output *o, struct df_written *done, struct df_err *err);
-	/* Allocate what write() does, in its order, and free it: for measuring.  o->sink may be NULL. */
+	/* Allocate what write() does, in its order, and free it: for measuring.  Sinks may be NULL. */
 	int (*rehearse)(const struct df_output *o, struct df_err *err);
 	/* How large it would be; o->sink is NULL.  Nothing of the output's is changed.  Does not report pages that
 	 * cannot be read. */

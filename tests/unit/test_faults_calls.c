@@ -644,7 +644,7 @@ static void layout(void)
 	AT(image_info, max_pfn, 56);
 	AT(image_info, truncated, 76);
 	AT(image_info, level, 80);
-	CHECK_EQ(sizeof(struct dumpfilter_report), 296);
+	CHECK_EQ(sizeof(struct dumpfilter_report), 304);
 	AT(report, class_pages, 32);
 	AT(report, zero_pages, 160);
 	AT(report, bytes_out, 232);
@@ -653,6 +653,13 @@ static void layout(void)
 	AT(report, peak_memory, 272);
 	AT(report, vmemmap_pages, 280);
 	AT(report, cause, 288);
+	AT(report, codec, 292);
+	AT(report, lost_before_pages, 296);
+	CHECK_EQ(sizeof(struct dumpfilter_split_opts), 16);
+	AT(split_opts, block_bytes, 8);
+	CHECK_EQ(sizeof(struct dumpfilter_piece), 64);
+	AT(piece, start_pfn, 16);
+	AT(piece, output_size, 56);
 	CHECK_EQ(-DUMPFILTER_E_NODATA, 13);
 	CHECK_EQ(-DUMPFILTER_E_LOST, 15);
 	CHECK_EQ(DUMPFILTER_CLASS_COUNT, 7);

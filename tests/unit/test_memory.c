@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The promise: heap and anonymous memory never take more than 6 MiB + 0.75 MiB for each thread + a bit for each page
- * frame, in every mode.  The kernel looks after it: each mode runs in a process of its own that cannot get more
- * (RLIMIT_DATA, which counts stacks of threads as a whole, too).  What codecs allocate by themselves is what they say.
+ * frame, and 0.25 MiB for each file of a split dump, in every mode.  The kernel looks after it: each mode runs in a
+ * process of its own that cannot get more (RLIMIT_DATA, which counts stacks of threads as a whole, too).  What codecs
+ * allocate by themselves is what they say.
  */
 #include "codec/codec.h"
 #include "libdumpfilter.h"
@@ -23,30 +24,32 @@
 static const char recipe[] = "preset 6.12\nram 0 32M\nzero 0x800-0x8ff\npage 0xc00-0xfff kind=anon\n";
 static struct builder_image img;
 
-static size_t promise(unsigned threads)
-{
-	return (6144 + 768 * (size_t)threads) * KIB + (32u << 20) / 4096 / 8;
-}
-
 /* ---- the modes */
 
 struct mode {
 	const char *name;
 	int format, codec;
 	bool flat, callbacks, rearrange;
+	unsigned pieces; /* 0 = not split */
 };
 
+static size_t promise(const struct mode *m, unsigned threads)
+{
+	return (6144 + 768 * (size_t)threads + 256 * (size_t)m->pieces) * KIB + (32u << 20) / 4096 / 8;
+}
+
 static const struct mode modes[] = {
-	{ "raw", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, false, false },
-	{ "zlib", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, false, false },
-	{ "lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, false, false, false },
-	{ "snappy", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_SNAPPY, false, false, false },
-	{ "zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, false, false, false },
-	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, false, false, false },
-	{ "flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, true, false, false },
-	{ "callbacks", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, true, false },
-	{ "elf_callbacks", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, true, true, false },
-	{ "rearrange", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, false, true },
+	{ "raw", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, false, false, 0 },
+	{ "zlib", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, false, false, 0 },
+	{ "lzo", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, false, false, false, 0 },
+	{ "snappy", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_SNAPPY, false, false, false, 0 },
+	{ "zstd", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZSTD, false, false, false, 0 },
+	{ "elf", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, false, false, false, 0 },
+	{ "flat", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, true, false, false, 0 },
+	{ "callbacks", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, true, false, 0 },
+	{ "elf_callbacks", DUMPFILTER_FORMAT_ELF, DUMPFILTER_CODEC_NONE, true, true, false, 0 },
+	{ "rearrange", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, false, true, 0 },
+	{ "split", DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, false, false, 20 },
 };
 #define MODES (sizeof modes / sizeof *modes)
 
@@ -75,6 +78,21 @@ static int open_image(struct dumpfilter *df, const struct mode *m, int *fd)
 	return m->callbacks ? dumpfilter_open(df, &ops, fd) : dumpfilter_open_fd(df, *fd, "vmcore", 0);
 }
 
+static int split(struct dumpfilter *df, unsigned n)
+{
+	struct dumpfilter_sink *sinks[32];
+	int r = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!(sinks[i] = dumpfilter_sink_null(df)))
+			r = DUMPFILTER_E_NOMEM;
+	if (!r)
+		r = dumpfilter_run_split(df, sinks, n, NULL);
+	for (unsigned i = 0; i < n; i++)
+		dumpfilter_sink_free(sinks[i]);
+	return r;
+}
+
 static int dump(struct dumpfilter *df, const struct mode *m, struct dumpfilter_sink *sink, unsigned threads)
 {
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
@@ -88,7 +106,7 @@ static int dump(struct dumpfilter *df, const struct mode *m, struct dumpfilter_s
 	if (!r)
 		r = dumpfilter_configure(df, &cfg);
 	if (!r)
-		r = dumpfilter_run(df, sink);
+		r = m->pieces ? split(df, m->pieces) : dumpfilter_run(df, sink);
 	close(fd);
 	return r;
 }
@@ -179,8 +197,8 @@ static int child(char **argv)
 static void within_data_limit(const struct mode *m)
 {
 	for (unsigned threads = 1; threads <= 8; threads *= 2)
-		if (!fits(m, threads, promise(threads)))
-			T_FAIL("%u threads take more than %zu KiB", threads, promise(threads) / KIB);
+		if (!fits(m, threads, promise(m, threads)))
+			T_FAIL("%u threads take more than %zu KiB", threads, promise(m, threads) / KIB);
 	CHECK(!fits(m, 8, 256 * KIB)); /* the limit is one */
 }
 
@@ -197,9 +215,9 @@ static void within_count(const struct mode *m)
 		if (bad)
 			T_FAIL("%s", bad);
 		CHECK_EQ(rep.threads, many[i]);
-		if (rep.peak_memory + rest > promise(many[i]))
+		if (rep.peak_memory + rest > promise(m, many[i]))
 			T_FAIL("%u threads take %" PRIu64 " KiB and %zu KiB; the promise is %zu KiB", many[i],
-			       rep.peak_memory / 1024, rest / KIB, promise(many[i]) / KIB);
+			       rep.peak_memory / 1024, rest / KIB, promise(m, many[i]) / KIB);
 	}
 }
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* timeout: 1200 */
+/*
+ * Every recipe of tests/fixtures/recipes, split: each piece, read by a reader of its own, holds just its pages of the
+ * dump in one file, and the pieces put together are that file byte by byte, whatever the codec, the level, the number
+ * of threads and the order of the files.  A recipe is one case.
+ */
+#include "splitset.h"
+
+#include "build.h"
+
+#include <dirent.h>
+
+static struct {
+	struct rf_file image, one, joined;
+	struct ss_set set;
+	struct rf_seen seen;
+} x;
+
+/* The image in one file, as how says but for pieces; false: it cannot be dumped. */
+static bool dump_one(const struct ss_how *how)
+{
+	struct rf_how one = how->rf;
+
+	one.flat = false;
+	return rf_dump(&x.image, &one, &x.one, &x.seen) >= 0;
+}
+
+static void join(const unsigned *order, unsigned threads)
+{
+	struct ss_how how = { .rf = { .codec = DUMPFILTER_CODEC_INPUT, .threads = threads },
+			      .flags = DUMPFILTER_COPY_ALL };
+
+	if (ss_dump(&x.set, order, &how, &x.joined, &x.seen) != 0)
+		T_FAIL("joining: %d, %s", x.seen.result, x.seen.text);
+	if (!rf_same(&x.joined, &x.one))
+		T_FAIL("joined: %zu bytes, in one %zu, or other ones", x.joined.size, x.one.size);
+}
+
+static void split_and_join(const struct ss_how *how)
+{
+	static const unsigned reversed[3][5] = { { 1, 0 }, { 2, 0, 1 }, { 4, 1, 3, 0, 2 } };
+	uint64_t granule = how->block ? how->block / 4096 : 64;
+	int r;
+
+	if (!dump_one(how))
+		return;
+	ss_free(&x.set);
+	r = ss_split(&x.image, how, &x.set, &x.seen);
+	if (r != 0 && r != DUMPFILTER_WARN && r != DUMPFILTER_PARTIAL)
+		T_FAIL("splitting: %d, %s", r, x.seen.text);
+	if (!how->rf.flat)
+		CHECK_EQ(ss_check(&x.one, &x.set, granule % 64 ? 64 : granule, r == DUMPFILTER_PARTIAL),
+			 x.seen.report.written_pages);
+	if (r != DUMPFILTER_PARTIAL) /* a truncated image: pages are lost, see below */
+		join(how->n == 2 ? reversed[0] : how->n == 3 ? reversed[1] : reversed[2], how->rf.threads);
+}
+
+static void check(void)
+{
+	int quick = dumpfilter_codec_available(DUMPFILTER_CODEC_LZO) ? DUMPFILTER_CODEC_LZO : DUMPFILTER_CODEC_ZLIB;
+	struct ss_how how = { .rf = { .level = 31, .codec = quick, .threads = 3 }, .n = 3 };
+
+	split_and_join(&how);
+}
+
+static void check_all(void)
+{
+	static const struct {
+		unsigned n, threads, caps;
+		int level;
+		uint64_t block;
+		bool flat;
+	} shapes[] = {
+		{ 2, 1, 0, 0, 0, false },
+		{ 3, 4, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT, 31, 0, false },
+		{ 5, 2, DUMPFILTER_IO_RANDOM, 1, 1 << 20, false },
+		{ 2, 3, 0, 31, 12 << 10, true },
+	};
+
+	for (int codec = DUMPFILTER_CODEC_NONE; codec <= DUMPFILTER_CODEC_ZSTD; codec++) {
+		if (!dumpfilter_codec_available(codec))
+			continue;
+		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+			struct ss_how how = { .rf = { .level = shapes[i].level,
+						      .codec = codec,
+						      .threads = shapes[i].threads,
+						      .flat = shapes[i].flat },
+					      .n = shapes[i].n,
+					      .caps = shapes[i].caps,
+					      .block = shapes[i].block };
+
+			split_and_join(&how);
+		}
+	}
+}
+
+/* Recipes that are small, and stand for the machines. */
+static bool is_thorough(const char *name)
+{
+	return !strcmp(name, "shape-contents.txt") || !strcmp(name, "kernel-6.12-s390x.txt");
+}
+
+static char *read_text(const char *path, size_t *len)
+{
+	FILE *in = fopen(path, "rb");
+	char *text = malloc(1 << 20);
+
+	*len = in && text ? fread(text, 1, 1 << 20, in) : 0;
+	if (in)
+		fclose(in);
+	return text;
+}
+
+static void one_recipe(const char *dir, const char *name)
+{
+	char path[512], err[BUILDER_ERR] = "";
+	static struct builder_image img; /* static: survives the longjmp of a failed check */
+	size_t len;
+	char *text;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	text = read_text(path, &len);
+	if (builder_build(text, len, &img, err))
+		printf("# %s\n", err);
+	free(text);
+	x.image = (struct rf_file){ img.data, img.size, img.size };
+	T_RUN(name, is_thorough(name) ? check_all() : check());
+	builder_image_free(&img);
+}
+
+static int is_recipe(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
+}
+
+/* Under the slow sanitizers some stand for the others. */
+static bool is_tested(int recipe, const char *name)
+{
+	const char *slow = getenv("DF_SANITIZE");
+
+	return !slow || !*slow || recipe % 5 == 0 || is_thorough(name);
+}
+
+int main(int argc, char **argv)
+{
+	const char *src = getenv("DF_SRC");
+	struct dirent **list;
+	char dir[400];
+	int n;
+
+	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
+	n = scandir(dir, &list, is_recipe, alphasort);
+	if (n <= 0) {
+		printf("not ok - no recipes in %s\n", dir);
+		return EXIT_FAILURE;
+	}
+	for (int i = 0; i < n; i++) {
+		if (argc < 2 ? is_tested(i, list[i]->d_name) : strstr(list[i]->d_name, argv[1]) != NULL)
+			one_recipe(dir, list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+	ss_free(&x.set);
+	rf_free(&x.one);
+	rf_free(&x.joined);
+	return T_END();
+}
