@@ -7,6 +7,7 @@
  *   dumpcheck pfns  FILE             the page frames kept, as runs: start and length in hex
  *   dumpcheck kept  FILE PFNS        which of these (0x10-0x1f,33) are kept, as runs; status 1 where none is
  *   dumpcheck diff  FILE FILE        page frames that one keeps and the other does not
+ *   dumpcheck set   VMCORE FILE...   the pieces of a split dump in order: each as with pages, and all together
  *
  * FILE is kdump-compressed (32 or 64 bits, either byte order), ELF (32 or 64 bits), or one of them flattened.  VMCORE
  * is an ELF file; e_phoff is honoured; where PT_LOADs overlap the first one in the file counts.  Exit status: 0 where
@@ -434,12 +435,58 @@ static void cmd_diff(const struct dump *a, const char *path)
 	rd_close(b);
 }
 
+/* Two pieces that follow one another. */
+static void compare_pieces(const struct dump *a, const struct dump *b)
+{
+	uint64_t maps = (uint64_t)a->bitmap_blocks * a->block;
+
+	if (a->elf || b->elf || !a->split || !b->split || a->block != b->block || a->pd_at != b->pd_at)
+		rd_die("%s and %s are not pieces of one dump", a->path, b->path);
+	if (memcmp(a->p, b->p, a->block))
+		rd_bad("%s and %s: the main headers differ", a->path, b->path);
+	if (memcmp(a->bm1, b->bm1, maps))
+		rd_bad("%s and %s: the bitmaps differ", a->path, b->path);
+	if (b->start_pfn != a->end_pfn)
+		rd_bad("%s ends at %" PRIx64 ", %s begins at %" PRIx64, a->path, a->end_pfn, b->path, b->start_pfn);
+}
+
+static void cmd_set(const char *vmcore, char **paths, int n)
+{
+	struct dump *last = NULL;
+
+	for (int i = 0; i < n; i++) {
+		struct dump *d = rd_open(paths[i]);
+
+		if (last)
+			compare_pieces(last, d);
+		else if (!d->split || d->start_pfn)
+			rd_bad("%s is not the first piece of a split dump", d->path);
+		cmd_pages(d, vmcore);
+		rd_close(last);
+		last = d;
+	}
+	if (last && last->end_pfn != last->max_mapnr)
+		rd_bad("%s ends at %" PRIx64 " of %" PRIx64, last->path, last->end_pfn, last->max_mapnr);
+	rd_close(last);
+}
+
+static int leave(void)
+{
+	if (rd_bad_count > 20)
+		fprintf(stderr, "dumpcheck: %u more like these\n", rd_bad_count - 20);
+	return rd_bad_count ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct dump *d;
 
 	if (argc < 3)
-		rd_die("usage: dumpcheck info|pages|pfns|kept|diff FILE [VMCORE|PFNS|FILE]");
+		rd_die("usage: dumpcheck info|pages|pfns|kept|diff|set FILE [VMCORE|PFNS|FILE...]");
+	if (!strcmp(argv[1], "set")) {
+		cmd_set(argv[2], argv + 3, argc - 3);
+		return leave();
+	}
 	d = rd_open(argv[2]);
 	elf_page_size(d);
 	if (!strcmp(argv[1], "info"))
@@ -455,7 +502,5 @@ int main(int argc, char **argv)
 	else
 		rd_die("unknown command \"%s\"", argv[1]);
 	rd_close(d);
-	if (rd_bad_count > 20)
-		fprintf(stderr, "dumpcheck: %u more like these\n", rd_bad_count - 20);
-	return rd_bad_count ? 1 : 0;
+	return leave();
 }
