@@ -219,14 +219,40 @@ reject "-g cannot be combined with -d" -g text -x vmlinux -d 31
 reject "too many names from 'vmcore' on" -g text -x vmlinux vmcore
 
 # ---- known, not supported
-for option in --split --reassemble -X; do
+for option in -X; do
 	refuse "$option is not supported yet" $option vmcore dump
 done
 for option in --config --eppic --extension --diskset --xen-syms --xen-vmcoreinfo --xen_phys_start; do
 	refuse "$option is not supported yet" $option 1 vmcore dump
 done
 refuse "-d 'x': expected" --split -d x vmcore dump
+
+# ---- split dumps
+accept --split vmcore a b
+accept --split -l -d 31 --splitblock-size 1024 --num-threads 4 vmcore a b c
+accept --split --dry-run vmcore a b
+accept --piece b --piece c -l -d 31 a dump
+accept --piece b --dump-dmesg a log
+accept --piece b -F a
+accept --piece b --split a c d
+accept --reassemble a b c dump
+accept --reassemble --num-threads 2 -f a dump
 accept --splitblock-size 4 vmcore dump
+reject "--split needs the names of at least two dump files" --split vmcore dump
+reject "the names of the vmcore and of the dump files to write are missing" --split
+reject "the names of the pieces and of the dump file to write are missing" --reassemble
+reject "the name of the dump file to write is missing" --reassemble a
+reject "pieces are kdump-compressed files" --split -E vmcore a b
+reject_flat "there is only one standard output" --split -F vmcore a b
+reject "the log is one file" --split --dump-dmesg vmcore a b
+reject "pages are joined as they are" --reassemble -c a b dump
+reject "pages are joined as they are" --reassemble -d 1 a b dump
+reject "pages are joined as they are" --reassemble -E a b dump
+reject "one is the reverse of the other" --reassemble --split a b dump
+reject "the pieces are named one after the other" --reassemble --piece a b dump
+reject "a stream holds one file" -R --piece a dump
+refuse "--splitblock-size 'x': expected a number" --split --splitblock-size x vmcore a b
+refuse "--piece '': expected a name" --piece "" vmcore dump
 
 # ---- unknown
 reject "unrecognized option '--non-cyclic'" --non-cyclic vmcore dump

@@ -2,12 +2,6 @@
 /* Which options go together, and how many names follow them. */
 #include "options.h"
 
-/* Options that are read but whose work is not done yet. */
-static const enum option_id pending[] = {
-	OPT_SPLIT,
-	OPT_REASSEMBLE,
-};
-
 /* ------------------------------------------------------------------------------------------------ combinations */
 
 static const struct combination {
@@ -54,7 +48,6 @@ struct names {
 	const char *lacking; /* fewer than least; NULL: as missing */
 	const char *extra;   /* what is taken instead of more */
 };
-#define ANY_NUMBER 1000000
 
 static struct names flat_names(void)
 {
@@ -67,9 +60,10 @@ static struct names dump_names(const struct options *o)
 	if (asked(o, OPT_FLAT))
 		return flat_names();
 	if (asked(o, OPT_SPLIT))
-		return (struct names){ 3, ANY_NUMBER,
+		return (struct names){ 3, 1 + DUMPFILTER_PIECES_MAX,
 				       "the names of the vmcore and of the dump files to write are missing",
-				       "--split needs the names of at least two dump files to write", NULL };
+				       "--split needs the names of at least two dump files to write",
+				       "a dump has at most 1024 pieces" };
 	return (struct names){ 2, 2, "the names of the vmcore and of the dump file to write are missing",
 			       "the name of the dump file to write is missing (or -F to write to standard output)",
 			       "give one vmcore and one dump file" };
@@ -84,9 +78,10 @@ static struct names wanted_names(const struct options *o)
 		return (struct names){ 1, 1, "-R needs the name of the dump file to write", NULL,
 				       "-R takes one, the stream comes from standard input" };
 	case MODE_REASSEMBLE:
-		return (struct names){ 2, ANY_NUMBER,
+		return (struct names){ 2, 1 + DUMPFILTER_PIECES_MAX,
 				       "the names of the pieces and of the dump file to write are missing",
-				       "the name of the dump file to write is missing", NULL };
+				       "the name of the dump file to write is missing",
+				       "a dump has at most 1024 pieces" };
 	case MODE_MEM_USAGE:
 		return (struct names){ 1, 2, "--mem-usage needs a name: /proc/kcore or a dump", NULL,
 				       "--mem-usage takes one" };
@@ -128,9 +123,6 @@ static void check_supported(struct options *o)
 	if (o->unsupported)
 		options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet: %s", option_name(o->unsupported).text,
 			       why_refused(o->unsupported->id));
-	for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
-		if (asked(o, pending[i]))
-			options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet", name_of(o, pending[i]).text);
 }
 
 static void check_streams(struct options *o)

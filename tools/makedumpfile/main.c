@@ -61,6 +61,8 @@ static bool run_chosen(struct tool *t)
 		return mode_generate(t);
 	case MODE_REARRANGE:
 		return mode_rearrange(t);
+	case MODE_REASSEMBLE:
+		return mode_reassemble(t);
 	case MODE_MEM_USAGE:
 		return mode_usage(t);
 	case MODE_DMESG:

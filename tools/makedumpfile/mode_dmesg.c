@@ -10,7 +10,7 @@ static bool make_sink(struct tool *t)
 		return tool_file_allowed(t) && tool_make_file(t);
 	/* -F only says where to: the log is no flattened stream, and a terminal may have it */
 	t->sink = output_stdout(t->df, &t->stream);
-	return tool_limit_sink(t);
+	return tool_limit_sink(t, t->sink);
 }
 
 static bool run(struct tool *t)

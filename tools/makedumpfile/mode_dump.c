@@ -2,6 +2,7 @@
 /* Making a dump: the mode that no option asks for. */
 #include "output.h"
 #include "report.h"
+#include "split.h"
 #include "stats.h"
 #include "tool.h"
 
@@ -11,6 +12,8 @@
 
 static bool output_allowed(struct tool *t)
 {
+	if (tool_asked(t, OPT_SPLIT))
+		return split_allowed(t);
 	return tool_asked(t, OPT_FLAT) ? tool_stream_allowed(t) : tool_file_allowed(t);
 }
 
@@ -19,17 +22,19 @@ static bool make_flat(struct tool *t, bool dry)
 	t->counted = 0;
 	t->inner = dry ? output_count(t->df, 0, &t->counted) : output_stdout(t->df, &t->stream);
 	t->sink = t->inner ? dumpfilter_sink_flat(t->df, t->inner) : NULL;
-	return tool_limit_sink(t);
+	return tool_limit_sink(t, t->sink);
 }
 
 static bool make_sink(struct tool *t)
 {
+	if (tool_asked(t, OPT_SPLIT))
+		return split_make_sinks(t);
 	if (tool_asked(t, OPT_FLAT))
 		return make_flat(t, tool_asked(t, OPT_DRY_RUN));
 	if (!tool_asked(t, OPT_DRY_RUN))
 		return tool_make_file(t);
 	t->sink = dumpfilter_sink_null(t->df);
-	return tool_limit_sink(t);
+	return tool_limit_sink(t, t->sink);
 }
 
 /* ------------------------------------------------------------------------------------------------ results */
@@ -58,8 +63,10 @@ static void finish_run(struct tool *t, const struct result *r)
 
 	if (tool_asked(t, OPT_FLAT) && tool_asked(t, OPT_DRY_RUN))
 		size = t->counted;
-	report_output(t->report, t->output, size);
+	if (!t->pieces)
+		report_output(t->report, t->output, size);
 	stats_print(t->messages, &r->report, tool_asked(t, OPT_ELF));
+	split_report(t);
 	if (r->code != DUMPFILTER_PARTIAL)
 		tool_print_saved(t, size);
 }
@@ -77,9 +84,7 @@ static void print_partial(struct tool *t, const struct result *r, const char *wh
 /* The result of a run on t->sink that has just ended. */
 static void get_result(struct tool *t, int code, struct result *r)
 {
-	*r = (struct result){ .code = code,
-			      .at_limit = dumpfilter_sink_at_limit(t->sink),
-			      .report = DUMPFILTER_REPORT_INIT };
+	*r = (struct result){ .code = code, .at_limit = tool_at_limit(t), .report = DUMPFILTER_REPORT_INIT };
 	snprintf(r->why, sizeof r->why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
 	if (dumpfilter_report(t->df, &r->report) < 0 && code >= 0)
 		r->code = DUMPFILTER_E_SEQUENCE; /* cannot be: there was a run */
@@ -99,7 +104,7 @@ static enum outcome attempt(struct tool *t, void *user)
 
 	if (!make_sink(t))
 		return OUTCOME_FAILED;
-	get_result(t, dumpfilter_run(t->df, t->sink), r);
+	get_result(t, t->pieces ? split_run(t) : dumpfilter_run(t->df, t->sink), r);
 	if (is_full(r)) {
 		tool_print_full(t, r->why);
 		return OUTCOME_FULL;
@@ -146,6 +151,8 @@ static bool can_take_back(struct tool *t)
 static bool take_back(struct tool *t)
 {
 	dumpfilter_sink_discard(t->sink);
+	for (unsigned i = 0; i < t->piece_count; i++)
+		dumpfilter_sink_discard(t->pieces[i]);
 	return !sends(t) || output_take_back(&t->stream);
 }
 
@@ -195,14 +202,14 @@ static bool run(struct tool *t)
 	return from >= 0 && tool_try_levels(t, &ops, (unsigned)from);
 }
 
-/* Contents of all pages are looked at: the counts of a report must be right, and so must be whether a limit suffices.
- */
+/* Contents of all pages are looked at: the counts of a report must be right, and so must be whether a limit suffices,
+ * and what each piece takes. */
 static bool is_exact(const struct tool *t)
 {
 	const struct options *o = t->options;
 
-	return !tool_asked(t, OPT_DRY_RUN) || o->exact || tool_asked(t, OPT_JSON) || o->size_limit ||
-	       t->messages->level & MSG_REPORT;
+	return !tool_asked(t, OPT_DRY_RUN) || tool_asked(t, OPT_SPLIT) || o->exact || tool_asked(t, OPT_JSON) ||
+	       o->size_limit || t->messages->level & MSG_REPORT;
 }
 
 static void print_estimate(struct tool *t, const struct dumpfilter_estimate *e)
@@ -232,12 +239,19 @@ static bool estimate(struct tool *t)
 	return true;
 }
 
+static const char *output_name(const struct tool *t)
+{
+	const char *names = tool_asked(t, OPT_SPLIT) ? split_names(t->options) : t->options->operands[1];
+
+	return tool_asked(t, OPT_FLAT) ? "STDOUT" : names ? names : "the dump";
+}
+
 /* Input before output: what cannot be read leaves no empty file behind. */
 bool mode_dump(struct tool *t)
 {
 	int level = t->options->levels[0];
 
-	t->output = tool_asked(t, OPT_FLAT) ? "STDOUT" : t->options->operands[1];
+	t->output = output_name(t);
 	if (!tool_open_input(t) || !tool_configure(t, level))
 		return false;
 	print_level(t, level);

@@ -11,7 +11,7 @@ static bool make_sink(struct tool *t)
 	if (!tool_asked(t, OPT_DRY_RUN))
 		return tool_make_file(t);
 	t->sink = output_count(t->df, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE, &t->counted);
-	return tool_limit_sink(t);
+	return tool_limit_sink(t, t->sink);
 }
 
 static bool run(struct tool *t)

@@ -220,6 +220,15 @@ static void opt_size_limit(struct options *o, const struct option_row *row, cons
 	opt_flag(o, row, NULL);
 }
 
+static void opt_piece(struct options *o, const struct option_row *row, const char *arg)
+{
+	opt_text(o, row, arg);
+	if (o->piece_count == MAX_PIECES)
+		refuse_argument(o, row, arg, "fewer pieces");
+	else
+		o->pieces[o->piece_count++] = arg;
+}
+
 static void opt_splitblock(struct options *o, const struct option_row *row, const char *arg)
 {
 	long v;

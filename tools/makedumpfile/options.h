@@ -15,6 +15,7 @@ enum option_id {
 	OPT_SPLIT,
 	OPT_SPLITBLOCK,
 	OPT_REASSEMBLE,
+	OPT_PIECE,
 	OPT_DMESG,
 	OPT_DMESG_PARTIAL,
 	OPT_DMESG_LEVELS,
@@ -97,6 +98,7 @@ enum mode {
 };
 
 #define MAX_LEVELS 32 /* in a list of dump levels */
+#define MAX_PIECES (DUMPFILTER_PIECES_MAX - 1)
 
 struct options {
 	uint64_t asked; /* a bit for each enum option_id */
@@ -106,12 +108,14 @@ struct options {
 	unsigned level_count;        /* at least 1 */
 	int codec;                   /* enum dumpfilter_codec */
 	int compression_level;
-	bool exact;          /* dry run: read and compress all */
-	unsigned threads;    /* 0 = not given */
-	size_t memory_limit; /* as in struct dumpfilter_config; 0 = default */
-	uint64_t size_limit; /* bytes; 0 = none */
-	uint64_t splitblock; /* bytes; 0 = default */
-	uint64_t vtop;       /* address */
+	bool exact;                     /* dry run: read and compress all */
+	unsigned threads;               /* 0 = not given */
+	size_t memory_limit;            /* as in struct dumpfilter_config; 0 = default */
+	uint64_t size_limit;            /* bytes; 0 = none */
+	uint64_t splitblock;            /* bytes; 0 = default */
+	uint64_t vtop;                  /* address */
+	const char *pieces[MAX_PIECES]; /* of the split dump that the first name is a piece of */
+	unsigned piece_count;
 	enum progress_kind progress;
 	unsigned message_level;               /* bits of enum message_class */
 	const struct option_row *unsupported; /* the first such option */

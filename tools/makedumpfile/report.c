@@ -167,7 +167,7 @@ static json *of_config(const struct tool *t, const struct dumpfilter_report *r)
 
 	add_number(o, "level", (uint64_t)r->level);
 	add_text(o, "format", tool_asked(t, OPT_ELF) ? "elf" : "kdump");
-	add_text(o, "codec", dumpfilter_codec_name(t->options->codec));
+	add_text(o, "codec", dumpfilter_codec_name(r->codec));
 	add(o, "compression_level",
 	    t->options->compression_level ? json_object_new_int(t->options->compression_level) : NULL);
 	add_bool(o, "flattened", tool_asked(t, OPT_FLAT));

@@ -5,8 +5,8 @@
 #include "kernel.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void tool_library_error(struct tool *t)
@@ -18,35 +18,52 @@ void tool_library_error(struct tool *t)
 
 /* ------------------------------------------------------------------------------------------------ output */
 
-static bool same_file(const struct stat *a, const struct stat *b)
+bool tool_same_file(const struct stat *a, const struct stat *b)
 {
 	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
 		return a->st_rdev == b->st_rdev;
 	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* The i-th input, or NULL. */
+static const char *input(const struct options *o, unsigned i)
+{
+	if (o->mode == MODE_REASSEMBLE)
+		return (int)i < o->operand_count - 1 ? o->operands[i] : NULL;
+	if (!i)
+		return o->operand_count ? o->operands[0] : NULL;
+	return i <= o->piece_count ? o->pieces[i - 1] : NULL;
+}
+
 static bool is_file(const char *path, const struct stat *out)
 {
 	struct stat in;
 
-	return path && !stat(path, &in) && same_file(&in, out);
+	return path && !stat(path, &in) && tool_same_file(&in, out);
 }
 
 static bool is_stdin(const struct stat *out)
 {
 	struct stat in;
 
-	return !fstat(STDIN_FILENO, &in) && same_file(&in, out);
+	return !fstat(STDIN_FILENO, &in) && tool_same_file(&in, out);
+}
+
+static bool is_any_input(const struct options *o, const struct stat *out)
+{
+	const char *name = input(o, 0);
+	bool found = is_file(o->text[OPT_VMLINUX], out) || is_file(o->text[OPT_VMCOREINFO], out);
+
+	if (o->mode == MODE_REARRANGE || (name && !strcmp(name, "-")))
+		return found || is_stdin(out);
+	for (unsigned i = 0; !found && (name = input(o, i)); i++)
+		found = is_file(name, out);
+	return found;
 }
 
 static bool is_input(struct tool *t, const struct stat *out)
 {
-	const struct options *o = t->options;
-	const char *first = o->operand_count ? o->operands[0] : NULL;
-	bool from_stdin = o->mode == MODE_REARRANGE || (first && !strcmp(first, "-"));
-
-	if (!(from_stdin ? is_stdin(out) : is_file(first, out)) && !is_file(o->text[OPT_VMLINUX], out) &&
-	    !is_file(o->text[OPT_VMCOREINFO], out))
+	if (!is_any_input(t->options, out))
 		return false;
 	msg(t->messages, MSG_ERROR, "%s is the input itself: choose another output", t->output);
 	return true;
@@ -78,26 +95,45 @@ bool tool_stream_allowed(struct tool *t)
 	return fstat(STDOUT_FILENO, &out) || !is_input(t, &out);
 }
 
-bool tool_make_file(struct tool *t)
+struct dumpfilter_sink *tool_new_file(struct tool *t)
 {
-	t->sink = dumpfilter_sink_path(t->df, t->output, tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0);
-	return tool_limit_sink(t);
+	unsigned flags = tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0;
+	struct dumpfilter_sink *sink = dumpfilter_sink_path(t->df, t->output, flags);
+
+	if (tool_limit_sink(t, sink))
+		return sink;
+	dumpfilter_sink_free(sink);
+	return NULL;
 }
 
-bool tool_limit_sink(struct tool *t)
+bool tool_make_file(struct tool *t)
+{
+	t->sink = tool_new_file(t);
+	return t->sink;
+}
+
+bool tool_limit_sink(struct tool *t, struct dumpfilter_sink *sink)
 {
 	uint64_t limit = t->options->size_limit;
 
-	if (t->sink && (!limit || dumpfilter_sink_limit(t->df, t->sink, limit) >= 0))
+	if (sink && (!limit || dumpfilter_sink_limit(t->df, sink, limit) >= 0))
 		return true;
 	tool_library_error(t);
 	return false;
 }
 
+bool tool_at_limit(const struct tool *t)
+{
+	for (unsigned i = 0; i < t->piece_count; i++)
+		if (dumpfilter_sink_at_limit(t->pieces[i]))
+			return true;
+	return dumpfilter_sink_at_limit(t->sink);
+}
+
 void tool_print_full(struct tool *t, const char *why)
 {
 	msg(t->messages, MSG_COMMON, "%s", "");
-	if (dumpfilter_sink_at_limit(t->sink))
+	if (tool_at_limit(t))
 		msg(t->messages, MSG_COMMON, "Size limit(%" PRIu64 ") reached.", t->options->size_limit);
 	else
 		msg(t->messages, MSG_ERROR, "%s", why);
@@ -108,6 +144,11 @@ void tool_drop_sinks(struct tool *t)
 	dumpfilter_sink_free(t->sink);
 	dumpfilter_sink_free(t->inner);
 	t->sink = t->inner = NULL;
+	for (unsigned i = 0; i < t->piece_count; i++)
+		dumpfilter_sink_free(t->pieces[i]);
+	free(t->pieces);
+	t->pieces = NULL;
+	t->piece_count = 0;
 }
 
 /* ------------------------------------------------------------------------------------------------ input */
@@ -123,6 +164,10 @@ bool tool_configure(struct tool *t, int level)
 	c.threads = t->options->threads;
 	c.memory_limit = t->options->memory_limit;
 	c.flags = tool_asked(t, OPT_VMEMMAP) ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
+	if (t->options->mode == MODE_REASSEMBLE) {
+		c.codec = DUMPFILTER_CODEC_INPUT;
+		c.flags = DUMPFILTER_COPY_ALL;
+	}
 	if (dumpfilter_configure(t->df, &c) >= 0)
 		return true;
 	tool_library_error(t);
@@ -138,17 +183,22 @@ const char *tool_input_name(const struct tool *t)
 
 bool tool_open_input(struct tool *t)
 {
-	const char *vmcore = t->options->operands[0];
-	unsigned flags = tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0;
-	bool open;
+	unsigned flags = tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0, n = 0;
+	const char *names[1 + MAX_PIECES];
+	bool open = false;
 
-	if (!strcmp(vmcore, "-")) {
+	if (t->options->mode == MODE_REASSEMBLE || t->options->piece_count) {
+		while (n < 1 + MAX_PIECES && (names[n] = input(t->options, n)))
+			n++;
+		open = dumpfilter_open_paths(t->df, names, n, flags) >= 0;
+		if (!open)
+			tool_library_error(t);
+	} else if (!strcmp(t->options->operands[0], "-")) {
 		open = tool_open_stdin(t, flags);
-	} else if (dumpfilter_open_path(t->df, vmcore, flags) >= 0) {
+	} else if (dumpfilter_open_path(t->df, t->options->operands[0], flags) >= 0) {
 		open = kcore_complete(t);
 	} else {
 		tool_library_error(t);
-		open = false;
 	}
 	return open && kernel_facts(t);
 }
@@ -216,7 +266,8 @@ void tool_print_saved(struct tool *t, uint64_t bytes)
 		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes%s; nothing was saved.",
 		    t->output, bytes, level);
 	else
-		msg(t->messages, MSG_COMMON, "The dumpfile is saved to %s.", t->output);
+		msg(t->messages, MSG_COMMON, "The dumpfile%s saved to %s.", t->piece_count ? "s are" : " is",
+		    t->output);
 }
 
 void tool_print_incomplete(struct tool *t, const char *what)
@@ -224,5 +275,6 @@ void tool_print_incomplete(struct tool *t, const char *what)
 	if (tool_asked(t, OPT_DRY_RUN))
 		msg(t->messages, MSG_ERROR, "the dry run did not get through: %s", what);
 	else
-		msg(t->messages, MSG_ERROR, "%s is incomplete but may be usable: %s", t->output, what);
+		msg(t->messages, MSG_ERROR, "%s %s incomplete but may be usable: %s", t->output,
+		    t->piece_count ? "are" : "is", what);
 }

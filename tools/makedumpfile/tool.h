@@ -8,6 +8,8 @@
 #include "output.h"
 #include "progress.h"
 
+#include <sys/stat.h>
+
 struct tool {
 	const struct options *options;
 	struct messages *messages;
@@ -15,6 +17,8 @@ struct tool {
 	struct dumpfilter *df;
 	struct dumpfilter_sink *inner; /* below a flattened sink, else NULL */
 	struct dumpfilter_sink *sink;
+	struct dumpfilter_sink **pieces; /* of a split dump; NULL: it is one file */
+	unsigned piece_count;
 	struct output_stream stream; /* of -F */
 	uint64_t counted;            /* dry run with -F or -R: size of the output */
 	const char *output;          /* for messages */
@@ -39,18 +43,25 @@ void tool_library_error(struct tool *t);
 bool tool_file_allowed(struct tool *t);
 bool tool_stream_allowed(struct tool *t);
 
-/* t->sink becomes a file named t->output; false: said why not. */
+/* A file named t->output, or NULL: said why not. */
+struct dumpfilter_sink *tool_new_file(struct tool *t);
+/* It becomes t->sink; false: said why not. */
 bool tool_make_file(struct tool *t);
-/* Let t->sink have no more than -L says; false: said why not.  NULL is an error of the library. */
-bool tool_limit_sink(struct tool *t);
-/* Say that t->sink is full, and of what kind: the disk, for which the library has a text, or -L. */
+/* a and b are one file, or one device. */
+bool tool_same_file(const struct stat *a, const struct stat *b);
+/* Let a sink have no more than -L says; false: said why not.  NULL is an error of the library. */
+bool tool_limit_sink(struct tool *t, struct dumpfilter_sink *sink);
+/* An output is as large as -L allows. */
+bool tool_at_limit(const struct tool *t);
+/* Say that an output is full, and of what kind: the disk, for which the library has a text, or -L. */
 void tool_print_full(struct tool *t, const char *why);
 /* Give back what the last attempt wrote to. */
 void tool_drop_sinks(struct tool *t);
 
 /* Hand the options over to the library, with this dump level. */
 bool tool_configure(struct tool *t, int level);
-/* Open the input: the first name; "-" is standard input.  With what -x or -i say of its kernel. */
+/* Open the input: what the mode's names and --piece say; "-" is standard input.  With what -x or -i say of its kernel.
+ */
 bool tool_open_input(struct tool *t);
 const char *tool_input_name(const struct tool *t);
 /* stdin.c: open standard input: as it is where it is a file, else as a copy. */
@@ -85,6 +96,7 @@ bool mode_dump(struct tool *t);
 bool mode_dmesg(struct tool *t);
 bool mode_generate(struct tool *t);
 bool mode_rearrange(struct tool *t);
+bool mode_reassemble(struct tool *t);
 bool mode_usage(struct tool *t);
 
 #endif

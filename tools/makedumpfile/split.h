@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --split: a dump in several files. */
+#ifndef MAKEDUMPFILE_SPLIT_H
+#define MAKEDUMPFILE_SPLIT_H
+
+#include "tool.h"
+
+/* "A, B, and C": t->output of a split dump.  Valid until the program ends; NULL: no memory. */
+const char *split_names(const struct options *o);
+/* May all files be written?  Says why not. */
+bool split_allowed(struct tool *t);
+/* A sink for each piece. */
+bool split_make_sinks(struct tool *t);
+/* dumpfilter_run_split() as was asked for. */
+int split_run(struct tool *t);
+/* After a run: what each piece holds. */
+void split_report(struct tool *t);
+
+#endif
