@@ -4,7 +4,7 @@
 # Every call of makedumpfile that the collectors of docs/collectors.md make, in their order of arguments and with their
 # redirections, and what they rely on: exit status, stream, text.
 . "$(dirname "$0")/lib.sh"
-: "${DF_BUILD:?is not set: give the folder of the build}"
+: "${DF_BUILD:?is not set: give the folder of the build}" "${DF_SRC:?is not set: give the source tree}"
 
 cat >recipe <<'END'
 preset 6.1
@@ -226,6 +226,26 @@ if [ -r /usr/bin/makedumpfile-R.pl ] && command -v perl >/dev/null; then
 	check "kdumptool: makedumpfile-R.pl: the dump" same crash/arranged plain.c
 fi
 
+# ---- kdump 1.x with KDUMP_CPUS and without -F, and people: a split dump, put together elsewhere
+are_there() { [ -s "$1" ] && [ -s "$2" ]; }
+joined() { call makedumpfile --reassemble "$@" crash/joined; }
+shell "makedumpfile --split  -d 31 -c vmcore crash/vmcore1 crash/vmcore2"
+check "kdumptool: split" ok
+check "kdumptool: split: two pieces" are_there crash/vmcore1 crash/vmcore2
+joined crash/vmcore1 crash/vmcore2
+check "kdumptool: split: put together" ok
+check "kdumptool: split: the dump" same crash/joined plain.c
+rm crash/joined
+call makedumpfile --split -d 31 -$fast vmcore crash/a crash/b
+check "people: --split" ok
+joined crash/b crash/a
+check "people: --reassemble, in another order" ok
+check "people: --reassemble: the dump" same crash/joined plain.$fast
+rm crash/joined
+joined crash/a
+check "people: --reassemble of half a dump" fails
+check "people: --reassemble of half a dump: no file" no_file crash/joined
+
 # ---- kdump-steamos and others: a log and a dump, each to a file
 call makedumpfile --dump-dmesg vmcore crash/steam.txt
 check "kdump-steamos: log" ok
@@ -254,6 +274,32 @@ check "retrace-server: stripped, without a word" is_silent
 check "retrace-server: stripped: the dump" same crash/low.stripped plain.c
 call makedumpfile -c -d 31 --message-level 0 nosuch crash/none
 check "retrace-server: a failure, without a word" is_quiet_failure
+
+# ---- retrace-server, kernel packages of Ubuntu: facts about the kernel from its vmlinux
+cat recipe - >recipe.banner <<'END'
+mem linux_banner str="Linux version 6.1.0-50-cloud-amd64 (me@here) #1 SMP" u8=10
+fact SYMBOL(linux_banner)=@
+END
+"$DF_BUILD/mkvmcore" recipe.banner banner.vmcore || exit 1
+strings -n 6 -a banner.vmcore | grep -E '^(OSRELEASE|BUILD-ID|PAGESIZE|[A-Z]+\([a-zA-Z_.0-9]+\))=' >text
+BANNER="Linux version 6.1.0-50-cloud-amd64 (me@here) #1 SMP"
+export BANNER
+printf 'int x;\n' >probe.c
+if ! ${CC:-cc} -g -nostdlib -static -Wl,-e,0 -o probe probe.c 2>/dev/null || ! command -v bash >/dev/null; then
+	echo "ok - facts from a vmlinux # SKIP no vmlinux can be made here"
+elif ! "$DF_SRC/tests/tools/mkvmlinux" text vmlinux 2>"$tmp/err"; then
+	check "facts from a vmlinux: one is made" false
+elif call makedumpfile -g facts -x vmlinux && grep -q 'does not read debug information' "$tmp/err"; then
+	echo "ok - facts from a vmlinux # SKIP not in this build"
+else
+	check "kernel packages: -g" ok
+	check "kernel packages: the facts" grep -qx "OSRELEASE=6.1.0-50-cloud-amd64" facts
+	makedumpfile -c -d 17 banner.vmcore banner.low >"$tmp/log" 2>&1
+	makedumpfile -c -d 31 banner.vmcore banner.plain >"$tmp/log" 2>&1
+	call makedumpfile -c -d 31 -x vmlinux --message-level 0 banner.low banner.stripped
+	check "retrace-server: stripped with its vmlinux, without a word" is_silent
+	check "retrace-server: stripped with its vmlinux: the dump" same banner.stripped banner.plain
+fi
 
 # ---- people's scripts: how much of memory a dump would be, with words picked out of the table
 # number PROGRAM: what awk prints of the table
