@@ -28,10 +28,6 @@ is() {
 	echo "# $1, expected $2"
 	return 1
 }
-# Modes and options whose work is not done yet.
-is_pending() {
-	grep -qE '(--split|--reassemble|--mem-usage|-g|-x|-i|--vtop|-L|--compression-level|levels) is not supported yet' "$tmp/err"
-}
 ours() { # ANSWER ARGUMENT...
 	theirs=$1
 	shift
@@ -39,8 +35,6 @@ ours() { # ANSWER ARGUMENT...
 	row=$(documented "$@")
 	if ! built_in "$@"; then
 		printf 'ok - %s # SKIP a compressor is not built in\n' "$*"
-	elif is_pending; then
-		printf 'ok - %s # SKIP not supported yet\n' "$*"
 	elif [ -z "$row" ]; then
 		check "as 1.7.2: $*" is "$said" "$theirs"
 	else
