@@ -154,8 +154,10 @@ int df_kdump_take(void *user, struct df_batch *b, struct df_err *err)
 	struct df_kdump_file *f = &k->files[b->part];
 	struct df_err why;
 
-	if (f->why.code)
-		return 0; /* made before that was known */
+	if (f->why.code) { /* made before that was known */
+		df_pipe_end_part(k->pipe, b->part);
+		return 0;
+	}
 	if (f->desc_len + b->n * DF_KDUMP_DESC_SIZE > DF_KDUMP_DESCS) {
 		f->sink->closing -= f->desc_len;
 		if (flush_descriptors(k, f, &why) < 0)
