@@ -12,6 +12,7 @@ saved() { status_is 0 && err_is_quiet && out_has "$1"; }
 same() { [ -s "$1" ] && cmp "$1" "$2"; }
 fails() { status_is 1 && err_has "$1" && out_has "makedumpfile Failed."; }
 holds() { "$dumpcheck" set vmcore "$@" >/dev/null; }
+pages_are_right() { "$dumpcheck" pages "$1" vmcore >/dev/null; }
 mode_is_600() { [ "$(stat -c %a "$1")" = 600 ]; }
 
 run -c -d 31 vmcore one
@@ -111,7 +112,7 @@ if (ulimit -f 100) 2>/dev/null; then
 	run -f --reassemble f g again
 	check "joined all the same" status_is 0
 	check "joined all the same: it is said" err_has "again is incomplete, as its pieces are: they lack"
-	check "joined all the same: what is there is right" "$dumpcheck" pages again vmcore
+	check "joined all the same: what is there is right" pages_are_right again
 fi
 
 # ---- a limit for each file, and lists of levels
