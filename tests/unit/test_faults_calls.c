@@ -128,6 +128,37 @@ static int call_write_vmcoreinfo(struct dumpfilter *df)
 	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
 }
 
+/* There is no note at that address: the same. */
+static int call_add_at(struct dumpfilter *df)
+{
+	int r = dumpfilter_add_vmcoreinfo_at(df, 0, 64);
+
+	return r == DUMPFILTER_E_CORRUPT ? 0 : r;
+}
+
+static int call_cut(struct dumpfilter *df)
+{
+	return dumpfilter_cut(df, 0x10000, FI_PAGE);
+}
+
+static int call_translate(struct dumpfilter *df)
+{
+	uint64_t paddr;
+	int r = dumpfilter_translate(df, 0, &paddr);
+
+	return r == DUMPFILTER_E_NODATA ? 0 : r;
+}
+
+/* The image has no log. */
+static int call_dmesg(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_dmesg(df, NULL, sink);
+
+	dumpfilter_sink_free(sink);
+	return r == DUMPFILTER_E_NODATA ? 0 : r;
+}
+
 static int call_info(struct dumpfilter *df)
 {
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
@@ -187,6 +218,15 @@ static int call_foreach(struct dumpfilter *df)
 	return r;
 }
 
+static int call_estimate(struct dumpfilter *df)
+{
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	int r = dumpfilter_estimate(df, NULL, &e);
+
+	CHECK(r || e.bytes > FI_PAGE);
+	return r;
+}
+
 static int call_run(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
@@ -228,6 +268,10 @@ static int call_sinks(struct dumpfilter *df)
 	CHECK(flat);
 	CHECK(!dumpfilter_sink_flat(df, custom)); /* taken */
 	CHECK(dumpfilter_errmsg(df)[0]);
+	CHECK_EQ(dumpfilter_sink_limit(df, flat, 1 << 20), 0);
+	CHECK_EQ(dumpfilter_sink_at_limit(flat), 0);
+	dumpfilter_sink_discard(flat);
+	dumpfilter_sink_discard(NULL);
 	dumpfilter_sink_free(flat);
 	dumpfilter_sink_free(custom);
 	dumpfilter_sink_free(NULL);
@@ -255,6 +299,10 @@ static const struct {
 	{ "open", call_open, IN(NEW) | IN(CLOSED) },
 	{ "add_vmcoreinfo", call_add, IN(OPEN) | IN(FAILED_PLAN) },
 	{ "add_vmlinux", call_vmlinux, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "add_vmcoreinfo_at", call_add_at, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "cut", call_cut, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "translate", call_translate, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "dmesg", call_dmesg, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
 	{ "write_vmcoreinfo", call_write_vmcoreinfo, ALL },
 	{ "image_info", call_info, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
 	{ "fact_foreach", call_facts, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
@@ -264,6 +312,8 @@ static const struct {
 	{ "plan_count", call_count, IN(PLANNED) | IN(DONE) },
 	{ "plan_kept", call_kept, IN(PLANNED) | IN(DONE) },
 	{ "plan_foreach", call_foreach, IN(PLANNED) | IN(DONE) },
+	{ "survey", dumpfilter_survey, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "estimate", call_estimate, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
 	{ "run", call_run, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
 	{ "report", call_report, IN(PLANNED) | IN(DONE) },
 	{ "rearrange", call_rearrange, ALL },
@@ -309,7 +359,8 @@ static void wrong_calls_change_nothing(void)
 				one_call(df, c, (enum state)s);
 		for (size_t c = 0; c < CALLS && s != FAILED_PLAN; c++)
 			if (calls[c].fits >> s & 1 && calls[c].call != call_open_fd && calls[c].call != call_open &&
-			    calls[c].call != dumpfilter_plan && calls[c].call != call_run &&
+			    calls[c].call != dumpfilter_plan && calls[c].call != dumpfilter_survey &&
+			    calls[c].call != call_estimate && calls[c].call != call_run &&
 			    calls[c].call != call_configure)
 				n++, one_call(df, c, (enum state)s);
 		CHECK(n || s == FAILED_PLAN);
@@ -404,6 +455,9 @@ static void null_arguments(void)
 	CHECK_EQ(-dumpfilter_plan_count(df, DUMPFILTER_CLASS_COUNT, &n), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_plan_kept(df, -1, &n), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_plan_kept(df, 32, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_dmesg(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_estimate(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_translate(df, 0, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_run(df, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(call_run(df), 0); /* nothing of that used the run up */
 	dumpfilter_free(df);
@@ -474,6 +528,9 @@ union any {
 	struct dumpfilter_new_opts opts;
 	struct dumpfilter_image_info info;
 	struct dumpfilter_report report;
+	struct dumpfilter_estimate_opts estimate_opts;
+	struct dumpfilter_estimate estimate;
+	struct dumpfilter_dmesg_opts dmesg_opts;
 	uint8_t bytes[2048];
 };
 
@@ -539,6 +596,39 @@ static bool take_report(union any *a)
 	return !r;
 }
 
+static bool take_estimate_opts(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	int r = dumpfilter_estimate(df, &a->estimate_opts, &e);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_estimate(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	int r = dumpfilter_estimate(df, NULL, &a->estimate);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_dmesg_opts(union any *a)
+{
+	struct dumpfilter *df = in_state(OPEN);
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_dmesg(df, &a->dmesg_opts, sink);
+
+	CHECK(r == DUMPFILTER_E_NODATA || r == DUMPFILTER_E_INVAL);
+	dumpfilter_sink_free(sink);
+	dumpfilter_free(df);
+	return r == DUMPFILTER_E_NODATA;
+}
+
 static void sizes(void)
 {
 	static const struct {
@@ -556,6 +646,9 @@ static void sizes(void)
 		{ take_opts, sizeof(struct dumpfilter_new_opts), { .size = 0 }, true },
 		{ take_info, sizeof(struct dumpfilter_image_info), { .size = 0 }, false },
 		{ take_report, sizeof(struct dumpfilter_report), { .size = 0 }, false },
+		{ take_estimate_opts, sizeof(struct dumpfilter_estimate_opts), { .size = 0 }, true },
+		{ take_estimate, sizeof(struct dumpfilter_estimate), { .size = 0 }, false },
+		{ take_dmesg_opts, sizeof(struct dumpfilter_dmesg_opts), { .size = 0 }, true },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -660,7 +753,17 @@ static void layout(void)
 	CHECK_EQ(sizeof(struct dumpfilter_piece), 64);
 	AT(piece, start_pfn, 16);
 	AT(piece, output_size, 56);
+	CHECK_EQ(sizeof(struct dumpfilter_estimate_opts), 24);
+	AT(estimate_opts, flags, 8);
+	AT(estimate_opts, max_pages, 16);
+	CHECK_EQ(sizeof(struct dumpfilter_estimate), 48);
+	AT(estimate, bytes, 8);
+	AT(estimate, high, 24);
+	AT(estimate, pages, 40);
+	CHECK_EQ(sizeof(struct dumpfilter_dmesg_opts), 16);
+	AT(dmesg_opts, flags, 8);
 	CHECK_EQ(-DUMPFILTER_E_NODATA, 13);
+	CHECK_EQ(-DUMPFILTER_E_OTHER_KERNEL, 14);
 	CHECK_EQ(-DUMPFILTER_E_LOST, 15);
 	CHECK_EQ(DUMPFILTER_CLASS_COUNT, 7);
 	CHECK_EQ(DUMPFILTER_CODEC_ZSTD, 4);
