@@ -140,8 +140,9 @@ struct dumpfilter_progress {
 typedef void (*dumpfilter_progress_fn)(void *user, const struct dumpfilter_progress *p);
 DUMPFILTER_API void dumpfilter_set_progress(struct dumpfilter *df, dumpfilter_progress_fn fn, void *user);
 
-/* Ask a running plan or run to stop soon.  Async-signal-safe; may be called from any thread.  What was written
- * stays and opens: run returns DUMPFILTER_PARTIAL (or DUMPFILTER_E_CANCELLED before the first byte). */
+/* Ask what is running to stop soon.  Async-signal-safe; may be called from any thread; holds until close.  What was
+ * written stays and opens: run returns DUMPFILTER_PARTIAL (or DUMPFILTER_E_CANCELLED before the first byte, as plan,
+ * survey and estimate do at any time). */
 DUMPFILTER_API void dumpfilter_cancel(struct dumpfilter *df);
 
 /* ------------------------------------------------------------------------------------------------ input */
@@ -206,13 +207,13 @@ DUMPFILTER_API int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char
 
 /* VMCOREINFO from the image's own memory: the ELF note of that name among len bytes at a physical address, as
  * /sys/kernel/vmcoreinfo tells them, for a /proc/kcore without that note (Linux before 4.19).  A note that the image
- * has goes before it.  After open, before plan. */
+ * has goes before it.  After open, before plan.  After an error all is as before. */
 DUMPFILTER_API int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len);
 
 /* Physical memory [paddr, paddr + bytes) is to count as not in the image: not described, not read, in no number and in
  * no output (what is reserved for a capture kernel, seen from the running one).  ELF input only, else
  * DUMPFILTER_E_UNSUPPORTED; DUMPFILTER_E_INVAL where nothing would be left.  After open, before plan, as often as
- * wanted; what is known about the image is found out again. */
+ * wanted; what is known about the image is found out again.  After an error all is as before. */
 DUMPFILTER_API int dumpfilter_cut(struct dumpfilter *df, uint64_t paddr, uint64_t bytes);
 
 /* The physical address that the crashed kernel had at a virtual one, by its page tables or, where the machine has such,

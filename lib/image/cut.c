@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A range of memory that is to count as not there.  All memory is had before anything changes. */
+/* A range of memory that is to count as not there: new lists of ranges in place of those that the image has. */
 #include "image/image.h"
 
 #include <string.h>
@@ -96,31 +96,37 @@ static bool leaves_any(const struct df_image *img, uint64_t a, uint64_t b)
 	return false;
 }
 
-static bool grow(struct df_image *img, struct df_extents *x)
+/* A copy with room for one more. */
+static bool copy(struct df_env *env, struct df_extents *to, const struct df_extents *from)
 {
-	return df_grow(img->env, (void **)&x->v, &x->cap, x->n + 1, sizeof *x->v);
+	*to = (struct df_extents){ .n = from->n };
+	if (!df_grow(env, (void **)&to->v, &to->cap, from->n + 1, sizeof *to->v))
+		return false;
+	memcpy(to->v, from->v, from->n * sizeof *to->v);
+	return true;
 }
 
 int df_image_cut(struct df_image *img, uint64_t start, uint64_t end, struct df_err *err)
 {
+	struct df_image cut = *img;
 	size_t n = loads_after(img, start, end);
-	struct df_load *loads;
 
 	if (img->frame_shift)
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%s: a range cannot be taken out of %s input",
 				  img->source.name, img->format);
 	if (!leaves_any(img, start, end))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: nothing would be left of it", img->source.name);
-	loads = df_alloc_array(img->env, n, sizeof *loads);
-	if (!loads || !grow(img, &img->described) || !grow(img, &img->stored)) {
-		df_free(img->env, loads);
-		return df_err_nomem(err, img->env, "memory ranges", n * sizeof *loads);
+	cut.described.v = cut.stored.v = NULL;
+	cut.loads = df_alloc_array(img->env, n, sizeof *cut.loads);
+	if (!cut.loads || !copy(img->env, &cut.described, &img->described) ||
+	    !copy(img->env, &cut.stored, &img->stored)) {
+		df_image_free_ranges(&cut);
+		return df_err_nomem(err, img->env, "memory ranges", n * sizeof *cut.loads);
 	}
-	img->nloads = cut_loads(img->loads, img->nloads, loads, start, end);
-	df_free(img->env, img->loads);
-	img->loads = loads;
-	img->described.n = cut_extents(img->described.v, img->described.n, start, end);
-	img->stored.n = cut_extents(img->stored.v, img->stored.n, start, end);
-	img->end_paddr = img->described.v[img->described.n - 1].end;
+	cut.nloads = cut_loads(img->loads, img->nloads, cut.loads, start, end);
+	cut.described.n = cut_extents(cut.described.v, cut.described.n, start, end);
+	cut.stored.n = cut_extents(cut.stored.v, cut.stored.n, start, end);
+	cut.end_paddr = cut.described.v[cut.described.n - 1].end;
+	*img = cut;
 	return 0;
 }

@@ -103,9 +103,12 @@ enum df_part { DF_DESCRIBED, DF_STORED };
 
 void df_image_fini(struct df_image *img); /* also of a zeroed struct */
 
-/* From now on the image neither describes nor stores [start, end).  No reader may be in use.  On failure nothing has
- * changed: E_UNSUPPORTED where frames are listed one by one, E_INVAL where nothing would be left, E_NOMEM. */
+/* From now on the image neither describes nor stores [start, end).  No reader may be in use.  The ranges that it had
+ * become the caller's, who has copied *img before.  On failure nothing has changed: E_UNSUPPORTED where frames are
+ * listed one by one, E_INVAL where nothing would be left, E_NOMEM. */
 int df_image_cut(struct df_image *img, uint64_t start, uint64_t end, struct df_err *err);
+/* The memory of loads, described and stored alone. */
+void df_image_free_ranges(struct df_image *img);
 
 /* most: bytes that peek will be asked for at once, at least a page; DF_WINDOW_COPY is usual. */
 int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most, struct df_err *err);

@@ -4,13 +4,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+void df_image_free_ranges(struct df_image *img)
+{
+	df_free(img->env, img->loads);
+	df_free(img->env, img->described.v);
+	df_free(img->env, img->stored.v);
+}
+
 void df_image_fini(struct df_image *img)
 {
 	if (!img->env)
 		return;
-	df_free(img->env, img->loads);
-	df_free(img->env, img->described.v);
-	df_free(img->env, img->stored.v);
+	df_image_free_ranges(img);
 	df_free(img->env, img->notes);
 	df_free(img->env, img->eraseinfo);
 	df_pageset_fini(&img->described_set);

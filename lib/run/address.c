@@ -64,9 +64,18 @@ static int read_at(struct df_image *img, uint64_t paddr, uint8_t *buf, size_t le
 	return r;
 }
 
+/* The image is another one than it was. */
+static int describe_again(struct df_dump *d, const struct df_image *was, struct df_err *err)
+{
+	struct df_dump before = df_dump_put_aside(d);
+
+	before.image = *was;
+	return df_dump_settle(d, &before, df_dump_describe(d, err));
+}
+
 int df_dump_add_notes(struct df_dump *d, uint64_t paddr, size_t len, struct df_err *err)
 {
-	struct df_image *img = &d->image;
+	struct df_image *img = &d->image, was = *img;
 	size_t had = img->notes_len;
 	uint8_t *notes;
 	int r;
@@ -84,16 +93,23 @@ int df_dump_add_notes(struct df_dump *d, uint64_t paddr, size_t len, struct df_e
 	}
 	if (had)
 		memcpy(notes, img->notes, had);
-	df_free(img->env, img->notes);
 	img->notes = notes;
 	img->notes_len = had + len;
 	df_input_scan_notes(img);
-	return df_dump_describe(d, err);
+	r = describe_again(d, &was, err);
+	df_free(img->env, r < 0 ? notes : was.notes);
+	return r;
 }
 
 int df_dump_cut(struct df_dump *d, uint64_t start, uint64_t end, struct df_err *err)
 {
+	struct df_image was = d->image, cut;
 	int r = df_image_cut(&d->image, start, end, err);
 
-	return r < 0 ? r : df_dump_describe(d, err);
+	if (r < 0)
+		return r;
+	cut = d->image;
+	r = describe_again(d, &was, err);
+	df_image_free_ranges(r < 0 ? &cut : &was);
+	return r;
 }

@@ -80,6 +80,11 @@ static inline bool df_dump_classifies(const struct df_dump *d, const struct dump
 int df_dump_describe(struct df_dump *d, struct df_err *err);
 void df_dump_fini(struct df_dump *d); /* also of a zeroed struct */
 
+/* To describe an open image anew: take what is known out of d, change what has changed, describe.  settle: r < 0 = give
+ * up what was found, all is as in before again; else give up what before has.  Returns r. */
+struct df_dump df_dump_put_aside(struct df_dump *d);
+int df_dump_settle(struct df_dump *d, struct df_dump *before, int r);
+
 /* run/locate.c: page tables, memory map, rules; after df_dump_describe().  0; E_NOINFO where the image has no
  * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
 int df_dump_locate(struct df_dump *d, struct df_err *err);

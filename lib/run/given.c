@@ -19,25 +19,18 @@
 
 int df_dump_give(struct df_dump *d, char *text, size_t len, char *banner, struct df_err *err)
 {
-	struct df_dump before = { .text = d->text, .text_len = d->text_len, .banner = d->banner };
-	bool could = d->can_classify;
-	struct df_err ignored;
+	struct df_dump before = df_dump_put_aside(d);
 	int r;
 
 	d->text = text;
 	d->text_len = len;
 	d->banner = banner;
 	r = df_dump_describe(d, err);
-	if (!r && could && !d->can_classify) {
+	if (!r && before.can_classify && !d->can_classify) {
 		*err = d->why_not; /* it was possible without */
 		r = err->code;
 	}
-	if (r < 0) {
-		d->text = before.text;
-		d->text_len = before.text_len;
-		d->banner = before.banner;
-		df_dump_describe(d, &ignored);
-	}
+	df_dump_settle(d, &before, r);
 	df_free(d->env, r < 0 ? text : before.text);
 	df_free(d->env, r < 0 ? banner : before.banner);
 	return r;

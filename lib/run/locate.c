@@ -35,6 +35,22 @@ void df_dump_fini(struct df_dump *d)
 	*d = (struct df_dump){ .env = d->env };
 }
 
+struct df_dump df_dump_put_aside(struct df_dump *d)
+{
+	struct df_dump before = *d;
+
+	d->map = (struct df_memmap){ 0 };
+	return before;
+}
+
+int df_dump_settle(struct df_dump *d, struct df_dump *before, int r)
+{
+	df_memmap_fini(r < 0 ? &d->map : &before->map, d->env);
+	if (r < 0)
+		*d = *before;
+	return r;
+}
+
 static void clean_uts(struct df_dump *d)
 {
 	for (unsigned i = 0; i < sizeof d->uts; i++) {

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls between open and plan, and those that only ask, while memory runs out at every allocation: an error that says
+ * so and a context that is as it was before, or what the call gives with memory enough. */
+#include "faults.h"
+#include "t.h"
+
+#include <inttypes.h>
+
+#define NOTE_AT UINT64_C(0x9000) /* a copy of the image's note lies there */
+
+static struct fi_image img;
+static const char *text; /* of its note */
+static size_t text_len, note_len;
+
+/* ---- the image, with its note once more in memory */
+
+static uint64_t get(uint64_t at, unsigned n)
+{
+	uint64_t v = 0;
+
+	while (n--)
+		v = v << 8 | img.built.data[at + n];
+	return v;
+}
+
+/* Program header i of an ELF64 file: PT_NOTE is the first. */
+static uint64_t phdr(unsigned i, unsigned field)
+{
+	return get(get(32, 8) + 56 * i + field, 8);
+}
+
+static uint8_t *memory(uint64_t paddr)
+{
+	for (unsigned i = 1; i < get(56, 2); i++)
+		if (paddr - phdr(i, 24) < phdr(i, 32))
+			return img.built.data + phdr(i, 8) + (paddr - phdr(i, 24));
+	return NULL;
+}
+
+/* What is wrong, or NULL. */
+static const char *copy_note(void)
+{
+	uint64_t at = phdr(0, 8), end = at + phdr(0, 32), next;
+	uint8_t *to = memory(NOTE_AT);
+
+	for (; at + 12 < end; at = next) {
+		uint64_t desc = at + 12 + (get(at, 4) + 3) / 4 * 4;
+
+		next = desc + (get(at + 4, 4) + 3) / 4 * 4;
+		if (memcmp(img.built.data + at + 12, "VMCOREINFO", 10) != 0)
+			continue;
+		text = (const char *)img.built.data + desc;
+		text_len = get(at + 4, 4);
+		note_len = next - at;
+		if (to && note_len <= FI_PAGE)
+			memcpy(to, img.built.data + at, note_len);
+		return to && note_len <= FI_PAGE ? NULL : "no room for a note";
+	}
+	return "no note";
+}
+
+/* ---- calls */
+
+static int give_text(struct dumpfilter *df)
+{
+	return dumpfilter_add_vmcoreinfo(df, text, text_len);
+}
+
+static int give_address(struct dumpfilter *df)
+{
+	return dumpfilter_add_vmcoreinfo_at(df, NOTE_AT, note_len);
+}
+
+static int cut_inside(struct dumpfilter *df)
+{
+	return dumpfilter_cut(df, 0x20000, 0x2000);
+}
+
+static int cut_end(struct dumpfilter *df)
+{
+	return dumpfilter_cut(df, 0x110000, UINT64_C(1) << 32);
+}
+
+static int translate(struct dumpfilter *df)
+{
+	uint64_t paddr = 1;
+	int r = dumpfilter_translate(df, UINT64_C(0xffffffff81000000), &paddr);
+
+	CHECK(!r || paddr == 1);
+	return r;
+}
+
+static int log_text(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = sink ? dumpfilter_dmesg(df, NULL, sink) : DUMPFILTER_E_NOMEM;
+
+	dumpfilter_sink_free(sink);
+	return r;
+}
+
+/* ---- what the context says of itself */
+
+#define OF(sum, value) ((sum)*UINT64_C(0x100000001b3) ^ (uint64_t)(value))
+
+static void add_text(uint64_t *sum, const char *s)
+{
+	for (; *s; s++)
+		*sum = OF(*sum, *s);
+}
+
+static void add_fact(void *user, const char *name, uint64_t value, const char *origin)
+{
+	uint64_t *sum = user;
+
+	add_text(sum, name);
+	*sum = OF(*sum, value);
+	add_text(sum, origin);
+}
+
+static void add_line(void *user, const char *line)
+{
+	add_text(user, line);
+}
+
+static uint64_t sum_of(struct dumpfilter *df)
+{
+	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
+	uint64_t sum = 0;
+
+	CHECK_EQ(dumpfilter_image_info(df, &i), 0);
+	sum = OF(OF(OF(sum, i.max_pfn), i.present_pages), i.has_vmcoreinfo);
+	CHECK_EQ(dumpfilter_fact_foreach(df, add_fact, &sum), 0);
+	CHECK_EQ(dumpfilter_explain(df, add_line, &sum), 0);
+	return sum;
+}
+
+static uint64_t kept(struct dumpfilter *df)
+{
+	uint64_t n = 0;
+
+	CHECK_EQ(dumpfilter_plan(df), 0);
+	CHECK_EQ(dumpfilter_plan_kept(df, 31, &n), 0);
+	return n;
+}
+
+/* ---- allocations that fail */
+
+struct context {
+	struct fi_heap heap;
+	struct fi_source src;
+	struct dumpfilter *df;
+};
+
+static int64_t read_image(void *user, uint64_t offset, void *buf, size_t len)
+{
+	const struct fi_source *s = user;
+
+	if (offset >= s->size)
+		return 0;
+	len = s->size - offset < len ? (size_t)(s->size - offset) : len;
+	memcpy(buf, s->data + offset, len);
+	return (int64_t)len;
+}
+
+static void begin(struct context *c)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_image, .length = img.built.size };
+	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &c->heap };
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+
+	*c = (struct context){ .src = { .data = img.built.data, .size = img.built.size } };
+	c->df = dumpfilter_new(&opts);
+	CHECK(c->df);
+	cfg.level = 31;
+	cfg.threads = 1;
+	CHECK_EQ(dumpfilter_configure(c->df, &cfg), 0);
+	CHECK_EQ(dumpfilter_open(c->df, &ops, &c->src), 0);
+}
+
+static void end(struct context *c)
+{
+	dumpfilter_free(c->df);
+	CHECK_EQ(c->heap.live, 0);
+}
+
+static void every_allocation(int (*call)(struct dumpfilter *df), bool on)
+{
+	uint64_t before, after, pages;
+	struct context c;
+	unsigned long n = 0, errors = 0;
+	int r, right;
+
+	begin(&c);
+	before = sum_of(c.df);
+	right = call(c.df);
+	after = sum_of(c.df);
+	pages = kept(c.df);
+	end(&c);
+	CHECK(right == 0 || right == DUMPFILTER_E_NODATA);
+	do {
+		begin(&c);
+		c.heap.fail_at = c.heap.calls + ++n;
+		c.heap.fail_on = on;
+		r = call(c.df);
+		if (r == DUMPFILTER_E_NOMEM) {
+			errors++;
+			CHECK_HAS(dumpfilter_errmsg(c.df), "memory");
+			CHECK_EQ(sum_of(c.df), before);
+			c.heap.fail_at = 0;
+			CHECK_EQ(-call(c.df), -right);
+		} else {
+			CHECK_EQ(-r, -right);
+			CHECK(c.heap.calls < c.heap.fail_at);
+		}
+		c.heap.fail_at = 0;
+		CHECK_EQ(sum_of(c.df), after);
+		CHECK_EQ(kept(c.df), pages);
+		end(&c);
+	} while (r == DUMPFILTER_E_NOMEM && n < 1000);
+	CHECK(errors > 0 && n < 1000);
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		int (*call)(struct dumpfilter *df);
+	} calls[] = {
+		{ "add_vmcoreinfo", give_text }, { "add_vmcoreinfo_at", give_address },
+		{ "cut_inside", cut_inside },    { "cut_end", cut_end },
+		{ "translate", translate },      { "dmesg", log_text },
+	};
+	const char *bad = fi_image_build(&img, fi_tiny, "log ring bits=9 count=4\nsay \"line {n}\" times=20\n");
+
+	if (!bad)
+		bad = copy_note();
+	if (bad) {
+		printf("not ok - image: %s\n", bad);
+		return EXIT_FAILURE;
+	}
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "one_allocation_fails_%s", calls[i].name);
+		T_RUN(name, every_allocation(calls[i].call, false));
+		snprintf(name, sizeof name, "allocations_fail_from_%s", calls[i].name);
+		T_RUN(name, every_allocation(calls[i].call, true));
+	}
+	fi_image_free(&img);
+	return T_END();
+}
