@@ -99,6 +99,23 @@ static int log_text(struct dumpfilter *df)
 	return r;
 }
 
+/* A vmlinux, but not of this kernel. */
+static char vmlinux[4096];
+
+static int give_vmlinux(struct dumpfilter *df)
+{
+	return dumpfilter_add_vmlinux(df, vmlinux, 0);
+}
+
+static int write_vmlinux(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = sink ? dumpfilter_write_vmcoreinfo(df, vmlinux, sink) : DUMPFILTER_E_NOMEM;
+
+	dumpfilter_sink_free(sink);
+	return r;
+}
+
 /* ---- what the context says of itself */
 
 #define OF(sum, value) ((sum)*UINT64_C(0x100000001b3) ^ (uint64_t)(value))
@@ -197,7 +214,9 @@ static void every_allocation(int (*call)(struct dumpfilter *df), bool on)
 	after = sum_of(c.df);
 	pages = kept(c.df);
 	end(&c);
-	CHECK(right == 0 || right == DUMPFILTER_E_NODATA);
+	if (right == DUMPFILTER_E_UNSUPPORTED)
+		return; /* built without libelf: there is nothing that could fail */
+	CHECK(right == 0 || after == before);
 	do {
 		begin(&c);
 		c.heap.fail_at = c.heap.calls + ++n;
@@ -230,11 +249,14 @@ int main(void)
 		{ "add_vmcoreinfo", give_text }, { "add_vmcoreinfo_at", give_address },
 		{ "cut_inside", cut_inside },    { "cut_end", cut_end },
 		{ "translate", translate },      { "dmesg", log_text },
+		{ "add_vmlinux", give_vmlinux }, { "write_vmcoreinfo", write_vmlinux },
 	};
+	const char *src = getenv("DF_SRC");
 	const char *bad = fi_image_build(&img, fi_tiny, "log ring bits=9 count=4\nsay \"line {n}\" times=20\n");
 
 	if (!bad)
 		bad = copy_note();
+	snprintf(vmlinux, sizeof vmlinux, "%s/tests/fuzz/seeds/debuginfo/dwarf5", src ? src : ".");
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
