@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The public structs: of any size that a caller may say, and laid out as the interface has them. */
+#include "faults.h"
+#include "t.h"
+
+static struct fi_image img;
+
+static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
+{
+	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
+
+	(void)user;
+	n = n < len ? n : len;
+	memcpy(buf, img.built.data + offset, n);
+	return (int64_t)n;
+}
+
+static int drop(void *user, uint64_t offset, const void *buf, size_t len)
+{
+	(void)user;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	return 0;
+}
+
+enum state { NEW, OPEN, PLANNED, DONE };
+
+static struct dumpfilter *in_state(enum state s)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter *df = dumpfilter_new(NULL);
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+
+	CHECK(df && sink);
+	cfg.level = 31;
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	if (s >= OPEN)
+		CHECK_EQ(dumpfilter_open(df, &ops, NULL), 0);
+	if (s == PLANNED)
+		CHECK_EQ(dumpfilter_plan(df), 0);
+	if (s == DONE)
+		CHECK_EQ(dumpfilter_run(df, sink), 0);
+	dumpfilter_sink_free(sink);
+	return df;
+}
+
+/* ---- structs that begin with their size */
+
+union any {
+	size_t size;
+	struct dumpfilter_config config;
+	struct dumpfilter_source_ops source;
+	struct dumpfilter_sink_ops sink;
+	struct dumpfilter_new_opts opts;
+	struct dumpfilter_image_info info;
+	struct dumpfilter_report report;
+	struct dumpfilter_estimate_opts estimate_opts;
+	struct dumpfilter_estimate estimate;
+	struct dumpfilter_dmesg_opts dmesg_opts;
+	uint8_t bytes[2048];
+};
+
+static bool take_config(union any *a)
+{
+	struct dumpfilter *df = in_state(NEW);
+	int r = dumpfilter_configure(df, &a->config);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(!r || dumpfilter_errmsg(df)[0]);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_source(union any *a)
+{
+	struct dumpfilter *df = in_state(NEW);
+	int r = dumpfilter_open(df, &a->source, NULL);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_sink(union any *a)
+{
+	struct dumpfilter *df = in_state(NEW);
+	struct dumpfilter_sink *s = dumpfilter_sink_custom(df, &a->sink, NULL);
+	bool ok = s;
+
+	CHECK(ok || dumpfilter_errmsg(df)[0]);
+	dumpfilter_sink_free(s);
+	dumpfilter_free(df);
+	return ok;
+}
+
+static bool take_opts(union any *a)
+{
+	struct dumpfilter *df = dumpfilter_new(&a->opts);
+	bool ok = df;
+
+	dumpfilter_free(df);
+	return ok;
+}
+
+static bool take_info(union any *a)
+{
+	struct dumpfilter *df = in_state(OPEN);
+	int r = dumpfilter_image_info(df, &a->info);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_report(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	int r = dumpfilter_report(df, &a->report);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_estimate_opts(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	int r = dumpfilter_estimate(df, &a->estimate_opts, &e);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_estimate(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	int r = dumpfilter_estimate(df, NULL, &a->estimate);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_dmesg_opts(union any *a)
+{
+	struct dumpfilter *df = in_state(OPEN);
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_dmesg(df, &a->dmesg_opts, sink);
+
+	CHECK(r == DUMPFILTER_E_NODATA || r == DUMPFILTER_E_INVAL);
+	dumpfilter_sink_free(sink);
+	dumpfilter_free(df);
+	return r == DUMPFILTER_E_NODATA;
+}
+
+static void sizes(void)
+{
+	static const struct {
+		bool (*take)(union any *a);
+		size_t size;
+		union any fill;
+		bool in;
+	} rows[] = {
+		{ take_config, sizeof(struct dumpfilter_config), { .config = { .level = 3 } }, true },
+		{ take_source,
+		  sizeof(struct dumpfilter_source_ops),
+		  { .source = { .read = source_read, .length = 1 << 20 } },
+		  true },
+		{ take_sink, sizeof(struct dumpfilter_sink_ops), { .sink = { .write = drop } }, true },
+		{ take_opts, sizeof(struct dumpfilter_new_opts), { .size = 0 }, true },
+		{ take_info, sizeof(struct dumpfilter_image_info), { .size = 0 }, false },
+		{ take_report, sizeof(struct dumpfilter_report), { .size = 0 }, false },
+		{ take_estimate_opts, sizeof(struct dumpfilter_estimate_opts), { .size = 0 }, true },
+		{ take_estimate, sizeof(struct dumpfilter_estimate), { .size = 0 }, false },
+		{ take_dmesg_opts, sizeof(struct dumpfilter_dmesg_opts), { .size = 0 }, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		static const size_t odd[] = { 0, 1, 7, 1 << 20, SIZE_MAX, SIZE_MAX / 2 };
+		union any a = rows[i].fill;
+
+		a.size = rows[i].size;
+		if (!rows[i].take(&a))
+			T_FAIL("struct %zu is refused", i);
+		for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
+			a = rows[i].fill;
+			a.size = odd[k];
+			if (rows[i].take(&a))
+				T_FAIL("struct %zu with size %zu is taken", i, odd[k]);
+		}
+		/* of a newer header: fine where what is unknown is zero */
+		a = rows[i].fill;
+		a.size = rows[i].size + 64;
+		if (!rows[i].take(&a))
+			T_FAIL("struct %zu with 64 more zeros is refused", i);
+		for (size_t at = rows[i].size; at < rows[i].size + 64 && rows[i].in; at += 21) {
+			a = rows[i].fill;
+			a.size = rows[i].size + 64;
+			a.bytes[at] = 1;
+			if (rows[i].take(&a))
+				T_FAIL("struct %zu with an unknown byte %zu is taken", i, at);
+		}
+	}
+}
+
+/* Output structs of an older header: nothing is written behind them. */
+static void short_outputs(void)
+{
+	struct dumpfilter *df = in_state(DONE);
+	union any a;
+
+	memset(&a, 0x5a, sizeof a);
+	a.size = offsetof(struct dumpfilter_report, class_pages);
+	CHECK_EQ(dumpfilter_report(df, &a.report), 0);
+	CHECK_EQ(a.report.max_pfn, img.max_pfn);
+	for (size_t i = offsetof(struct dumpfilter_report, class_pages); i < sizeof a; i++)
+		CHECK_EQ(a.bytes[i], 0x5a);
+	memset(&a, 0x5a, sizeof a);
+	a.size = offsetof(struct dumpfilter_image_info, cpus);
+	CHECK_EQ(dumpfilter_image_info(df, &a.info), 0);
+	CHECK_EQ(a.info.word_bits, 64);
+	for (size_t i = offsetof(struct dumpfilter_image_info, cpus); i < sizeof a; i++)
+		CHECK_EQ(a.bytes[i], 0x5a);
+	dumpfilter_free(df);
+}
+
+/* ---- binary interface */
+
+#define AT(type, member, where) CHECK_EQ(offsetof(struct dumpfilter_##type, member), where)
+
+static void layout(void)
+{
+	if (sizeof(void *) != 8)
+		return;
+	CHECK_EQ(sizeof(struct dumpfilter_new_opts), 32);
+	AT(new_opts, alloc, 8);
+	AT(new_opts, free, 16);
+	AT(new_opts, alloc_user, 24);
+	CHECK_EQ(sizeof(struct dumpfilter_progress), 40);
+	AT(progress, done, 8);
+	AT(progress, bytes_out, 32);
+	CHECK_EQ(sizeof(struct dumpfilter_source_ops), 40);
+	AT(source_ops, caps, 8);
+	AT(source_ops, read, 16);
+	AT(source_ops, length, 24);
+	AT(source_ops, name, 32);
+	CHECK_EQ(sizeof(struct dumpfilter_sink_ops), 40);
+	AT(sink_ops, write, 16);
+	AT(sink_ops, finish, 24);
+	AT(sink_ops, name, 32);
+	CHECK_EQ(sizeof(struct dumpfilter_config), 40);
+	AT(config, level, 8);
+	AT(config, format, 12);
+	AT(config, codec, 16);
+	AT(config, threads, 20);
+	AT(config, memory_limit, 24);
+	AT(config, flags, 32);
+	AT(config, compression_level, 36);
+	CHECK_EQ(sizeof(struct dumpfilter_image_info), 88);
+	AT(image_info, page_size, 40);
+	AT(image_info, max_pfn, 56);
+	AT(image_info, truncated, 76);
+	AT(image_info, level, 80);
+	CHECK_EQ(sizeof(struct dumpfilter_report), 304);
+	AT(report, class_pages, 32);
+	AT(report, zero_pages, 160);
+	AT(report, bytes_out, 232);
+	AT(report, plan_seconds, 248);
+	AT(report, threads, 264);
+	AT(report, peak_memory, 272);
+	AT(report, vmemmap_pages, 280);
+	AT(report, cause, 288);
+	AT(report, codec, 292);
+	AT(report, lost_before_pages, 296);
+	CHECK_EQ(sizeof(struct dumpfilter_split_opts), 16);
+	AT(split_opts, block_bytes, 8);
+	CHECK_EQ(sizeof(struct dumpfilter_piece), 64);
+	AT(piece, start_pfn, 16);
+	AT(piece, output_size, 56);
+	CHECK_EQ(sizeof(struct dumpfilter_estimate_opts), 24);
+	AT(estimate_opts, flags, 8);
+	AT(estimate_opts, max_pages, 16);
+	CHECK_EQ(sizeof(struct dumpfilter_estimate), 48);
+	AT(estimate, bytes, 8);
+	AT(estimate, high, 24);
+	AT(estimate, pages, 40);
+	CHECK_EQ(sizeof(struct dumpfilter_dmesg_opts), 16);
+	AT(dmesg_opts, flags, 8);
+	CHECK_EQ(-DUMPFILTER_E_NODATA, 13);
+	CHECK_EQ(-DUMPFILTER_E_OTHER_KERNEL, 14);
+	CHECK_EQ(-DUMPFILTER_E_LOST, 15);
+	CHECK_EQ(DUMPFILTER_CLASS_COUNT, 7);
+	CHECK_EQ(DUMPFILTER_CODEC_ZSTD, 4);
+}
+
+int main(void)
+{
+	const char *bad = fi_image_build(&img, fi_tiny, NULL);
+
+	if (bad) {
+		printf("not ok - image: %s\n", bad);
+		return EXIT_FAILURE;
+	}
+	RUN(sizes);
+	RUN(short_outputs);
+	RUN(layout);
+	fi_image_free(&img);
+	return T_END();
+}
