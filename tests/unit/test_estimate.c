@@ -4,6 +4,7 @@
 #include "api/context.h"
 #include "run/refill.h"
 
+#include "faults.h"
 #include "refilter.h"
 
 #include "build.h"
@@ -471,47 +472,25 @@ static void cancelled(void)
 
 /* ---- memory */
 
-static long allocations, live, fail_at;
-
-static void *allocate(void *user, size_t bytes)
-{
-	void *p;
-
-	(void)user;
-	if (++allocations == fail_at)
-		return NULL;
-	p = malloc(bytes);
-	live += p != NULL;
-	return p;
-}
-
-static void release(void *user, void *p)
-{
-	(void)user;
-	live -= p != NULL;
-	free(p);
-}
-
 /* Each allocation fails once: an error that says so, or the same numbers as ever, and nothing is left behind. */
 static void no_memory(const struct how *h)
 {
-	struct dumpfilter_new_opts memory = DUMPFILTER_NEW_OPTS_INIT;
+	struct fi_heap heap = { .live = 0 };
+	struct dumpfilter_new_opts memory = { sizeof memory, fi_heap_alloc, fi_heap_free, &heap };
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
 	struct dumpfilter_estimate e, right = { 0 };
 
-	memory.alloc = allocate;
-	memory.free = release;
 	opts.flags = DUMPFILTER_ESTIMATE_FLAT;
 	opts.max_pages = 64;
-	for (long n = 0; !n || allocations >= n; n++) {
+	for (unsigned long n = 0; !n || heap.calls >= n; n++) {
 		struct dumpfilter *df;
 		int r;
 
-		fail_at = 0;
+		heap.fail_at = 0;
 		df = open_image(h, &memory);
 		CHECK(df && dumpfilter_plan(df) >= 0);
-		allocations = 0;
-		fail_at = n;
+		heap.calls = 0;
+		heap.fail_at = n;
 		e = (struct dumpfilter_estimate)DUMPFILTER_ESTIMATE_INIT;
 		r = dumpfilter_estimate(df, &opts, &e);
 		if (!n)
@@ -520,7 +499,7 @@ static void no_memory(const struct how *h)
 		r = dumpfilter_survey(df);
 		CHECK(r == DUMPFILTER_E_NOMEM || r == 0);
 		dumpfilter_free(df);
-		CHECK_EQ(live, 0);
+		CHECK_EQ(heap.live, 0);
 	}
 }
 
