@@ -52,7 +52,7 @@ int dumpfilter_add_vmlinux(struct dumpfilter *df, const char *path, unsigned fla
 		r = df_err_set(&df->err, DUMPFILTER_E_INVAL, "add_vmlinux: unknown flags %#x", flags);
 	if (!r)
 		r = df_vmlinux_read(&v, &df->env, path, &df->err);
-	if (r < 0)
+	if (r)
 		return r;
 	r = same_machine(df, &v, path);
 	if (!r && v.banner[0]) {
@@ -89,7 +89,7 @@ int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char *vmlinux, stru
 			       sink->name);
 	if (!r)
 		r = df_vmlinux_read(&v, &df->env, vmlinux, &df->err);
-	if (r < 0)
+	if (r)
 		return r;
 	if (!v.release[0])
 		r = df_err_set(&df->err, DUMPFILTER_E_NOINFO,
