@@ -245,23 +245,25 @@ static void take(struct df_wants *w, Dwarf_Die *die)
 
 /* Names that are nowhere in .debug_str, arrays that are no symbols, and the records of the log, which had too short a
  * name to tell up to 3.10, where there are none, need no looking for. */
+static bool is_needless(const struct df_wants *w, const struct df_want_group *g, bool strings)
+{
+	if (g->space == DF_SPACE_VARIABLE && !df_wants_found(w, DF_WANT_SYMBOL, g->name, ""))
+		return true;
+	if (!strcmp(g->name, "log") && !df_wants_found(w, DF_WANT_SYMBOL, "log_first_idx", ""))
+		return true;
+	return g->space != DF_SPACE_SYMBOL && strings && !g->spelled && strlen(g->name) >= INLINE;
+}
+
 static void strike(Dwarf *dw, struct df_wants *w)
 {
-	size_t len, at = 0, strings = 0;
+	size_t len, at = 0;
 	const char *s;
 
-	for (; (s = dwarf_getstring(dw, (int64_t)at, &len)); at += len + 1, strings++)
+	for (; (s = dwarf_getstring(dw, (int64_t)at, &len)); at += len + 1)
 		df_wants_spell(w, s, len);
-	for (size_t i = 0; i < w->ngroups; i++) {
-		struct df_want_group *g = &w->group[i];
-
-		if (g->space == DF_SPACE_VARIABLE && !df_wants_found(w, DF_WANT_SYMBOL, g->name, ""))
-			df_wants_settle(w, g);
-		else if (!strcmp(g->name, "log") && !df_wants_found(w, DF_WANT_SYMBOL, "log_first_idx", ""))
-			df_wants_settle(w, g);
-		else if (g->space != DF_SPACE_SYMBOL && strings && !g->spelled && strlen(g->name) >= INLINE)
-			df_wants_settle(w, g);
-	}
+	for (size_t i = 0; i < w->ngroups; i++)
+		if (is_needless(w, &w->group[i], at > 0))
+			df_wants_settle(w, &w->group[i]);
 }
 
 static void walk(Dwarf *dw, struct df_wants *w, bool *skeletons)
