@@ -506,19 +506,19 @@ static int find_shared(struct elf *e, struct df_err *err)
 	struct frames *v = df_alloc_array(e->o->env, img->nloads, sizeof *v);
 
 	e->shared = v;
-	for (size_t i = 0; v && i < img->nloads; i++)
+	if (!v)
+		return df_err_nomem(err, e->o->env, "the list of frames", img->nloads * sizeof *v);
+	for (size_t i = 0; i < img->nloads; i++)
 		v[i] = (struct frames){ img->loads[i].paddr >> e->o->page_shift,
 					(img->loads[i].paddr + img->loads[i].memsz + round) >> e->o->page_shift, 0 };
-	if (v) {
-		qsort(v, img->nloads, sizeof *v, by_first);
-		e->nshared = overlaps(v, img->nloads);
-	}
+	qsort(v, img->nloads, sizeof *v, by_first);
+	e->nshared = overlaps(v, img->nloads);
 	for (size_t i = 0; i < e->nshared; bits += v[i].end - v[i].first, i++)
 		v[i].bit = bits;
 	if (bits > SEEN)
 		e->nshared = bits = 0;
-	e->seen = v ? df_alloc_array(e->o->env, bits / 64 + 1, sizeof *e->seen) : NULL;
-	return e->seen ? 0 : df_err_nomem(err, e->o->env, "the list of frames", img->nloads * sizeof *v + bits / 8);
+	e->seen = df_alloc_array(e->o->env, bits / 64 + 1, sizeof *e->seen);
+	return e->seen ? 0 : df_err_nomem(err, e->o->env, "the list of frames", bits / 8);
 }
 
 /* What an earlier run erased, where the input does not have it as a note. */
