@@ -157,10 +157,11 @@ static void take_back(struct kernel *k, const struct change *c)
 #define FRAMES 4096u
 
 /* What is asked without writing. */
-static void look(struct dumpfilter *df)
+static void look(struct dumpfilter *df, bool survey)
 {
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
 	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
 	uint64_t paddr;
 
 	opts.max_pages = 64;
@@ -168,6 +169,8 @@ static void look(struct dumpfilter *df)
 		MUST(e.low <= e.bytes && e.bytes <= e.high && e.sampled_pages <= e.pages);
 	for (unsigned shift = 0; shift < 64; shift += 9)
 		dumpfilter_translate(df, UINT64_MAX << shift, &paddr);
+	if (survey && dumpfilter_survey(df) >= 0)
+		MUST(!dumpfilter_report(df, &rep) && rep.zero_pages + rep.unreadable_pages <= rep.kept_pages);
 }
 
 /* Plan at a level, then dump.  The frames kept, a bit each. */
@@ -180,7 +183,7 @@ static bool dump(const struct kernel *k, int level, int format, unsigned threads
 
 	if (ok) {
 		fz_check_plan(df, level, &ranges);
-		look(df);
+		look(df, level == DUMPFILTER_LEVEL_MAX);
 		fz_run(df, true);
 	}
 	dumpfilter_free(df);
