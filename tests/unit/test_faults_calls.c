@@ -96,6 +96,25 @@ static int call_open_path(struct dumpfilter *df)
 	return dumpfilter_open_path(df, "/dev/null", 0);
 }
 
+/* The image is no piece of a split dump: refused, where it fits. */
+static int call_open_paths(struct dumpfilter *df)
+{
+	static const char *const paths[] = { "/dev/null", "/dev/null" };
+	int r = dumpfilter_open_paths(df, paths, 2, 0);
+
+	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+}
+
+static int call_open_pieces(struct dumpfilter *df)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	const struct dumpfilter_source_ops *const both[] = { &ops, &ops };
+	void *const user[] = { NULL, NULL };
+	int r = dumpfilter_open_pieces(df, both, user, 2);
+
+	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+}
+
 static int call_open(struct dumpfilter *df)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
@@ -237,6 +256,25 @@ static int call_run(struct dumpfilter *df)
 	return r;
 }
 
+static int call_split(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
+	int r = dumpfilter_run_split(df, sinks, 2, NULL);
+
+	dumpfilter_sink_free(sinks[0]);
+	dumpfilter_sink_free(sinks[1]);
+	return r;
+}
+
+/* What was run was not split. */
+static int call_piece(struct dumpfilter *df)
+{
+	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
+	int r = dumpfilter_piece(df, 0, &piece);
+
+	return r == DUMPFILTER_E_INVAL ? 0 : r;
+}
+
 static int call_report(struct dumpfilter *df)
 {
 	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
@@ -295,6 +333,8 @@ static const struct {
 } calls[] = {
 	{ "open_fd", call_open_fd, IN(NEW) | IN(CLOSED) },
 	{ "open_path", call_open_path, IN(NEW) | IN(CLOSED) },
+	{ "open_paths", call_open_paths, IN(NEW) | IN(CLOSED) },
+	{ "open_pieces", call_open_pieces, IN(NEW) | IN(CLOSED) },
 	{ "open", call_open, IN(NEW) | IN(CLOSED) },
 	{ "add_vmcoreinfo", call_add, IN(OPEN) | IN(FAILED_PLAN) },
 	{ "add_vmlinux", call_vmlinux, IN(OPEN) | IN(FAILED_PLAN) },
@@ -314,6 +354,8 @@ static const struct {
 	{ "survey", dumpfilter_survey, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
 	{ "estimate", call_estimate, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
 	{ "run", call_run, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "run_split", call_split, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "piece", call_piece, IN(DONE) },
 	{ "report", call_report, IN(PLANNED) | IN(DONE) },
 	{ "rearrange", call_rearrange, ALL },
 	{ "sinks", call_sinks, ALL },
@@ -360,7 +402,7 @@ static void wrong_calls_change_nothing(void)
 			if (calls[c].fits >> s & 1 && calls[c].call != call_open_fd && calls[c].call != call_open &&
 			    calls[c].call != dumpfilter_plan && calls[c].call != dumpfilter_survey &&
 			    calls[c].call != call_estimate && calls[c].call != call_run &&
-			    calls[c].call != call_configure)
+			    calls[c].call != call_split && calls[c].call != call_configure)
 				n++, one_call(df, c, (enum state)s);
 		CHECK(n || s == FAILED_PLAN);
 		dumpfilter_free(df);

@@ -59,6 +59,8 @@ union any {
 	struct dumpfilter_estimate_opts estimate_opts;
 	struct dumpfilter_estimate estimate;
 	struct dumpfilter_dmesg_opts dmesg_opts;
+	struct dumpfilter_split_opts split_opts;
+	struct dumpfilter_piece piece;
 	uint8_t bytes[2048];
 };
 
@@ -157,6 +159,38 @@ static bool take_dmesg_opts(union any *a)
 	return r == DUMPFILTER_E_NODATA;
 }
 
+static int split(struct dumpfilter *df, const struct dumpfilter_split_opts *opts)
+{
+	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
+	int r = dumpfilter_run_split(df, sinks, 2, opts);
+
+	dumpfilter_sink_free(sinks[0]);
+	dumpfilter_sink_free(sinks[1]);
+	return r;
+}
+
+static bool take_split_opts(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	int r = split(df, &a->split_opts);
+
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
+static bool take_piece(union any *a)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	int r;
+
+	CHECK_EQ(split(df, NULL), 0);
+	r = dumpfilter_piece(df, 1, &a->piece);
+	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	return !r;
+}
+
 static void sizes(void)
 {
 	static const struct {
@@ -176,6 +210,8 @@ static void sizes(void)
 		{ take_report, sizeof(struct dumpfilter_report), { .size = 0 }, false },
 		{ take_estimate_opts, sizeof(struct dumpfilter_estimate_opts), { .size = 0 }, true },
 		{ take_estimate, sizeof(struct dumpfilter_estimate), { .size = 0 }, false },
+		{ take_split_opts, sizeof(struct dumpfilter_split_opts), { .size = 0 }, true },
+		{ take_piece, sizeof(struct dumpfilter_piece), { .size = 0 }, false },
 		{ take_dmesg_opts, sizeof(struct dumpfilter_dmesg_opts), { .size = 0 }, true },
 	};
 
