@@ -71,6 +71,13 @@ check "the level of the compressor" report_is report 'r["config"]["compression_l
 run -f --json report --mem-usage vmcore
 check "of --mem-usage" report_is report 'r["mode"] == "mem-usage"' 'r["pages"]["zero"] > 0' 'r["outputs"] == []'
 
+run -f --json report -l -d 31 --split vmcore a b
+check "of a split dump" report_is report 'r["mode"] == "dump"' \
+	'r["outputs"] == [{"name": "a", "bytes": '"$(stat -c %s a)"'}, {"name": "b", "bytes": '"$(stat -c %s b)"'}]'
+run -f --json report --reassemble b a joined
+check "of --reassemble" report_is report 'r["mode"] == "reassemble"' 'r["config"]["codec"] == "lzo"' \
+	'r["config"]["level"] == 31' 'r["outputs"] == [{"name": "joined", "bytes": '"$(stat -c %s joined)"'}]'
+
 # ---- progress
 lines_ok() { grep '^{' "$tmp/err" | python3 -c '
 import json, sys
