@@ -4,6 +4,8 @@
 #ifndef TESTS_UNIT_T_H
 #define TESTS_UNIT_T_H
 
+#include "slow.h"
+
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdio.h>

@@ -145,8 +145,7 @@ static void all_pages(const struct how *h)
 /* At one level each codec is enough; what is compressed with it takes most of the time. */
 static void everything(void)
 {
-	const char *slow = getenv("DF_SANITIZE");
-	int last = slow && *slow ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+	int last = t_slow() ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
 	static const int levels[] = { 0, 1, 8, 31 }, codecs[] = { DUMPFILTER_CODEC_NONE, DUMPFILTER_CODEC_ZLIB,
 								  DUMPFILTER_CODEC_LZO, DUMPFILTER_CODEC_ZSTD };
 

@@ -327,8 +327,6 @@ static void make_files(void)
 
 int main(int argc, char **argv)
 {
-	const char *sanitizer = getenv("DF_SANITIZE");
-	bool plain = !sanitizer || !*sanitizer;
 	char err[BUILDER_ERR], name[64];
 
 	if (argc == 5)
@@ -343,7 +341,7 @@ int main(int argc, char **argv)
 		if (!dumpfilter_codec_available(modes[i].codec))
 			continue;
 		snprintf(name, sizeof name, "limit_of_data_%s", modes[i].name);
-		if (plain)
+		if (!t_slow())
 			T_RUN(name, within_data_limit(&modes[i]));
 		else
 			printf("ok - %s # SKIP sanitizers take memory of their own\n", name);
@@ -351,7 +349,7 @@ int main(int argc, char **argv)
 		if (!modes[i].rearrange)
 			T_RUN(name, within_count(&modes[i]));
 	}
-	if (plain)
+	if (!t_slow())
 		RUN(codecs_tell_the_truth);
 	builder_image_free(&img);
 	files_end();

@@ -6,9 +6,8 @@
 #include "libdumpfilter.h"
 
 #include "build.h"
+#include "recipes.h"
 #include "t.h"
-
-#include <dirent.h>
 
 struct memory {
 	const uint8_t *data;
@@ -124,10 +123,9 @@ static void check_frames(const struct fixture *f, int level)
 /* All levels; under the slow sanitizers those that stand for the others. */
 static bool is_tested(int level)
 {
-	const char *slow = getenv("DF_SANITIZE");
 	static const unsigned few = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16 | 1u << 31;
 
-	return !slow || !*slow || few >> level & 1;
+	return !t_slow() || few >> level & 1;
 }
 
 /* Each level's price, as the plan at another level tells it, is what that level keeps. */
@@ -191,64 +189,30 @@ static void check(struct fixture *f)
 	same_with_threads(f, 31);
 }
 
-static char *read_text(const char *path, size_t *len)
+static void build_and_check(struct fixture *f, const char *text, size_t len)
 {
-	FILE *in = fopen(path, "rb");
-	char *text = malloc(1 << 20);
+	char err[BUILDER_ERR] = "";
 
-	*len = in && text ? fread(text, 1, 1 << 20, in) : 0;
-	if (in)
-		fclose(in);
-	return text;
+	if (builder_build(text, len, &f->img, err) || builder_expect_parse(text, len, &f->expect, err))
+		T_FAIL("%s", err);
+	check(f);
 }
 
-static void one_recipe(const char *dir, const char *name)
+static void one_recipe(const char *name, const char *text, size_t len)
 {
 	static struct fixture f; /* static: survives the longjmp of a failed check */
-	char path[512], err[BUILDER_ERR] = "";
-	size_t len;
-	char *text;
 
 	f = (struct fixture){ .name = name, .df = dumpfilter_new(NULL) };
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	text = read_text(path, &len);
-	if (builder_build(text, len, &f.img, err) || builder_expect_parse(text, len, &f.expect, err)) {
-		free(text);
-		T_FAIL("%s", err);
-	}
-	free(text);
-	T_RUN(name, check(&f));
+	T_RUN(name, build_and_check(&f, text, len));
 	dumpfilter_free(f.df);
 	free(f.kept.v);
 	builder_expect_free(&f.expect);
 	builder_image_free(&f.img);
 }
 
-static int is_recipe(const struct dirent *d)
-{
-	size_t n = strlen(d->d_name);
-
-	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
-}
-
 int main(int argc, char **argv)
 {
-	const char *src = getenv("DF_SRC");
-	struct dirent **list;
-	char dir[400];
-	int n;
-
-	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
-	n = scandir(dir, &list, is_recipe, alphasort);
-	if (n <= 0) {
-		printf("not ok - no recipes in %s\n", dir);
+	if (!rc_each(argc > 1 ? argv[1] : NULL, NULL, one_recipe))
 		return EXIT_FAILURE;
-	}
-	for (int i = 0; i < n; i++) {
-		if (argc < 2 || strstr(list[i]->d_name, argv[1]))
-			one_recipe(dir, list[i]->d_name);
-		free(list[i]);
-	}
-	free(list);
 	return T_END();
 }

@@ -466,13 +466,13 @@ static void levels_and_memory(void)
 
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_tiny, NULL), *sanitizer = getenv("DF_SANITIZE");
+	const char *bad = fi_image_build(&img, fi_tiny, NULL);
 
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
 	}
-	slow = sanitizer && *sanitizer;
+	slow = t_slow();
 	for (size_t i = 0; i < SHAPES; i++) {
 		char name[64];
 

@@ -5,11 +5,9 @@
  * dump in one file, and the pieces put together are that file byte by byte, whatever the codec, the level, the number
  * of threads and the order of the files.  A recipe is one case.
  */
-#include "splitset.h"
-
 #include "build.h"
-
-#include <dirent.h>
+#include "recipes.h"
+#include "splitset.h"
 
 static struct {
 	struct rf_file image, one, joined;
@@ -95,74 +93,22 @@ static void check_all(void)
 	}
 }
 
-/* Recipes that are small, and stand for the machines. */
-static bool is_thorough(const char *name)
+static void one_recipe(const char *name, const char *text, size_t len)
 {
-	return !strcmp(name, "shape-contents.txt") || !strcmp(name, "kernel-6.12-s390x.txt");
-}
-
-static char *read_text(const char *path, size_t *len)
-{
-	FILE *in = fopen(path, "rb");
-	char *text = malloc(1 << 20);
-
-	*len = in && text ? fread(text, 1, 1 << 20, in) : 0;
-	if (in)
-		fclose(in);
-	return text;
-}
-
-static void one_recipe(const char *dir, const char *name)
-{
-	char path[512], err[BUILDER_ERR] = "";
 	static struct builder_image img; /* static: survives the longjmp of a failed check */
-	size_t len;
-	char *text;
+	char err[BUILDER_ERR] = "";
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	text = read_text(path, &len);
 	if (builder_build(text, len, &img, err))
 		printf("# %s\n", err);
-	free(text);
 	x.image = (struct rf_file){ img.data, img.size, img.size };
-	T_RUN(name, is_thorough(name) ? check_all() : check());
+	T_RUN(name, rc_stands_for_machine(name) ? check_all() : check());
 	builder_image_free(&img);
-}
-
-static int is_recipe(const struct dirent *d)
-{
-	size_t n = strlen(d->d_name);
-
-	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
-}
-
-/* Under the slow sanitizers some stand for the others. */
-static bool is_tested(int recipe, const char *name)
-{
-	const char *slow = getenv("DF_SANITIZE");
-
-	return !slow || !*slow || recipe % 5 == 0 || is_thorough(name);
 }
 
 int main(int argc, char **argv)
 {
-	const char *src = getenv("DF_SRC");
-	struct dirent **list;
-	char dir[400];
-	int n;
-
-	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
-	n = scandir(dir, &list, is_recipe, alphasort);
-	if (n <= 0) {
-		printf("not ok - no recipes in %s\n", dir);
+	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_fifth, one_recipe))
 		return EXIT_FAILURE;
-	}
-	for (int i = 0; i < n; i++) {
-		if (argc < 2 ? is_tested(i, list[i]->d_name) : strstr(list[i]->d_name, argv[1]) != NULL)
-			one_recipe(dir, list[i]->d_name);
-		free(list[i]);
-	}
-	free(list);
 	ss_free(&x.set);
 	rf_free(&x.one);
 	rf_free(&x.joined);

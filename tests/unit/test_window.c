@@ -8,9 +8,9 @@
 #include "run/refill.h"
 
 #include "build.h"
+#include "recipes.h"
 #include "t.h"
 
-#include <dirent.h>
 #include <errno.h>
 
 /* ---- a source, a sink and an allocator */
@@ -305,66 +305,29 @@ static void gigantic_units(void)
 
 /* ---- all recipes */
 
-static void one_recipe(const char *dir, const char *name)
+static void build_and_check(const char *text, size_t len)
 {
 	static struct builder_image img;
-	char path[700], err[BUILDER_ERR] = "";
-	char *text = calloc(1, 1 << 20);
-	FILE *f;
+	char err[BUILDER_ERR] = "";
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	f = fopen(path, "rb");
-	if (!f || !text || fread(text, 1, (1 << 20) - 1, f) < 1 || builder_build(text, strlen(text), &img, err))
-		T_FAIL("%s: %s", path, err);
-	fclose(f);
-	free(text);
+	if (builder_build(text, len, &img, err))
+		T_FAIL("%s", err);
 	all_ways(&img);
 	builder_image_free(&img);
 }
 
-static int is_recipe(const struct dirent *d)
+static void one_recipe(const char *name, const char *text, size_t len)
 {
-	size_t n = strlen(d->d_name);
-
-	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
-}
-
-static bool under_sanitizer(void)
-{
-	const char *slow = getenv("DF_SANITIZE");
-
-	return slow && *slow;
-}
-
-/* Under the slow sanitizers some stand for the others. */
-static bool is_tested(int recipe)
-{
-	return !under_sanitizer() || recipe % 10 == 0;
-}
-
-static void all_recipes(const char *only)
-{
-	const char *src = getenv("DF_SRC");
-	struct dirent **list;
-	char dir[400];
-	int n;
-
-	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
-	n = scandir(dir, &list, is_recipe, alphasort);
-	for (volatile int i = 0; i < n; i++) {
-		if (only ? strstr(list[i]->d_name, only) != NULL : is_tested(i))
-			T_RUN(list[i]->d_name, one_recipe(dir, list[i]->d_name));
-		free(list[i]);
-	}
-	free(list);
+	T_RUN(name, build_and_check(text, len));
 }
 
 int main(int argc, char **argv)
 {
 	RUN(gigantic_units);
-	all_recipes(argc > 1 ? argv[1] : NULL);
+	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_tenth, one_recipe))
+		return EXIT_FAILURE;
 	printf("# %lu dumps without bits, %lu chunks in them\n", windowed, pieces);
-	T_RUN("bits_were_dropped", CHECK(argc > 1 || windowed > (under_sanitizer() ? 50u : 200u)));
+	T_RUN("bits_were_dropped", CHECK(argc > 1 || windowed > (t_slow() ? 50u : 200u)));
 	free(outputs[0].data);
 	free(outputs[1].data);
 	return T_END();
