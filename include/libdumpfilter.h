@@ -27,9 +27,9 @@
  * Option structs begin with their own size: use the _INIT macros.  A library older than the caller's header
  * accepts a longer struct only where the bytes it does not know are zero (else DUMPFILTER_E_INVAL).
  *
- * Threads.  Worker threads exist only inside dumpfilter_plan(), _survey(), _estimate() and _run().  They call the
- * source's and sink's functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which must be
- * thread-safe.  Every other callback runs on the thread that called the library.
+ * Threads.  Worker threads exist only inside dumpfilter_plan(), _survey(), _estimate(), _run() and _run_split().  They
+ * call the source's and sinks' functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which
+ * must be thread-safe.  Every other callback runs on the thread that called the library.
  */
 #ifndef LIBDUMPFILTER_H
 #define LIBDUMPFILTER_H

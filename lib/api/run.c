@@ -261,7 +261,10 @@ int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 
 	if (!r)
 		r = df_api_given(df, sink, "run");
-	return r ? r : df_api_run(df, &to, "run");
+	if (r)
+		return r;
+	df_api_forget_pieces(df); /* of a split dump that came to nothing */
+	return df_api_run(df, &to, "run");
 }
 
 /* A plan, made now where there is none, and threads for reading what it keeps. */

@@ -466,6 +466,24 @@ static void a_sink_takes_one_output(void)
 	dumpfilter_free(other);
 }
 
+/* Pieces are those of the run that was: a split dump that came to nothing has left none. */
+static void no_pieces_of_a_failure(void)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
+	struct dumpfilter_sink *taken = dumpfilter_sink_flat(df, sinks[1]);
+	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
+
+	CHECK_EQ(-dumpfilter_run_split(df, sinks, 2, NULL), -DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(-dumpfilter_piece(df, 0, &piece), -DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(call_run(df), 0);
+	CHECK_EQ(-dumpfilter_piece(df, 0, &piece), -DUMPFILTER_E_INVAL);
+	dumpfilter_sink_free(taken);
+	dumpfilter_sink_free(sinks[0]);
+	dumpfilter_sink_free(sinks[1]);
+	dumpfilter_free(df);
+}
+
 /* ---- wrong arguments */
 
 static void null_arguments(void)
@@ -572,6 +590,7 @@ int main(void)
 	RUN(wrong_calls_change_nothing);
 	RUN(one_context_many_dumps);
 	RUN(a_sink_takes_one_output);
+	RUN(no_pieces_of_a_failure);
 	RUN(null_arguments);
 	RUN(strange_numbers);
 	RUN(many_threads);
