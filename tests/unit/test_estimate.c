@@ -348,6 +348,62 @@ static void short_of_memory(void)
 	dumpfilter_free(df);
 }
 
+static uint64_t peak(struct dumpfilter *df)
+{
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	return report.peak_memory;
+}
+
+/* Under a limit of `bytes`: within it, and the same numbers, or an error.  True: the former. */
+static bool within(const struct how *h, size_t bytes, uint64_t right)
+{
+	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter *df = open_image(h, NULL);
+	int r, s;
+
+	df->cfg.memory_limit = bytes;
+	CHECK_EQ(dumpfilter_configure(df, &df->cfg), 0);
+	opts.max_pages = h->max;
+	r = dumpfilter_estimate(df, &opts, &e);
+	CHECK(r == 0 ? e.bytes == right : r == DUMPFILTER_E_NOMEM);
+	s = dumpfilter_survey(df);
+	CHECK(s == 0 || s == DUMPFILTER_E_NOMEM);
+	if (!r || !s)
+		CHECK(peak(df) <= bytes);
+	dumpfilter_free(df);
+	return !r && !s;
+}
+
+static void limits_of_memory(void)
+{
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_LZO, false, 3, 512, 0 };
+
+	if (!dumpfilter_codec_available(h.codec))
+		h.codec = DUMPFILTER_CODEC_ZLIB;
+	build(mixed);
+	for (int format = DUMPFILTER_FORMAT_KDUMP; format <= DUMPFILTER_FORMAT_ELF; format++) {
+		struct dumpfilter *df;
+		uint64_t right, enough;
+		unsigned ok = 0, n = 0;
+
+		h.format = format;
+		if (format == DUMPFILTER_FORMAT_ELF)
+			h.codec = DUMPFILTER_CODEC_NONE;
+		df = open_image(&h, NULL);
+		right = estimate(df, &h).bytes;
+		CHECK_EQ(dumpfilter_survey(df), 0);
+		enough = peak(df);
+		dumpfilter_free(df);
+		CHECK(enough > 100000);
+		for (uint64_t limit = enough; limit > 50000; limit -= limit / 6, n++)
+			ok += within(&h, (size_t)limit, right);
+		CHECK(ok > 2 && ok < n);
+	}
+}
+
 /* No number of pages is looked at that was not asked for, and none is too small. */
 static void sizes(void)
 {
@@ -559,6 +615,7 @@ int main(void)
 	RUN(same_again);
 	RUN(bits_again);
 	RUN(short_of_memory);
+	RUN(limits_of_memory);
 	RUN(sizes);
 	RUN(filtered_again);
 	RUN(survey);
