@@ -39,6 +39,23 @@ check "-f overwrites it" report_is report 'r["config"]["format"] == "elf"' 'r["p
 run --json /no/such/folder/report -c vmcore other
 check "a report that cannot be written is found early" no_file other
 
+# ---- never over what the run reads or writes
+cp vmcore precious
+ln -s precious alias
+is_refused() { status_is 1 && err_has "is another file of this command line: choose another name" && cmp -s vmcore precious; }
+run -f --json precious -d 31 precious other
+check "not over the input" is_refused
+run -f --json alias --mem-usage precious
+check "not over the input by another name" is_refused
+run -f --json precious -i precious -d 31 vmcore other
+check "not over what -i names" is_refused
+"$MAKEDUMPFILE" -f --json precious -d 31 - other <precious >"$tmp/out" 2>"$tmp/err"
+status=$?
+check "not over standard input" is_refused
+run --json other -d 31 vmcore other
+check "not over the output" is_refused
+check "no output either" no_file other
+
 run --json - -l -d 31 vmcore stdout.dump
 cp "$tmp/out" report
 check "to standard output" report_is report 'r["config"]["codec"] == "lzo"'

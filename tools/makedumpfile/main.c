@@ -100,7 +100,7 @@ static int run_mode(const struct options *o, struct messages *m)
 
 	catch_signals();
 	progress_init(&t.progress, m, o->progress);
-	if (json)
+	if (json && tool_report_allowed(&t))
 		t.report = report_open(json, asked(o, OPT_FORCE), m);
 	if (!json || t.report)
 		status = work(&t) ? EXIT_SUCCESS : t.status;

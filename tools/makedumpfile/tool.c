@@ -82,6 +82,31 @@ bool tool_file_allowed(struct tool *t)
 	return stat(t->output, &out) || !is_input(t, &out);
 }
 
+/* The file of the report, which exists if report is given, is this one. */
+static bool is_same(const char *json, const struct stat *report, const char *other)
+{
+	return other && (report ? is_file(other, report) : !strcmp(json, other));
+}
+
+bool tool_report_allowed(struct tool *t)
+{
+	const struct options *o = t->options;
+	const char *json = o->text[OPT_JSON];
+	struct stat st;
+	const struct stat *report = stat(json, &st) ? NULL : &st;
+	bool taken = is_same(json, report, o->text[OPT_VMLINUX]) || is_same(json, report, o->text[OPT_VMCOREINFO]) ||
+		     is_same(json, report, o->text[OPT_GENERATE]) || (report && is_stdin(report));
+
+	if (!strcmp(json, "-"))
+		return true;
+	for (int i = 0; i < o->operand_count; i++)
+		taken |= is_same(json, report, o->operands[i]);
+	if (taken)
+		msg(t->messages, MSG_ERROR, "--json %s: is another file of this command line: choose another name",
+		    json);
+	return !taken;
+}
+
 bool tool_stream_allowed(struct tool *t)
 {
 	struct stat out;

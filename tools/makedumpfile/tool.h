@@ -43,6 +43,9 @@ void tool_library_error(struct tool *t);
 bool tool_file_allowed(struct tool *t);
 bool tool_stream_allowed(struct tool *t);
 
+/* May a report be written where --json says?  Says why not. */
+bool tool_report_allowed(struct tool *t);
+
 /* A file named t->output, or NULL: said why not. */
 struct dumpfilter_sink *tool_new_file(struct tool *t);
 /* It becomes t->sink; false: said why not. */
