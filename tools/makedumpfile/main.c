@@ -72,6 +72,18 @@ static bool run_chosen(struct tool *t)
 	}
 }
 
+/* Where what was asked for is text on standard output, it must have got there. */
+static bool is_printed(const struct options *o, struct messages *m)
+{
+	bool only = o->mode == MODE_HELP || o->mode == MODE_VERSION || o->mode == MODE_MEM_USAGE ||
+		    asked(o, OPT_DRY_RUN);
+
+	if (!only || (!fflush(stdout) && !ferror(stdout)))
+		return true;
+	msg(m, MSG_ERROR, "standard output: cannot be written: what was asked for is lost");
+	return false;
+}
+
 static bool work(struct tool *t)
 {
 	bool ok = false;
@@ -82,7 +94,7 @@ static bool work(struct tool *t)
 				   t->messages->level & MSG_DEBUG ? DUMPFILTER_LOG_DEBUG : DUMPFILTER_LOG_WARN);
 		dumpfilter_set_progress(t->df, progress_show, &t->progress);
 		interruptible = t->df;
-		ok = run_chosen(t);
+		ok = run_chosen(t) && is_printed(t->options, t->messages);
 		interruptible = NULL;
 	} else {
 		tool_library_error(t);
@@ -137,7 +149,7 @@ static int dispatch(const struct options *o, struct messages *m)
 		usage_print_version(m);
 	else if (!asked(o, OPT_CHECK))
 		return run_mode(o, m);
-	return EXIT_SUCCESS;
+	return is_printed(o, m) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Standard output carries the dump, or a report that a program reads. */
