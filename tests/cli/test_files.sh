@@ -6,6 +6,7 @@
 
 fails() { status_is 1 && err_has "$1" && out_is "
 makedumpfile Failed."; }
+fails_line() { status_is 1 && err_has "$1" && out_has "Commandline parameter is invalid."; }
 fails_flat() { status_is 1 && out_is_empty && err_has "$1" && err_has "makedumpfile Failed."; }
 
 run nosuch dump
@@ -53,6 +54,34 @@ text_is_there() { [ "$(cat text)" = "this is no vmcore" ]; }
 check "-R: the input is untouched" text_is_there
 run_on text -R nosuch/dump
 check "-R: no such folder" fails "nosuch/dump"
+
+# ---- names that are none
+run '' dump
+check "an empty name of the input" fails_line "name 1 is empty"
+run text ''
+check "an empty name of the output" fails_line "name 2 is empty"
+
+# ---- where text on standard output is what was asked for
+"${DF_BUILD:?is not set}/mkvmcore" "${DF_SRC:?is not set}/tests/fixtures/recipes/kernel-6.1.txt" vmcore || exit 1
+to_full() {
+	: >"$tmp/out"
+	"$MAKEDUMPFILE" "$@" </dev/null >/dev/full 2>"$tmp/err"
+	status=$?
+}
+lost() { status_is 1 && err_has "standard output: cannot be written"; }
+to_full --help
+check "--help to a full disk" lost
+to_full -v
+check "-v to a full disk" lost
+to_full --mem-usage vmcore
+check "--mem-usage to a full disk" lost
+to_full --dry-run -d 31 vmcore dump
+check "--dry-run to a full disk" lost
+to_full --message-level 0 --dry-run -d 31 vmcore dump
+check "--dry-run to a full disk, silent" status_is 0
+to_full -d 31 vmcore dump
+check "a dump that is saved is saved" status_is 0
+rm dump
 
 # ---- closed streams must not end up in a file
 "$MAKEDUMPFILE" text dump >&- 2>"$tmp/err"

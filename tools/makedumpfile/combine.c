@@ -94,6 +94,9 @@ static void check_names(struct options *o)
 {
 	struct names n = wanted_names(o);
 
+	for (int i = 0; i < o->operand_count; i++)
+		if (!*o->operands[i])
+			options_refuse(o, REFUSED_COMBINATION, "name %d is empty: give the name of a file", i + 1);
 	if (o->operand_count < n.least)
 		options_refuse(o, REFUSED_COMBINATION, "%s", o->operand_count && n.lacking ? n.lacking : n.missing);
 	else if (o->operand_count > n.most)
