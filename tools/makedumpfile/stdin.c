@@ -143,7 +143,10 @@ static bool cannot_store(struct tool *t, uint64_t done)
 
 static bool cannot_read(struct tool *t, uint64_t done)
 {
-	msg(t->messages, MSG_ERROR, NAME ": reading at byte %" PRIu64 ": %s", done, strerror(errno));
+	if (errno == ECANCELED)
+		msg(t->messages, MSG_ERROR, NAME ": cancelled after %" PRIu64 " bytes", done);
+	else
+		msg(t->messages, MSG_ERROR, NAME ": reading at byte %" PRIu64 ": %s", done, strerror(errno));
 	return false;
 }
 
