@@ -277,14 +277,15 @@ static int open_retry(const char *path, int flags)
 }
 
 /* What is there already.  Contents stay for now.  A block device is opened exclusively: one that is mounted says
- * EBUSY.  A FIFO is opened for writing only, which waits for its reader. */
+ * EBUSY.  A FIFO is opened for writing only, which waits for its reader, perhaps for ever: a signal ends that. */
 static int open_existing(const char *path, const char *shown, unsigned flags, struct df_err *err)
 {
 	struct stat st;
 	int mode = O_WRONLY, fd;
 
 	if (stat(path, &st))
-		return df_err_sys(err, df_err_of_errno(errno), errno, "%s", shown);
+		return df_err_sys(err, df_err_of_errno(errno), errno,
+				  errno == ENOENT ? "%s: is a link to a file that is not there" : "%s", shown);
 	if (S_ISDIR(st.st_mode))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: is a directory, give the name of a file", shown);
 	if (!(flags & DUMPFILTER_SINK_OVERWRITE))
@@ -294,7 +295,7 @@ static int open_existing(const char *path, const char *shown, unsigned flags, st
 		mode = O_RDWR;
 	else if (S_ISBLK(st.st_mode))
 		mode = O_RDWR | O_EXCL;
-	fd = open_retry(path, mode);
+	fd = S_ISFIFO(st.st_mode) ? open(path, mode | O_CLOEXEC) : open_retry(path, mode);
 	if (fd < 0)
 		return df_err_sys(err, df_err_of_errno(errno), errno, "%s: opening it for writing", shown);
 	return fd;

@@ -9,6 +9,7 @@
 dumpcheck=$DF_BUILD/dumpcheck
 saved() { status_is 0 && out_has "The dumpfile is saved to $1."; }
 fails() { status_is 1 && err_has "$1" && out_has "makedumpfile Failed."; }
+fails_by_signal() { status_is 124 && err_has "$1" && out_has "makedumpfile Failed."; }
 mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
 run_on() { # FILE ARGUMENT...
 	input=$1
@@ -55,6 +56,33 @@ check "-f: nothing of a larger file is left" cmp dump large
 run_on flat -R -f old1
 check "-R -f" cmp dump old1
 check "-R -f: the mode stays" mode_is old1 640
+ln -s nowhere astray
+run -f -d 31 vmcore astray
+check "-f: a dangling link" fails "astray: is a link to a file that is not there"
+check "-f: a dangling link: nothing is made" no_file nowhere
+run -f -d 31 vmcore /dev/null
+check "-f: /dev/null" saved /dev/null
+run -f -E -d 31 vmcore /dev/null
+check "-f -E: /dev/null" saved /dev/null
+run_on flat -R -f /dev/null
+check "-R -f: /dev/null" saved /dev/null
+check "/dev/null is still there" test -c /dev/null
+run -d 31 vmcore /dev/null
+check "/dev/null without -f" fails "/dev/null: File exists"
+
+# ---- pipes, which nobody reads
+mkfifo pipe
+run -f -d 31 vmcore pipe
+check "a pipe" fails "pipe is a pipe or socket, and a dump file is written at offsets: use -F"
+run_on flat -R -f pipe
+check "-R: a pipe" fails "pipe is a pipe or socket"
+run -f --dry-run -d 31 vmcore pipe
+check "--dry-run: a pipe" status_is 0
+# a signal ends the wait for a reader
+timeout -k 60 2 "$MAKEDUMPFILE" --dump-dmesg -f vmcore pipe >"$tmp/out" 2>"$tmp/err" </dev/null
+status=$?
+check "--dump-dmesg: a pipe, and a signal" fails_by_signal "pipe: opening it for writing: Interrupted"
+
 run -f -d 31 vmcore vmcore
 check "-f: not over the input" fails "vmcore is the input itself"
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 void tool_library_error(struct tool *t)
@@ -69,6 +70,19 @@ static bool is_input(struct tool *t, const struct stat *out)
 	return true;
 }
 
+/* A dump is written at offsets; opening a pipe would only wait for its reader first. */
+static bool is_pipe(struct tool *t, const struct stat *out)
+{
+	enum mode mode = t->options->mode;
+
+	if (!(S_ISFIFO(out->st_mode) || S_ISSOCK(out->st_mode)) || tool_asked(t, OPT_DRY_RUN) || mode == MODE_DMESG ||
+	    mode == MODE_GENERATE)
+		return false;
+	msg(t->messages, MSG_ERROR, "%s is a pipe or socket, and a dump file is written at offsets: %s", t->output,
+	    mode == MODE_DUMP ? "use -F, and redirect standard output to it" : "give the name of a file");
+	return true;
+}
+
 bool tool_file_allowed(struct tool *t)
 {
 	struct stat out;
@@ -79,7 +93,7 @@ bool tool_file_allowed(struct tool *t)
 		msg(t->messages, MSG_ERROR, "%s: File exists: use -f to overwrite it, or another name", t->output);
 		return false;
 	}
-	return stat(t->output, &out) || !is_input(t, &out);
+	return stat(t->output, &out) || !(is_input(t, &out) || is_pipe(t, &out));
 }
 
 /* The file of the report, which exists if report is given, is this one. */
@@ -120,10 +134,20 @@ bool tool_stream_allowed(struct tool *t)
 	return fstat(STDOUT_FILENO, &out) || !is_input(t, &out);
 }
 
+/* With it people measure how long a dump takes. */
+static bool is_null_device(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 struct dumpfilter_sink *tool_new_file(struct tool *t)
 {
 	unsigned flags = tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0;
-	struct dumpfilter_sink *sink = dumpfilter_sink_path(t->df, t->output, flags);
+	struct dumpfilter_sink *sink = flags && is_null_device(t->output)
+					       ? dumpfilter_sink_null(t->df)
+					       : dumpfilter_sink_path(t->df, t->output, flags);
 
 	if (tool_limit_sink(t, sink))
 		return sink;
