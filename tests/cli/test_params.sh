@@ -264,6 +264,9 @@ reject "option '--num-threads' requires an argument" vmcore dump --num-threads
 reject "option '--show-stats' doesn't allow an argument" --show-stats=1 vmcore dump
 refuse "--dry-run '1': expected nothing, or 'exact'" --dry-run=1 vmcore dump
 reject "ambiguous" --sp vmcore dump
+begins_as_ours() { [ "$(head -n 1 "$tmp/err")" = "makedumpfile: unrecognized option '--foo'" ]; }
+run --foo vmcore dump
+check "getopt's line begins with the name only" begins_as_ours
 reject_flat "unrecognized option '--foo'" --foo vmcore -F
 
 # ---- streams, levels and the end of a failed run

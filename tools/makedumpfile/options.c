@@ -350,10 +350,13 @@ static const struct option_row *row_of(int value)
 
 static void parse(struct options *o, int argc, char *argv[])
 {
+	static char name[] = "makedumpfile";
 	struct getopt_tables tables;
 	int value;
 
 	make_getopt_tables(&tables);
+	if (argc > 0)
+		argv[0] = name; /* getopt's own lines begin as ours do, whatever the path was */
 	while ((value = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
 		const struct option_row *row = row_of(value);
 
