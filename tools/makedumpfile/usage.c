@@ -89,7 +89,8 @@ static const char *const help_bottom[] = {
 	"    makedumpfile --dry-run -l -d 31 /proc/vmcore vmcore",
 	"    makedumpfile --mem-usage /proc/kcore",
 	"",
-	"Exit status: 0 if the dump is complete, else 1.  More: man 8 makedumpfile.",
+	"Exit status: 0 if the dump is complete, 2 if -i is of another kernel, else 1.",
+	"More: man 8 makedumpfile.",
 	NULL,
 };
 
