@@ -39,6 +39,9 @@ check "-f overwrites it" report_is report 'r["config"]["format"] == "elf"' 'r["p
 run --json /no/such/folder/report -c vmcore other
 check "a report that cannot be written is found early" no_file other
 
+run --json none -d 99 vmcore other
+check "no report of a wrong command line" no_file none
+
 # ---- never over what the run reads or writes
 cp vmcore precious
 ln -s precious alias
