@@ -265,6 +265,14 @@ no_room() { status_is 1 && err_has "$tmp: copying standard input to a temporary 
 check "- from a pipe: no room for the copy" no_room
 run -f --work-dir "$tmp" -d 31 - dump2
 check "- from /dev/null" err_has "standard input: is empty"
+(
+	trap '' XFSZ
+	ulimit -f 100
+	yes | exec "$MAKEDUMPFILE" --work-dir "$tmp" -d 31 - dump3
+) >"$tmp/out" 2>"$tmp/err"
+status=$?
+no_image() { status_is 1 && err_has "standard input is not a memory image" && no_file dump3; }
+check "- from a pipe that holds no dump: it is not copied" no_image
 cp at0 self
 run_on self -f -d 31 - self
 check "- from the file that is the output" err_has "self is the input itself"

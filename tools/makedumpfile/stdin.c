@@ -150,6 +150,38 @@ static bool cannot_read(struct tool *t, uint64_t done)
 	return false;
 }
 
+/* ------------------------------------------------------------------------------------------------ what it is */
+
+#define FIRST ((size_t)64) /* bytes: all signatures lie in them, and no format is whole with so few */
+
+static int64_t read_first(void *user, uint64_t offset, void *buf, size_t len)
+{
+	if (offset >= FIRST)
+		return 0;
+	if (len > FIRST - offset)
+		len = FIRST - (size_t)offset;
+	memcpy(buf, (const uint8_t *)user + offset, len);
+	return (int64_t)len;
+}
+
+/* What is no dump would fill the disk before anybody says so.  Does the library know what begins so?  Says why not. */
+static bool begins_as_dump(struct tool *t, uint8_t *buf, size_t len)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_first, .length = FIRST, .name = NAME };
+	int r;
+
+	if (len < FIRST)
+		return true; /* it is all that there is: opening it tells */
+	r = dumpfilter_open(t->df, &ops, buf);
+	if (r >= 0)
+		dumpfilter_close(t->df);
+	if (r == DUMPFILTER_E_FORMAT)
+		tool_library_error(t);
+	return r != DUMPFILTER_E_FORMAT;
+}
+
+/* ------------------------------------------------------------------------------------------------ the copy */
+
 static bool copy_all(struct tool *t, int fd, uint8_t *buf)
 {
 	struct dumpfilter_progress p = { .phase = PROGRESS_INPUT };
@@ -159,6 +191,8 @@ static bool copy_all(struct tool *t, int fd, uint8_t *buf)
 
 		if (n < 0)
 			return cannot_read(t, p.done);
+		if (!p.done && !begins_as_dump(t, buf, (size_t)n))
+			return false;
 		if (n && !store(fd, buf, (size_t)n, p.done))
 			return cannot_store(t, p.done);
 		p.done += (uint64_t)n;
