@@ -170,8 +170,8 @@ static int truncated(const struct rearrange *x, struct df_err *err)
 {
 	return df_err_set(err, DUMPFILTER_E_TRUNCATED,
 			  "%s: the stream ends after %" PRIu64
-			  " bytes, without an end record: %s is incomplete, transfer the stream again",
-			  x->name, x->progress.done, x->sink->name);
+			  " bytes, without an end record: transfer the stream again",
+			  x->name, x->progress.done);
 }
 
 /* A record that breaks off after got bytes may be one of page descriptors: half a descriptor is worse than none, which
@@ -230,9 +230,8 @@ static int take_records(struct rearrange *x, struct df_err *err)
 		kind = df_flat_decode_record(x->buf + x->next, &offset, &size);
 		if (kind == DF_FLAT_BAD)
 			return df_err_set(err, DUMPFILTER_E_CORRUPT,
-					  "%s: no record at byte %" PRIu64
-					  " of the stream: %s is incomplete, transfer the stream again",
-					  x->name, stream_pos(x), x->sink->name);
+					  "%s: no record at byte %" PRIu64 " of the stream: transfer the stream again",
+					  x->name, stream_pos(x));
 		x->next += DF_FLAT_RECORD;
 		if (kind == DF_FLAT_END)
 			return finish_data(x, err);

@@ -332,7 +332,7 @@ static void cut(size_t mark, size_t header, bool be, const uint8_t *block)
 			CHECK_EQ(rearrange_file(left), DUMPFILTER_E_TRUNCATED);
 			snprintf(text, sizeof text, "in: the stream ends after %zu bytes", left);
 			CHECK_HAS(err.text, text);
-			CHECK_HAS(err.text, "out is incomplete");
+			CHECK_HAS(err.text, "transfer the stream again");
 			p = read_file(in_dir("out"), &len);
 			CHECK_EQ(len, want);
 			memcpy(head, block, 4096);

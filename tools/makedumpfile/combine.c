@@ -161,7 +161,7 @@ static void check_compression_level(struct options *o)
 	c.compression_level = o->compression_level;
 	df = dumpfilter_new(NULL);
 	if (df && dumpfilter_configure(df, &c) < 0)
-		options_refuse(o, REFUSED_COMBINATION, "%s cannot be combined with %s: %s", name.text,
+		options_refuse(o, REFUSED_COMBINATION, "%s %d does not go with %s: %s", name.text, o->compression_level,
 			       name_of(o, OPT_CODEC).text, dumpfilter_errmsg(df));
 	dumpfilter_free(df);
 }
