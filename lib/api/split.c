@@ -2,6 +2,7 @@
 #include "api/context.h"
 
 #include "base/bytes.h"
+#include "run/memory.h"
 #include "writer/split.h"
 #include "writer/writer.h"
 
@@ -53,6 +54,8 @@ void df_api_forget_pieces(struct dumpfilter *df)
 static int set_pieces(struct dumpfilter *df, struct dumpfilter_sink *const *sinks, unsigned n)
 {
 	df_api_forget_pieces(df);
+	if (df->state == ST_PLANNED) /* a plan may have filled the limit, and can be made again */
+		df_memory_make_room(&df->dump, &df->cfg, n * sizeof *df->pieces);
 	df->pieces = df_alloc_array(&df->env, n, sizeof *df->pieces);
 	if (!df->pieces)
 		return df_err_nomem(&df->err, &df->env, "pieces", n * sizeof *df->pieces);
