@@ -127,6 +127,11 @@ int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, stru
 	return r;
 }
 
+int df_sink_flush(struct dumpfilter_sink *s, struct df_err *err)
+{
+	return s->ops->flush ? s->ops->flush(s, err) : 0;
+}
+
 int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
 {
 	return s->ops->finish ? s->ops->finish(s, result, err) : 0;

@@ -10,6 +10,8 @@
 struct df_sink_ops {
 	/* All of buf at offset; 0, or a DUMPFILTER_E_* with err set. */
 	int (*write)(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
+	/* What was written is where it stays, as far as can be known.  NULL = nothing to do. */
+	int (*flush)(struct dumpfilter_sink *s, struct df_err *err);
 	/* End of the output.  result: of the run.  NULL = nothing to do. */
 	int (*finish)(struct dumpfilter_sink *s, int result, struct df_err *err);
 	void (*free)(struct dumpfilter_sink *s);
@@ -49,6 +51,8 @@ struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s);
 void df_sink_flat_twin_free(struct dumpfilter_sink *twin);
 /* len zero bytes at offset: a gap where the sink has RANDOM, else written. */
 int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err);
+/* Before the mark of the incomplete goes: network file systems report a full disk only then. */
+int df_sink_flush(struct dumpfilter_sink *s, struct df_err *err);
 int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err);
 
 /* Constructors: NULL with err set on failure. */

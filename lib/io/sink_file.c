@@ -137,6 +137,13 @@ static int flush(struct file_sink *f, struct df_err *err)
 	return 0;
 }
 
+static int file_flush(struct dumpfilter_sink *s, struct df_err *err)
+{
+	struct file_sink *f = (struct file_sink *)s;
+
+	return f->from.own && atomic_load(&f->wrote) ? flush(f, err) : 0;
+}
+
 static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
 {
 	struct file_sink *f = (struct file_sink *)s;
@@ -192,8 +199,12 @@ static void file_free(struct dumpfilter_sink *s)
 	df_free(s->env, f);
 }
 
-static const struct df_sink_ops regular_ops = { .write = file_write, .finish = file_finish, .free = file_free };
-const struct df_sink_ops df_sink_device_ops = { .write = file_write, .finish = file_finish, .free = file_free };
+static const struct df_sink_ops regular_ops = {
+	.write = file_write, .flush = file_flush, .finish = file_finish, .free = file_free
+};
+const struct df_sink_ops df_sink_device_ops = {
+	.write = file_write, .flush = file_flush, .finish = file_finish, .free = file_free
+};
 
 static bool on_ext4(int fd)
 {

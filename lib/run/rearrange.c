@@ -337,6 +337,8 @@ int df_rearrange(struct df_env *env, int fd, const char *name, struct dumpfilter
 	r = take_header(&x, err);
 	if (!r) {
 		r = take_records(&x, err);
+		if (!r)
+			r = df_sink_flush(sink, err);
 		if (r)
 			salvage(&x, r);
 		else

@@ -605,6 +605,8 @@ static int finish(struct elf *e, int r, struct df_err *err)
 	/* loads are cut to what arrived; where that is too late the mark says that they promise too much */
 	if (again && r < 0 && !plan_failed(e, &late))
 		f = write_phdrs(e, limit, &late);
+	if (!f && whole && !e->o->incomplete)
+		f = df_sink_flush(e->o->sink, &late);
 	if (!f)
 		f = write_mark(e, whole && !e->o->incomplete, &late);
 	if (r >= 0 && f < 0) {

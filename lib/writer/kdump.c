@@ -34,6 +34,15 @@ static int first_failure(const struct df_kdump *k, struct df_err *err)
 	return 0;
 }
 
+static void flush(struct df_kdump *k)
+{
+	struct df_err why;
+
+	for (unsigned i = 0; i < k->n; i++)
+		if (df_sink_flush(k->files[i].sink, &why) < 0)
+			df_kdump_fail(&k->files[i], &why);
+}
+
 /* The rest of the index and the mark. */
 static void finish(struct df_kdump *k, bool lost)
 {
@@ -41,6 +50,8 @@ static void finish(struct df_kdump *k, bool lost)
 
 	for (unsigned i = 0; i < k->n; i++)
 		df_kdump_end(k, &k->files[i]);
+	if (!lost && !first_failure(k, &why))
+		flush(k);
 	lost |= first_failure(k, &why) < 0;
 	/* one that cannot be completed: the mark again, in all */
 	if (write_marks(k, lost) < 0 && !lost)

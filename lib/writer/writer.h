@@ -3,8 +3,8 @@
  * Output formats.  A writer says "these bytes at this offset" to a sink and knows nothing of where they go.
  *
  * What is written opens at any moment: headers and index come first and carry the incomplete mark; the index is filled
- * as pages arrive; the mark is taken off last.  A sink that cannot write a range twice gets the mark's bytes only at
- * the end, with the result in them.
+ * as pages arrive; the mark is taken off last, when all else is on the disk.  A sink that cannot write a range twice
+ * gets the mark's bytes only at the end, with the result in them.
  */
 #ifndef DF_WRITER_WRITER_H
 #define DF_WRITER_WRITER_H
