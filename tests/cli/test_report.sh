@@ -94,9 +94,15 @@ check "of --mem-usage" report_is report 'r["mode"] == "mem-usage"' 'r["pages"]["
 run -f --json report -l -d 31 --split vmcore a b
 check "of a split dump" report_is report 'r["mode"] == "dump"' \
 	'r["outputs"] == [{"name": "a", "bytes": '"$(stat -c %s a)"'}, {"name": "b", "bytes": '"$(stat -c %s b)"'}]'
+check "of one file" report_is report 'r["input"]["pieces"] == []'
 run -f --json report --reassemble b a joined
-check "of --reassemble" report_is report 'r["mode"] == "reassemble"' 'r["config"]["codec"] == "lzo"' \
+check "of --reassemble" report_is report 'r["mode"] == "reassemble"' 'r["input"]["name"] == "b"' \
+	'r["input"]["pieces"] == ["a"]' 'r["config"]["codec"] == "lzo"' \
 	'r["config"]["level"] == 31' 'r["outputs"] == [{"name": "joined", "bytes": '"$(stat -c %s joined)"'}]'
+
+run -f --json report -l -d 31 --split --piece b a c d e
+check "of pieces" report_is report 'r["mode"] == "dump"' 'r["input"]["name"] == "a"' 'r["input"]["pieces"] == ["b"]' \
+	'[o["name"] for o in r["outputs"]] == ["c", "d", "e"]'
 
 # ---- progress
 lines_ok() { grep '^{' "$tmp/err" | python3 -c '

@@ -89,11 +89,23 @@ static json *of_tool(void)
 	return o;
 }
 
+/* The files of a split dump but the first one. */
+static json *of_pieces(const struct options *o)
+{
+	json *names = json_object_new_array();
+	const char *name;
+
+	for (unsigned i = 1; (name = tool_input(o, i)); i++)
+		json_object_array_add(names, text(name));
+	return names;
+}
+
 static json *of_input(const struct tool *t, const struct dumpfilter_image_info *i)
 {
 	json *o = json_object_new_object();
 
 	add_text(o, "name", t->options->operand_count ? t->options->operands[0] : NULL);
+	add(o, "pieces", of_pieces(t->options));
 	add_text(o, "format", i->format);
 	add_text(o, "machine", i->machine);
 	add_number(o, "word_bits", i->word_bits);

@@ -26,8 +26,7 @@ bool tool_same_file(const struct stat *a, const struct stat *b)
 	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The i-th input, or NULL. */
-static const char *input(const struct options *o, unsigned i)
+const char *tool_input(const struct options *o, unsigned i)
 {
 	if (o->mode == MODE_REASSEMBLE)
 		return (int)i < o->operand_count - 1 ? o->operands[i] : NULL;
@@ -52,12 +51,12 @@ static bool is_stdin(const struct stat *out)
 
 static bool is_any_input(const struct options *o, const struct stat *out)
 {
-	const char *name = input(o, 0);
+	const char *name = tool_input(o, 0);
 	bool found = is_file(o->text[OPT_VMLINUX], out) || is_file(o->text[OPT_VMCOREINFO], out);
 
 	if (o->mode == MODE_REARRANGE || (name && !strcmp(name, "-")))
 		return found || is_stdin(out);
-	for (unsigned i = 0; !found && (name = input(o, i)); i++)
+	for (unsigned i = 0; !found && (name = tool_input(o, i)); i++)
 		found = is_file(name, out);
 	return found;
 }
@@ -237,7 +236,7 @@ bool tool_open_input(struct tool *t)
 	bool open = false;
 
 	if (t->options->mode == MODE_REASSEMBLE || t->options->piece_count) {
-		while (n < 1 + MAX_PIECES && (names[n] = input(t->options, n)))
+		while (n < 1 + MAX_PIECES && (names[n] = tool_input(t->options, n)))
 			n++;
 		open = dumpfilter_open_paths(t->df, names, n, flags) >= 0;
 		if (!open)

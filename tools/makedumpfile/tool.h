@@ -66,6 +66,8 @@ bool tool_configure(struct tool *t, int level);
 /* Open the input: what the mode's names and --piece say; "-" is standard input.  With what -x or -i say of its kernel.
  */
 bool tool_open_input(struct tool *t);
+/* The i-th file of the input, of which a split dump has several; NULL: there is none. */
+const char *tool_input(const struct options *o, unsigned i);
 const char *tool_input_name(const struct tool *t);
 /* stdin.c: open standard input: as it is where it is a file, else as a copy. */
 bool tool_open_stdin(struct tool *t, unsigned flags);
