@@ -58,6 +58,13 @@ check "not over standard input" is_refused
 run --json other -d 31 vmcore other
 check "not over the output" is_refused
 check "no output either" no_file other
+run -f --json ./other -d 31 vmcore other
+check "not over the output by another name" err_has "other is the file of the report: choose another output"
+rm -f other
+"$MAKEDUMPFILE" -f --json other -F -d 31 vmcore >other 2>"$tmp/err" </dev/null
+status=$?
+check "not over the stream" is_refused
+rm -f other
 
 run --json - -l -d 31 vmcore stdout.dump
 cp "$tmp/out" report
@@ -103,6 +110,12 @@ check "of --reassemble" report_is report 'r["mode"] == "reassemble"' 'r["input"]
 run -f --json report -l -d 31 --split --piece b a c d e
 check "of pieces" report_is report 'r["mode"] == "dump"' 'r["input"]["name"] == "a"' 'r["input"]["pieces"] == ["b"]' \
 	'[o["name"] for o in r["outputs"]] == ["c", "d", "e"]'
+mv precious kept
+mv b precious
+cp precious b
+not_over_the_piece() { status_is 1 && err_has "is another file of this command line" && cmp -s b precious; }
+run -f --json precious -l -d 31 --piece precious a other
+check "not over a piece" not_over_the_piece
 
 # ---- progress
 lines_ok() { grep '^{' "$tmp/err" | python3 -c '

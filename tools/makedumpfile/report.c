@@ -283,6 +283,13 @@ struct report *report_open(const char *path, bool overwrite, struct messages *m)
 	return r;
 }
 
+bool report_is_file(const struct report *r, const struct stat *file)
+{
+	struct stat st;
+
+	return r && !fstat(r->fd, &st) && tool_same_file(&st, file);
+}
+
 void report_output(struct report *r, const char *name, uint64_t bytes)
 {
 	json *o;

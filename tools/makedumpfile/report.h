@@ -11,6 +11,9 @@ struct report;
  * said why not. */
 struct report *report_open(const char *path, bool overwrite, struct messages *m);
 
+/* Does the report go to this file?  r may be NULL. */
+bool report_is_file(const struct report *r, const struct stat *file);
+
 /* A file that was written, or would have been.  bytes: its size, UINT64_MAX where not known.  r may be NULL. */
 void report_output(struct report *r, const char *name, uint64_t bytes);
 

@@ -3,6 +3,7 @@
 
 #include "kcore.h"
 #include "kernel.h"
+#include "report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -42,11 +43,16 @@ static bool is_file(const char *path, const struct stat *out)
 	return path && !stat(path, &in) && tool_same_file(&in, out);
 }
 
+static bool is_open_as(int fd, const struct stat *file)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && tool_same_file(&st, file);
+}
+
 static bool is_stdin(const struct stat *out)
 {
-	struct stat in;
-
-	return !fstat(STDIN_FILENO, &in) && tool_same_file(&in, out);
+	return is_open_as(STDIN_FILENO, out);
 }
 
 static bool is_any_input(const struct options *o, const struct stat *out)
@@ -82,6 +88,15 @@ static bool is_pipe(struct tool *t, const struct stat *out)
 	return true;
 }
 
+/* Another name of a file that was not there before the report was. */
+static bool is_report(struct tool *t, const struct stat *out)
+{
+	if (!report_is_file(t->report, out))
+		return false;
+	msg(t->messages, MSG_ERROR, "%s is the file of the report: choose another output", t->output);
+	return true;
+}
+
 bool tool_file_allowed(struct tool *t)
 {
 	struct stat out;
@@ -92,7 +107,7 @@ bool tool_file_allowed(struct tool *t)
 		msg(t->messages, MSG_ERROR, "%s: File exists: use -f to overwrite it, or another name", t->output);
 		return false;
 	}
-	return stat(t->output, &out) || !(is_input(t, &out) || is_pipe(t, &out));
+	return stat(t->output, &out) || !(is_input(t, &out) || is_pipe(t, &out) || is_report(t, &out));
 }
 
 /* The file of the report, which exists if report is given, is this one. */
@@ -108,12 +123,15 @@ bool tool_report_allowed(struct tool *t)
 	struct stat st;
 	const struct stat *report = stat(json, &st) ? NULL : &st;
 	bool taken = is_same(json, report, o->text[OPT_VMLINUX]) || is_same(json, report, o->text[OPT_VMCOREINFO]) ||
-		     is_same(json, report, o->text[OPT_GENERATE]) || (report && is_stdin(report));
+		     is_same(json, report, o->text[OPT_GENERATE]) ||
+		     (report && (is_stdin(report) || (asked(o, OPT_FLAT) && is_open_as(STDOUT_FILENO, report))));
 
 	if (!strcmp(json, "-"))
 		return true;
 	for (int i = 0; i < o->operand_count; i++)
 		taken |= is_same(json, report, o->operands[i]);
+	for (unsigned i = 0; i < o->piece_count; i++)
+		taken |= is_same(json, report, o->pieces[i]);
 	if (taken)
 		msg(t->messages, MSG_ERROR, "--json %s: is another file of this command line: choose another name",
 		    json);
