@@ -101,6 +101,22 @@ run --reassemble vmcore a dump
 check "a vmcore among pieces" fails "vmcore is not a piece of a split dump"
 
 # ---- full
+mkdir disk
+in_full() { # a disk that has no room for more than headers, where one can be made
+	unshare -rm sh -c 'mount -t tmpfs -o size=8k none disk && exec "$0" "$@"' "$@" </dev/null >"$tmp/out" 2>"$tmp/err"
+	status=$?
+}
+in_full true
+if [ $status = 0 ]; then
+	in_full "$MAKEDUMPFILE" --json report -c -d 31 --split vmcore disk/f g
+	check "one file takes nothing" fails "disk/f: nothing was written that opens, and the other files cannot be joined"
+	check "one file takes nothing: the other one is named" err_has "makedumpfile: g is incomplete but may be usable"
+	check "one file takes nothing: the report has the other one" eval 'grep -q "\"name\": *\"g\"" report &&
+		! grep -q "\"name\": *\"disk/f\"" report'
+	rm -f g report
+else
+	echo "ok - one file takes nothing # SKIP no other disk can be made"
+fi
 if (ulimit -f 100) 2>/dev/null; then
 	size=$(stat -c %s a)
 	(

@@ -76,6 +76,8 @@ static void print_partial(struct tool *t, const struct result *r, const char *wh
 {
 	char what[640];
 
+	if (t->pieces && !tool_asked(t, OPT_DRY_RUN))
+		split_name_left(t);
 	snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing%s%s", r->report.lost_pages,
 		 r->report.written_pages + r->report.lost_pages, why ? ": " : "", why ? why : "");
 	tool_print_incomplete(t, what);
@@ -241,7 +243,7 @@ static bool estimate(struct tool *t)
 
 static const char *output_name(const struct tool *t)
 {
-	const char *names = tool_asked(t, OPT_SPLIT) ? split_names(t->options) : t->options->operands[1];
+	const char *names = tool_asked(t, OPT_SPLIT) ? split_names(t) : t->options->operands[1];
 
 	return tool_asked(t, OPT_FLAT) ? "STDOUT" : names ? names : "the dump";
 }

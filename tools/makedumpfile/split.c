@@ -17,19 +17,38 @@ static const char *name(const struct options *o, unsigned i)
 	return o->operands[i + 1];
 }
 
-const char *split_names(const struct options *o)
+/* Has the run left something of it that opens?  Before a run: it may. */
+static bool opens(const struct tool *t, unsigned i)
+{
+	struct dumpfilter_piece p = DUMPFILTER_PIECE_INIT;
+
+	return !t->pieces || dumpfilter_piece(t->df, i, &p) < 0 || p.result >= 0;
+}
+
+const char *split_names(const struct tool *t)
 {
 	static char *names; /* one command line, one text */
-	unsigned n = count(o);
+	unsigned n = count(t->options), left = 0, done = 0;
 	size_t size = 1;
 	char *at;
 
-	for (unsigned i = 0; i < n; i++)
-		size += strlen(name(o, i)) + sizeof ", and ";
+	for (unsigned i = 0; i < n; i++) {
+		size += strlen(name(t->options, i)) + sizeof ", and ";
+		left += opens(t, i);
+	}
 	free(names);
 	names = at = malloc(size);
-	for (unsigned i = 0; at && i < n; i++)
-		at += sprintf(at, "%s%s", !i ? "" : i + 1 < n ? ", " : n > 2 ? ", and " : " and ", name(o, i));
+	for (unsigned i = 0; at && i < n; i++) {
+		if (!opens(t, i))
+			continue;
+		at += sprintf(at, "%s%s",
+			      !done             ? ""
+			      : done + 1 < left ? ", "
+			      : left > 2        ? ", and "
+						: " and ",
+			      name(t->options, i));
+		done++;
+	}
 	return names;
 }
 
@@ -95,6 +114,7 @@ bool split_make_sinks(struct tool *t)
 		t->piece_count++;
 	}
 	t->output = all;
+	t->several = true;
 	return t->piece_count == n && (tool_asked(t, OPT_DRY_RUN) || different_files(t));
 }
 
@@ -113,7 +133,8 @@ void split_report(struct tool *t)
 
 		if (dumpfilter_piece(t->df, i, &p) < 0)
 			return;
-		report_output(t->report, name(t->options, i), p.output_size);
+		if (p.result >= 0)
+			report_output(t->report, name(t->options, i), p.output_size);
 		msg(t->messages, MSG_REPORT,
 		    "%s: page frames %#" PRIx64 " to %#" PRIx64 ", %" PRIu64 " of %" PRIu64 " pages, %" PRIu64
 		    " bytes%s",
@@ -122,4 +143,20 @@ void split_report(struct tool *t)
 		    : p.result   ? ", incomplete"
 				 : "");
 	}
+}
+
+void split_name_left(struct tool *t)
+{
+	const char *names = split_names(t);
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < t->piece_count; i++)
+		if (opens(t, i))
+			left++;
+		else
+			msg(t->messages, MSG_ERROR,
+			    "%s: nothing was written that opens, and the other files cannot be joined without it",
+			    name(t->options, i));
+	t->output = names ? names : "the dump";
+	t->several = left > 1;
 }

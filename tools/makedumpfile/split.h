@@ -5,8 +5,9 @@
 
 #include "tool.h"
 
-/* "A, B, and C": t->output of a split dump.  Valid until the program ends; NULL: no memory. */
-const char *split_names(const struct options *o);
+/* "A, B, and C": t->output of a split dump.  After a run without those that hold nothing that opens.  Valid until the
+ * program ends; NULL: no memory. */
+const char *split_names(const struct tool *t);
 /* May all files be written?  Says why not. */
 bool split_allowed(struct tool *t);
 /* A sink for each piece. */
@@ -15,5 +16,7 @@ bool split_make_sinks(struct tool *t);
 int split_run(struct tool *t);
 /* After a run: what each piece holds. */
 void split_report(struct tool *t);
+/* After an incomplete run: which files hold nothing, and t->output becomes the others. */
+void split_name_left(struct tool *t);
 
 #endif

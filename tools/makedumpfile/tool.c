@@ -332,8 +332,7 @@ void tool_print_saved(struct tool *t, uint64_t bytes)
 		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes%s; nothing was saved.",
 		    t->output, bytes, level);
 	else
-		msg(t->messages, MSG_COMMON, "The dumpfile%s saved to %s.", t->piece_count ? "s are" : " is",
-		    t->output);
+		msg(t->messages, MSG_COMMON, "The dumpfile%s saved to %s.", t->several ? "s are" : " is", t->output);
 }
 
 void tool_print_incomplete(struct tool *t, const char *what)
@@ -342,5 +341,5 @@ void tool_print_incomplete(struct tool *t, const char *what)
 		msg(t->messages, MSG_ERROR, "the dry run did not get through: %s", what);
 	else
 		msg(t->messages, MSG_ERROR, "%s %s incomplete but may be usable: %s", t->output,
-		    t->piece_count ? "are" : "is", what);
+		    t->several ? "are" : "is", what);
 }

@@ -19,6 +19,7 @@ struct tool {
 	struct dumpfilter_sink *sink;
 	struct dumpfilter_sink **pieces; /* of a split dump; NULL: it is one file */
 	unsigned piece_count;
+	bool several;                /* output names more than one file */
 	struct output_stream stream; /* of -F */
 	uint64_t counted;            /* dry run with -F or -R: size of the output */
 	const char *output;          /* for messages */
