@@ -100,6 +100,14 @@ check "a piece that does not exist" fails "nosuch"
 run --reassemble vmcore a dump
 check "a vmcore among pieces" fails "vmcore is not a piece of a split dump"
 
+run --reassemble a - dump
+check "standard input as a piece" fails "standard input cannot be a piece of a split dump"
+run -c -d 31 --piece b - dump
+check "standard input, with --piece" fails "standard input cannot be a piece of a split dump"
+mkfifo pipe
+run -f -c -d 31 --split vmcore x pipe
+check "a pipe as output" fails "pipe is a pipe or socket, and a dump file is written at offsets: give the name of a file"
+
 # ---- full
 mkdir disk
 in_full() { # a disk that has no room for more than headers, where one can be made
@@ -136,6 +144,11 @@ size=$(stat -c %s a)
 run -f -c -d 31 --split -L $((size / 2)) vmcore f g
 check "a limit" fails "f and g are incomplete but may be usable"
 check "a limit: it is said" out_has "Size limit($((size / 2))) reached."
+size=$(stat -c %s one)
+run -f --reassemble -L $((size / 2)) a b again
+check "a limit of the joined dump" fails "again is incomplete but may be usable"
+check "a limit of the joined dump: it is said" out_has "Size limit($((size / 2))) reached."
+size=$(stat -c %s a)
 below() { [ "$(stat -c %s f)" -le $((size / 2)) ] && [ "$(stat -c %s g)" -le $((size / 2)) ]; }
 check "a limit: both are below it" below
 run -f -c -d 1,31 --split -L $((size + 4096)) vmcore f g

@@ -21,6 +21,7 @@ static bool run(struct tool *t)
 	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
 	int result = dumpfilter_run(t->df, t->sink);
 	char why[512], what[640];
+	bool full;
 
 	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
 	if (result < 0 || dumpfilter_report(t->df, &r) < 0) {
@@ -30,8 +31,11 @@ static bool run(struct tool *t)
 	report_output(t->report, t->output, r.output_size);
 	stats_print(t->messages, &r, false);
 	if (result == DUMPFILTER_PARTIAL && !as_complete_as_pieces(t, &r)) {
-		snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing: %s", r.lost_pages,
-			 r.written_pages + r.lost_pages, why);
+		full = tool_at_limit(t);
+		if (full)
+			tool_print_full(t, why);
+		snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing%s%s", r.lost_pages,
+			 r.written_pages + r.lost_pages, full ? "" : ": ", full ? "" : why);
 		tool_print_incomplete(t, what);
 		return false;
 	}

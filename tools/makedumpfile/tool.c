@@ -84,7 +84,8 @@ static bool is_pipe(struct tool *t, const struct stat *out)
 	    mode == MODE_GENERATE)
 		return false;
 	msg(t->messages, MSG_ERROR, "%s is a pipe or socket, and a dump file is written at offsets: %s", t->output,
-	    mode == MODE_DUMP ? "use -F, and redirect standard output to it" : "give the name of a file");
+	    mode == MODE_DUMP && !tool_asked(t, OPT_SPLIT) ? "use -F, and redirect standard output to it"
+							   : "give the name of a file");
 	return true;
 }
 
@@ -247,6 +248,27 @@ const char *tool_input_name(const struct tool *t)
 	return strcmp(name, "-") ? name : "standard input";
 }
 
+/* Standard input is one file, and may be a pipe. */
+static bool names_are_files(struct tool *t, const char *const *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(names[i], "-"))
+			continue;
+		msg(t->messages, MSG_ERROR,
+		    "standard input cannot be a piece of a split dump: give the names of all its files");
+		return false;
+	}
+	return true;
+}
+
+static bool open_pieces(struct tool *t, const char *const *names, unsigned n, unsigned flags)
+{
+	if (dumpfilter_open_paths(t->df, names, n, flags) >= 0)
+		return true;
+	tool_library_error(t);
+	return false;
+}
+
 bool tool_open_input(struct tool *t)
 {
 	unsigned flags = tool_asked(t, OPT_NO_MMAP) ? DUMPFILTER_OPEN_NO_MMAP : 0, n = 0;
@@ -256,9 +278,7 @@ bool tool_open_input(struct tool *t)
 	if (t->options->mode == MODE_REASSEMBLE || t->options->piece_count) {
 		while (n < 1 + MAX_PIECES && (names[n] = tool_input(t->options, n)))
 			n++;
-		open = dumpfilter_open_paths(t->df, names, n, flags) >= 0;
-		if (!open)
-			tool_library_error(t);
+		open = names_are_files(t, names, n) && open_pieces(t, names, n, flags);
 	} else if (!strcmp(t->options->operands[0], "-")) {
 		open = tool_open_stdin(t, flags);
 	} else if (dumpfilter_open_path(t->df, t->options->operands[0], flags) >= 0) {
