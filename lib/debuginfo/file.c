@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +43,7 @@ void df_debugfile_close(struct df_debugfile *e, struct df_env *env)
 static int open_file(struct df_debugfile *e, const char *path, struct df_err *err)
 {
 	struct stat st;
+	GElf_Ehdr eh;
 
 	e->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make it wait */
 	if (e->fd < 0)
@@ -53,6 +55,10 @@ static int open_file(struct df_debugfile *e, const char *path, struct df_err *er
 	if (!e->elf || elf_kind(e->elf) != ELF_K_ELF)
 		return df_err_set(err, DUMPFILTER_E_FORMAT,
 				  "%s is no ELF file: a vmlinux with debug information is needed, not a vmlinuz", path);
+	if (!gelf_getehdr(e->elf, &eh) || eh.e_shoff > (uint64_t)st.st_size)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT,
+				  "%s ends at byte %" PRIu64 ", before its section headers: copy it again", path,
+				  (uint64_t)st.st_size);
 	return 0;
 }
 
