@@ -235,7 +235,7 @@ static void name_image(const struct set *x)
 		concurrent &= x->m[i].piece.own.concurrent;
 	*s = (struct df_source){ .env = x->o->img->env, .fd = -1, .concurrent = concurrent };
 	if (x->n > 1)
-		snprintf(s->name, sizeof s->name, "%.200s and %u more", x->first, x->n - 1);
+		snprintf(s->name, sizeof s->name, "%.200s (and %u more)", x->first, x->n - 1);
 	else
 		snprintf(s->name, sizeof s->name, "%s", x->first);
 }

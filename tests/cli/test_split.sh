@@ -135,6 +135,7 @@ if (ulimit -f 100) 2>/dev/null; then
 	check "files that may not grow" fails "f and g are incomplete but may be usable"
 	run -f --reassemble f g again
 	check "joined all the same" status_is 0
+	check "joined all the same: the marks are named" err_has "f (and 1 more) is marked incomplete, and so is the output"
 	check "joined all the same: it is said" err_has "again is incomplete, as its pieces are: they lack"
 	check "joined all the same: what is there is right" pages_are_right again
 fi
