@@ -196,6 +196,12 @@ check "-x: without symbols" refused 1 "no symbol table" -x bare note.vmcore
 head -c 3000 vmlinux >cut
 check "-x: cut short" refused 1 "cut ends at byte 3000, before its section headers" -x cut note.vmcore
 check "-i: missing" refused 1 "nothere: No such file" -i nothere note.vmcore
+yes 'NUMBER(padding_of_a_long_text)=1' | head -c 1100000 | cat text - >long
+check "-i: a text that is too long" refused 1 "long is no VMCOREINFO text: it is larger than 1 MiB" -i long note.vmcore
+printf '\0' | cat text - >zero
+check "-i: a text with a zero byte" refused 1 "zero is no VMCOREINFO text: there are zero bytes in it" -i zero note.vmcore
+grep -v OSRELEASE text >no-release
+check "-i: a text of no release" refused 1 "no-release is no VMCOREINFO text: it has no line OSRELEASE=" -i no-release note.vmcore
 check "-i: no text" refused 1 "vmlinux is no VMCOREINFO text" -i vmlinux note.vmcore
 "$DF_BUILD/mkvmcore" "$recipes/kernel-6.12-s390x.txt" s390x.vmcore
 check "-x: of another machine" refused 1 "is of another machine" -x vmlinux s390x.vmcore

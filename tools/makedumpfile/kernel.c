@@ -32,11 +32,24 @@ static ssize_t read_all(const char *path, char *buf, size_t size)
 	return total;
 }
 
+/* NULL: it is a VMCOREINFO text. */
+static const char *why_no_text(const char *text, size_t len)
+{
+	if (len > TEXT_MAX)
+		return "it is larger than 1 MiB";
+	if (strlen(text) != len)
+		return "there are zero bytes in it";
+	if (strncmp(text, "OSRELEASE=", 10) && !strstr(text, "\nOSRELEASE="))
+		return "it has no line OSRELEASE=, as -g would have made it";
+	return NULL;
+}
+
 /* The file's text, with a newline at its end, for free(); NULL: said why not. */
 static char *read_text(struct tool *t, const char *path, size_t *len)
 {
-	char *text = malloc(TEXT_MAX + 2);
+	char *text = malloc(TEXT_MAX + 3); /* one byte too many, a newline, and the end */
 	ssize_t n = text ? read_all(path, text, TEXT_MAX + 1) : -1;
+	const char *why;
 
 	if (n < 0) {
 		msg(t->messages, MSG_ERROR, "%s: %s", path, text ? strerror(errno) : "out of memory");
@@ -47,11 +60,10 @@ static char *read_text(struct tool *t, const char *path, size_t *len)
 	if (*len && text[*len - 1] != '\n')
 		text[(*len)++] = '\n';
 	text[*len] = '\0';
-	if (*len <= TEXT_MAX && strlen(text) == *len &&
-	    (!strncmp(text, "OSRELEASE=", 10) || strstr(text, "\nOSRELEASE=")))
+	why = why_no_text(text, *len);
+	if (!why)
 		return text;
-	msg(t->messages, MSG_ERROR, "%s is no VMCOREINFO text: it has no line OSRELEASE=, as -g would have made it",
-	    path);
+	msg(t->messages, MSG_ERROR, "%s is no VMCOREINFO text: %s", path, why);
 	free(text);
 	return NULL;
 }
