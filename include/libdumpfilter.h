@@ -416,10 +416,11 @@ DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter 
 /* Counts bytes and drops them (dry run). */
 DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df);
 /* Let the output have at most `bytes`, before anything is written.  A file ends there at the latest (gaps count), a
- * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and 250 bytes of it may stay
- * unused.  What comes too much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an
- * output that opens and is marked incomplete (its index is complete, a stream has its end record), or
- * DUMPFILTER_E_NOSPACE, before anything is written, where not even headers and index have room. */
+ * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and a whole one needs a limit
+ * up to 250 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes too
+ * much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
+ * marked incomplete (its index is complete, a stream has its end record), or DUMPFILTER_E_NOSPACE, before anything is
+ * written, where not even headers and index have room. */
 DUMPFILTER_API int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes);
 /* 1 where that limit refused something, else 0: what is full is not the disk. */
 DUMPFILTER_API int dumpfilter_sink_at_limit(const struct dumpfilter_sink *sink);
