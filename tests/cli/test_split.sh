@@ -68,7 +68,7 @@ run -c -d 31 --split vmcore x a
 check "an output exists" fails "a: File exists"
 check "an output exists: nothing is left" no_file x
 run -c -d 31 --split vmcore x x
-check "an output twice" fails "x: File exists"
+check "an output twice" fails "x is named twice: give each piece a file of its own"
 check "an output twice: nothing is left" no_file x
 ln a link
 run -f -c -d 31 --split vmcore a link

@@ -52,6 +52,21 @@ const char *split_names(const struct tool *t)
 	return names;
 }
 
+/* Of files that are there the same is found out when they are open, by whatever names. */
+static bool named_twice(struct tool *t, unsigned i)
+{
+	struct stat st;
+
+	for (unsigned k = 0; k < i; k++) {
+		if (strcmp(name(t->options, i), name(t->options, k)) || !lstat(name(t->options, i), &st))
+			continue;
+		msg(t->messages, MSG_ERROR, "%s is named twice: give each piece a file of its own",
+		    name(t->options, i));
+		return true;
+	}
+	return false;
+}
+
 /* t->output is the piece's name for a moment: errors are about it. */
 bool split_allowed(struct tool *t)
 {
@@ -60,7 +75,7 @@ bool split_allowed(struct tool *t)
 
 	for (unsigned i = 0; ok && i < count(t->options); i++) {
 		t->output = name(t->options, i);
-		ok = tool_file_allowed(t);
+		ok = !named_twice(t, i) && tool_file_allowed(t);
 	}
 	t->output = all;
 	return ok;
