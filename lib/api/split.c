@@ -19,8 +19,9 @@ static int check_options(struct dumpfilter *df, const struct dumpfilter_split_op
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, CALL ": options of a newer library");
 	if (o.block_bytes % page || o.block_bytes >> 60)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
-				  CALL ": blocks of %" PRIu64 " bytes are no whole pages of %" PRIu64, o.block_bytes,
-				  page);
+				  "pieces cannot begin at multiples of %" PRIu64 " bytes: give whole pages of %" PRIu64
+				  ", or 0",
+				  o.block_bytes, page);
 	*granule = o.block_bytes ? df_round_up(o.block_bytes / page, DF_SPLIT_GRANULE) : DF_SPLIT_GRANULE;
 	return 0;
 }

@@ -57,7 +57,7 @@ check "a block size" saved "The dumpfiles are saved to a and b."
 check "a block size: the report has each piece" out_has "a: page frames 0 to 0x"
 check "a block size: another reader" holds a b
 run -c -d 31 --split --splitblock-size 6 vmcore x y
-check "a block of no whole pages" fails "are no whole pages"
+check "a block of no whole pages" fails "makedumpfile: pieces cannot begin at multiples of 6144 bytes: give whole pages of 4096, or 0"
 check "a block of no whole pages: nothing is left" no_file x
 run --dry-run -c -d 31 --split vmcore x y
 check "a dry run" saved "Dry run: x and y would take"
