@@ -18,6 +18,11 @@
 /* GONE: lost already when the input was made; LOST: now. */
 enum df_page_kind { DF_PAGE_ZERO, DF_PAGE_RAW, DF_PAGE_PACKED, DF_PAGE_LOST, DF_PAGE_GONE };
 
+static inline bool df_page_is_missing(uint8_t kind)
+{
+	return kind == DF_PAGE_LOST || kind == DF_PAGE_GONE;
+}
+
 struct df_batch {
 	unsigned n, part;
 	uint64_t pfn[DF_BATCH_PAGES];

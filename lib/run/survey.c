@@ -23,7 +23,7 @@ static int count(void *user, struct df_batch *b, struct df_err *err)
 	(void)err;
 	for (unsigned i = 0; i < b->n; i++) {
 		t->report->zero_pages += b->kind[i] == DF_PAGE_ZERO;
-		t->report->unreadable_pages += b->kind[i] == DF_PAGE_LOST;
+		t->report->unreadable_pages += df_page_is_missing(b->kind[i]);
 	}
 	if (b->why[0] && t->lines++ < DF_LOST_LINES)
 		df_log(t->env, DUMPFILTER_LOG_WARN, "a page cannot be read: %s", b->why);

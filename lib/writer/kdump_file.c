@@ -57,11 +57,6 @@ static int flush_descriptors(struct df_kdump *k, struct df_kdump_file *f, struct
 	return 0;
 }
 
-static bool is_missing(uint8_t kind)
-{
-	return kind == DF_PAGE_LOST || kind == DF_PAGE_GONE;
-}
-
 /* Descriptors of a batch; an all-zero one says that the page is lost. */
 static void describe(struct df_kdump *k, struct df_kdump_file *f, const struct df_batch *b)
 {
@@ -70,7 +65,7 @@ static void describe(struct df_kdump *k, struct df_kdump_file *f, const struct d
 
 		if (b->kind[i] == DF_PAGE_ZERO)
 			d = (struct df_kdump_desc){ .offset = f->zero_at, .size = k->block };
-		else if (is_missing(b->kind[i]))
+		else if (df_page_is_missing(b->kind[i]))
 			d = (struct df_kdump_desc){ 0 };
 		else if (b->kind[i] == DF_PAGE_PACKED)
 			d.flags = k->o->codec->kdump_flag;
@@ -82,7 +77,7 @@ static void describe(struct df_kdump *k, struct df_kdump_file *f, const struct d
 static void count(struct df_kdump *k, struct df_kdump_file *f, const struct df_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
-		bool missing = is_missing(b->kind[i]);
+		bool missing = df_page_is_missing(b->kind[i]);
 
 		k->done->zero_pages += b->kind[i] == DF_PAGE_ZERO;
 		k->done->unreadable_pages += missing;

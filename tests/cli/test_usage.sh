@@ -144,6 +144,13 @@ run --dry-run -E -d 30 vmcore dump
 check "--dry-run of ELF without level bit 1 needs no sample" [ -n "$(exactly "$tmp/out")" ]
 run --dry-run --show-stats -c -d 1 vmcore dump
 check "--dry-run with a report is exact" [ -n "$(exactly "$tmp/out")" ]
+run -d 31 vmcore whole
+run -d 31 -L $(($(stat -c %s whole) * 3 / 4)) vmcore partial
+check "a dump that lacks pages" err_has "partial is incomplete but may be usable"
+lost=$(sed -nE 's/.* ([0-9]+) of [0-9]+ pages are missing.*/\1/p' "$tmp/err")
+run --mem-usage partial
+check "--mem-usage of a dump that lacks pages: exit status" status_is 1
+check "--mem-usage of a dump that lacks pages: how many" err_has "partial: $lost pages could not be read"
 touch dump
 run --dry-run vmcore dump
 check "--dry-run: an existing file is an error" status_is 1
