@@ -119,6 +119,7 @@ static int run_mode(const struct options *o, struct messages *m)
 	if (!report_close(t.report, &t, status) && !status)
 		status = EXIT_FAILURE;
 	dumpfilter_free(t.df);
+	free(t.names);
 	if (t.input_copy)
 		close(t.input_copy);
 	if (status || o->mode != MODE_MEM_USAGE) { /* the table is all that it prints */

@@ -241,11 +241,12 @@ static bool estimate(struct tool *t)
 	return true;
 }
 
-static const char *output_name(const struct tool *t)
+static void set_output(struct tool *t)
 {
-	const char *names = tool_asked(t, OPT_SPLIT) ? split_names(t) : t->options->operands[1];
-
-	return tool_asked(t, OPT_FLAT) ? "STDOUT" : names ? names : "the dump";
+	if (tool_asked(t, OPT_SPLIT))
+		split_set_output(t);
+	else
+		t->output = tool_asked(t, OPT_FLAT) ? "STDOUT" : t->options->operands[1];
 }
 
 /* Input before output: what cannot be read leaves no empty file behind. */
@@ -253,7 +254,7 @@ bool mode_dump(struct tool *t)
 {
 	int level = t->options->levels[0];
 
-	t->output = output_name(t);
+	set_output(t);
 	if (!tool_open_input(t) || !tool_configure(t, level))
 		return false;
 	print_level(t, level);

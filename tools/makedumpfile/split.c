@@ -25,9 +25,8 @@ static bool opens(const struct tool *t, unsigned i)
 	return !t->pieces || dumpfilter_piece(t->df, i, &p) < 0 || p.result >= 0;
 }
 
-const char *split_names(const struct tool *t)
+void split_set_output(struct tool *t)
 {
-	static char *names; /* one command line, one text */
 	unsigned n = count(t->options), left = 0, done = 0;
 	size_t size = 1;
 	char *at;
@@ -36,8 +35,9 @@ const char *split_names(const struct tool *t)
 		size += strlen(name(t->options, i)) + sizeof ", and ";
 		left += opens(t, i);
 	}
-	free(names);
-	names = at = malloc(size);
+	free(t->names);
+	t->names = at = malloc(size);
+	t->output = at ? at : "the dump";
 	for (unsigned i = 0; at && i < n; i++) {
 		if (!opens(t, i))
 			continue;
@@ -49,7 +49,6 @@ const char *split_names(const struct tool *t)
 			      name(t->options, i));
 		done++;
 	}
-	return names;
 }
 
 /* Of files that are there the same is found out when they are open, by whatever names. */
@@ -162,9 +161,9 @@ void split_report(struct tool *t)
 
 void split_name_left(struct tool *t)
 {
-	const char *names = split_names(t);
 	unsigned left = 0;
 
+	split_set_output(t);
 	for (unsigned i = 0; i < t->piece_count; i++)
 		if (opens(t, i))
 			left++;
@@ -172,6 +171,5 @@ void split_name_left(struct tool *t)
 			msg(t->messages, MSG_ERROR,
 			    "%s: nothing was written that opens, and the other files cannot be joined without it",
 			    name(t->options, i));
-	t->output = names ? names : "the dump";
 	t->several = left > 1;
 }

@@ -5,9 +5,8 @@
 
 #include "tool.h"
 
-/* "A, B, and C": t->output of a split dump.  After a run without those that hold nothing that opens.  Valid until the
- * program ends; NULL: no memory. */
-const char *split_names(const struct tool *t);
+/* t->output becomes "A, B, and C"; after a run without those that hold nothing that opens. */
+void split_set_output(struct tool *t);
 /* May all files be written?  Says why not. */
 bool split_allowed(struct tool *t);
 /* A sink for each piece. */

@@ -23,6 +23,7 @@ struct tool {
 	struct output_stream stream; /* of -F */
 	uint64_t counted;            /* dry run with -F or -R: size of the output */
 	const char *output;          /* for messages */
+	char *names;                 /* what output is of a split dump */
 	int level;                   /* that is configured */
 	struct report *report;       /* --json; NULL: none is asked for */
 	int status;                  /* exit status of a run that fails */
