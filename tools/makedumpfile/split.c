@@ -36,7 +36,7 @@ void split_set_output(struct tool *t)
 		left += opens(t, i);
 	}
 	free(t->names);
-	t->names = at = malloc(size);
+	t->names = at = calloc(1, size);
 	t->output = at ? at : "the dump";
 	for (unsigned i = 0; at && i < n; i++) {
 		if (!opens(t, i))
