@@ -2,8 +2,8 @@
 #include "run/memory.h"
 
 #include "base/limits.h"
-#include "run/plan.h"
 #include "run/refill.h"
+#include "run/steps.h"
 #include "writer/writer.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: chunks classified in parallel, taken in order; what a unit spills into later chunks is applied then. */
-#include "run/plan.h"
 #include "base/bits.h"
 #include "base/pool.h"
 #include "classify/zones.h"
 #include "run/refill.h"
+#include "run/steps.h"
 #include "run/vmemmap.h"
 #include "writer/writer.h"
 

@@ -2,7 +2,7 @@
 #include "run/refill.h"
 
 #include "pipe/pipe.h"
-#include "run/plan.h"
+#include "run/steps.h"
 #include "writer/writer.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The steps that make the bits of one chunk, for the pass over all of them and for making single ones again. */
-#ifndef DF_RUN_PLAN_H
-#define DF_RUN_PLAN_H
+#ifndef DF_RUN_STEPS_H
+#define DF_RUN_STEPS_H
 
 #include "run/vmemmap.h"
 
