@@ -10,17 +10,7 @@
 #include "io/sink.h"
 #include "memmap/memmap.h"
 #include "pageset/pageset.h"
-
-/* Combinations of level bits that differ in what they keep: cache (none, clean, all) × user × free. */
-#define DF_PRICES 12u
-
-struct df_counts {
-	uint64_t stored; /* frames with at least a byte in the file */
-	uint64_t class_pages[DUMPFILTER_CLASS_COUNT];
-	uint64_t excluded_pages[DUMPFILTER_CLASS_COUNT];
-	uint64_t kept_at[DF_PRICES];
-	uint64_t doubtful, unreadable_structs;
-};
+#include "run/counts.h"
 
 struct df_piece; /* writer/writer.h */
 
@@ -103,9 +93,8 @@ uint64_t df_dump_chunks(const struct df_dump *d);
 /* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error.  Where there is
  * no memory for all bits, those are dropped that it has no room for. */
 int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
-/* Index in kept_at of a level. */
-unsigned df_plan_price(int level);
-
+/* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
+void df_plan_set_end(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p);
 void df_dump_plan_fini(struct df_plan *p); /* also of a zeroed struct */
 
 /* run/run.c: what a writer must know. */

@@ -2,6 +2,7 @@
 #include "run/memory.h"
 
 #include "base/limits.h"
+#include "run/free_pages.h"
 #include "run/refill.h"
 #include "run/steps.h"
 #include "writer/writer.h"

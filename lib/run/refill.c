@@ -2,6 +2,7 @@
 #include "run/refill.h"
 
 #include "pipe/pipe.h"
+#include "run/free_pages.h"
 #include "run/steps.h"
 #include "writer/writer.h"
 

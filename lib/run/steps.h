@@ -20,7 +20,7 @@ struct df_planner {
 	struct df_classifier classifier;
 	struct df_scanner *scanners; /* one per worker; NULL: nothing is classified, all is kept */
 	unsigned nscanners;
-	struct df_pageset listed; /* free blocks found by walking the lists */
+	struct df_pageset listed; /* free blocks found by walking the lists (run/free_pages.h) */
 	bool use_list;
 	bool distrust_free;               /* what looks free is kept */
 	uint64_t next;                    /* chunk */
@@ -29,13 +29,8 @@ struct df_planner {
 	bool use_vmemmap; /* it is asked for, and as far as is known something can be left out */
 };
 
-/* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
-void df_plan_set_end(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p);
 /* n scanners.  Afterwards, also of a failure, df_plan_stop(). */
 int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err);
-/* Kernels before 3.9 do not say how a free block is recognised: walk their lists, with scanner 0.  *doubts: lists that
- * are damaged.  E_NOINFO: they cannot be walked either. */
-int df_plan_list(struct df_planner *x, uint64_t *doubts, struct df_err *err);
 void df_plan_stop(struct df_planner *x);
 
 /* Steps of the pool, in this order; slot: a struct df_plan_slot whose c.chunk is set, user: a struct df_planner.
