@@ -79,10 +79,11 @@ int df_dump_settle(struct df_dump *d, struct df_dump *before, int r);
  * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
 int df_dump_locate(struct df_dump *d, struct df_err *err);
 
-/* run/given.c: text that the caller gave.  Put other text (and banner; both become d's) in place of what there is, and
- * describe again; on failure all is as before, and the new ones are freed. */
+/* Put other text of the caller's (and banner; both become d's) in place of what there is, and describe again; on
+ * failure all is as before, and the new ones are freed. */
 int df_dump_give(struct df_dump *d, char *text, size_t len, char *banner, struct df_err *err);
-/* d->k.adrift: move its addresses to where the kernel is found in memory. */
+
+/* run/given.c: text that the caller gave.  d->k.adrift: move its addresses to where the kernel is found in memory. */
 int df_dump_find_kernel(struct df_dump *d, struct df_err *err);
 /* Addresses can be translated: is the text of the kernel that is in the image? */
 int df_dump_same_kernel(struct df_dump *d, struct df_walker *w, struct df_err *err);

@@ -17,25 +17,6 @@
 
 #define VERSION "Linux version "
 
-int df_dump_give(struct df_dump *d, char *text, size_t len, char *banner, struct df_err *err)
-{
-	struct df_dump before = df_dump_put_aside(d);
-	int r;
-
-	d->text = text;
-	d->text_len = len;
-	d->banner = banner;
-	r = df_dump_describe(d, err);
-	if (!r && before.can_classify && !d->can_classify) {
-		*err = d->why_not; /* it was possible without */
-		r = err->code;
-	}
-	df_dump_settle(d, &before, r);
-	df_free(d->env, r < 0 ? text : before.text);
-	df_free(d->env, r < 0 ? banner : before.banner);
-	return r;
-}
-
 int df_dump_find_kernel(struct df_dump *d, struct df_err *err)
 {
 	struct df_moved moved;
