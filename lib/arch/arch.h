@@ -24,9 +24,9 @@ struct df_arch {
 	 * are missing, E_CORRUPT where the image contradicts them. */
 	int (*setup)(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err);
 	/* The image has no note, k has addresses of a text: find the kernel in memory.  NULL: cannot; the kernel must
-	 * then lie where the text says.  E_OTHER_KERNEL: it is not there. */
-	int (*find)(const struct df_image *img, const struct df_kdesc *k, struct df_reader *reader,
-		    struct df_moved *moved, struct df_err *err);
+	 * then lie where the text says.  arch: this one.  E_OTHER_KERNEL: it is not there. */
+	int (*find)(const struct df_arch *arch, const struct df_image *img, const struct df_kdesc *k,
+		    struct df_reader *reader, struct df_moved *moved, struct df_err *err);
 	/* Can vaddr be kernel data?  A plausibility test of pointers found in memory. */
 	bool (*kernel_address)(const struct df_xlat *x, uint64_t vaddr);
 };

@@ -19,6 +19,7 @@
 #define LOOK          (3 * UTS_FIELD) /* sysname, nodename, release */
 
 struct search {
+	const struct df_arch *arch;
 	const struct df_image *image;
 	const struct df_kdesc *k;
 	struct df_reader *reader;
@@ -39,7 +40,7 @@ static int try_move(struct search *s, struct df_moved m, struct df_err *err)
 	df_kdesc_move(&k, m.delta);
 	df_kdesc_drop(&k, DF_NUM_phys_base);
 	df_kdesc_set(&k, DF_NUM_phys_base, m.phys_base, DF_FROM_DERIVED);
-	r = df_arch_x86_64.setup(&x, &k, s->reader, err);
+	r = s->arch->setup(&x, &k, s->reader, err);
 	if (r == DUMPFILTER_E_NOMEM)
 		return r;
 	if (r || x.phys_base != m.phys_base)
@@ -116,10 +117,10 @@ static int scan_all(struct search *s, struct df_err *err)
 	return r;
 }
 
-int df_x86_64_find(const struct df_image *img, const struct df_kdesc *k, struct df_reader *reader,
-		   struct df_moved *moved, struct df_err *err)
+int df_x86_64_find(const struct df_arch *arch, const struct df_image *img, const struct df_kdesc *k,
+		   struct df_reader *reader, struct df_moved *moved, struct df_err *err)
 {
-	struct search s = { .image = img, .k = k, .reader = reader };
+	struct search s = { .arch = arch, .image = img, .k = k, .reader = reader };
 	int r;
 
 	if (!df_get_fact(k, DF_SYM_init_uts_ns, &s.uts))

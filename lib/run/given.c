@@ -28,7 +28,7 @@ int df_dump_find_kernel(struct df_dump *d, struct df_err *err)
 	r = df_reader_init(&reader, &d->image, d->image.page_size, err);
 	if (r < 0)
 		return r;
-	r = d->arch->find(&d->image, &d->k, &reader, &moved, err);
+	r = d->arch->find(d->arch, &d->image, &d->k, &reader, &moved, err);
 	df_reader_fini(&reader);
 	if (r < 0)
 		return r;
