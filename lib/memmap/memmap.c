@@ -3,7 +3,6 @@
 
 #include "memmap/models.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void df_memmap_fini(struct df_memmap *m, struct df_env *env)
@@ -26,26 +25,6 @@ bool df_memmap_add(struct df_memmap *m, struct df_env *env, uint64_t first, uint
 		return false;
 	m->v[m->n++] = (struct df_memmap_range){ first, end, vaddr };
 	return true;
-}
-
-int df_memmap_find(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
-		   unsigned page_shift, uint64_t end_pfn, struct df_err *err)
-{
-	uint64_t size;
-
-	*m = (struct df_memmap){ .page_shift = page_shift, .section_shift = 64 };
-	if (!df_get_fact(k, DF_SIZE_page, &size) || !df_has(k, DF_OFF_page_flags) || !df_has(k, DF_OFF_page_mapping))
-		return df_err_set(err, DUMPFILTER_E_NOINFO,
-				  "VMCOREINFO lacks a usable SIZE(page), OFFSET(page.flags) or OFFSET(page.mapping)");
-	m->page_struct = (uint32_t)size;
-	if (df_has(k, DF_SYM_mem_section) && df_has(k, DF_SIZE_mem_section) &&
-	    df_has(k, DF_OFF_mem_section_section_mem_map))
-		return df_memmap_sparse(m, arch, k, w, end_pfn, err);
-	if (df_has(k, DF_SYM_mem_map))
-		return df_memmap_flat(m, arch, k, w, end_pfn, err);
-	return df_err_set(err, DUMPFILTER_E_NOINFO,
-			  "VMCOREINFO names neither mem_section (with SIZE and OFFSET) nor mem_map: the memory model "
-			  "is not known");
 }
 
 const struct df_memmap_range *df_memmap_at(const struct df_memmap *m, uint64_t pfn)

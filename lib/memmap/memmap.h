@@ -21,8 +21,8 @@ struct df_memmap {
 	uint64_t odd_sections;  /* present sections whose memory map is not where it must be: not used */
 };
 
-/* Find the memory map of frames below end_pfn.  E_NOINFO: facts are missing (text says which); E_CORRUPT and others:
- * not readable. */
+/* models.c: find the memory map of frames below end_pfn.  E_NOINFO: facts are missing (text says which); E_CORRUPT and
+ * others: not readable. */
 int df_memmap_find(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
 		   unsigned page_shift, uint64_t end_pfn, struct df_err *err);
 void df_memmap_fini(struct df_memmap *m, struct df_env *env); /* also of a zeroed struct */
