@@ -49,8 +49,10 @@ struct df_wants {
 	size_t open; /* groups that are not settled, symbols aside */
 };
 
-/* E_NOMEM. */
+/* lines.c: all that there is to look for.  E_NOMEM. */
 int df_wants_init(struct df_wants *w, struct df_env *env, const struct df_vmlinux *v, struct df_err *err);
+/* The list of wants is complete: make what finds them by name.  false = no memory. */
+bool df_wants_group(struct df_wants *w);
 void df_wants_fini(struct df_wants *w); /* also of a zeroed struct */
 /* NULL = nobody asks for it. */
 struct df_want_group *df_wants_find(struct df_wants *w, enum df_space space, const char *name);
