@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#if 0 /* cut in the next commit */
+/* What a size limit must have room for. */
 #include "writer/writer.h"
 
 #include <inttypes.h>
-
-static const struct df_writer *const table[] = { &df_writer_kdump, &df_writer_elf };
-
-const struct df_writer *df_writer_find(int format)
-{
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (table[i]->format == format)
-			return table[i];
-	return NULL;
-}
 
 static int too_small(const struct dumpfilter_sink *sink, struct df_err *err)
 {
@@ -46,4 +36,3 @@ int df_writer_fits(const struct df_output *o, uint64_t head,
 	df_sink_flat_twin_free(twin);
 	return r;
 }
-#endif

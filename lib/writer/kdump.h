@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Shared by kdump.c (the whole), kdump_head.c (headers and bitmaps) and kdump_file.c (a file's index and data).
+ * Shared by kdump.c (the whole), kdump_file.c (a file's index and data), kdump_head.c (headers and bitmaps) and
+ * kdump_put.c (bytes into one file); each calls those that stand behind it.
  *
  * A dump is one file or, split, several: each has all headers and both bitmaps, and of the index and the data its own
  * part.  A file that fails takes no more, and the others go on.

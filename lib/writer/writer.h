@@ -75,8 +75,8 @@ struct df_writer {
 	int (*estimate)(const struct df_output *o, struct df_estimate *e, struct df_err *err);
 };
 
-/* Before the first byte: do the headers fit below the limit of o->sink?  They end at offset head; where offsets say
- * nothing, begin() is called to write them to a sink that is as o->sink.  0, or E_NOSPACE. */
+/* fits.c.  Before the first byte: do the headers fit below the limit of o->sink?  They end at offset head; where
+ * offsets say nothing, begin() is called to write them to a sink that is as o->sink.  0, or E_NOSPACE. */
 int df_writer_fits(const struct df_output *o, uint64_t head,
 		   int (*begin)(void *user, struct dumpfilter_sink *sink, struct df_err *err), void *user,
 		   struct df_err *err);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "writer/writer.h"
 
-#include <inttypes.h>
-
 static const struct df_writer *const table[] = { &df_writer_kdump, &df_writer_elf };
 
 const struct df_writer *df_writer_find(int format)
@@ -11,37 +9,4 @@ const struct df_writer *df_writer_find(int format)
 		if (table[i]->format == format)
 			return table[i];
 	return NULL;
-}
-
-static int too_small(const struct dumpfilter_sink *sink, struct df_err *err)
-{
-	return df_err_set(err, DUMPFILTER_E_NOSPACE,
-			  "%s: a size limit of %" PRIu64
-			  " bytes has no room for headers and index, not to speak of pages: raise it",
-			  sink->name, sink->limit);
-}
-
-int df_writer_fits(const struct df_output *o, uint64_t head,
-		   int (*begin)(void *user, struct dumpfilter_sink *sink, struct df_err *err), void *user,
-		   struct df_err *err)
-{
-	struct dumpfilter_sink *twin;
-	int r;
-
-	if (o->sink->limit == UINT64_MAX)
-		return 0;
-	if (!df_sink_is_flat(o->sink)) {
-		atomic_store(&o->sink->refused, head > o->sink->limit);
-		return head > o->sink->limit ? too_small(o->sink, err) : 0;
-	}
-	twin = df_sink_flat_twin(o->sink);
-	if (!twin)
-		return 0; /* then it shows on the way */
-	r = begin(user, twin, err);
-	if (r == DUMPFILTER_E_NOSPACE) {
-		atomic_store(&o->sink->refused, true);
-		r = too_small(o->sink, err);
-	}
-	df_sink_flat_twin_free(twin);
-	return r;
 }
