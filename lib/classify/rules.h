@@ -88,12 +88,12 @@ void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *use
 /* words.c: choose how to evaluate the word roles; the last step of compiling. */
 void df_rules_prepare_words(struct df_rules *r);
 
-/* Evaluate for one page: page points to its struct, followed by the next one where the test looks there. */
+/* single.c: evaluate for one page.  page points to its struct, followed by the next one where the test looks there. */
 bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page);
 /* The number of a VALUE role. */
 uint64_t df_rules_value(const struct df_rules *r, enum df_role role, const uint8_t *page);
 
-/* Evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i. */
+/* words.c: evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i. */
 void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);
 
 #endif
