@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What lies in the kernel's memory. */
 #include "dmesg/dmesg.h"
 
 #include <inttypes.h>
 
 #define PIECE 4096u /* no page is smaller: what lies in one piece is there or not as a whole */
+
+bool df_dmesg_need(struct df_dmesg *d, enum df_fact f, uint64_t *v)
+{
+	char name[64];
+
+	if (df_get_fact(d->k, f, v))
+		return true;
+	df_err_set(d->err, DUMPFILTER_E_NOINFO, "kernel log: VMCOREINFO has no %s", df_fact_name(f, name, sizeof name));
+	return false;
+}
+
+int df_dmesg_number(struct df_dmesg *d, uint64_t vaddr, unsigned width, const char *what, uint64_t *v)
+{
+	int r = df_xlat_get(d->walker, vaddr, width, v, d->err);
+
+	return r < 0 ? df_err_wrap(d->err, "kernel log: %s", what) : 0;
+}
 
 /* No less than the image stores. */
 static uint64_t stored_bytes(const struct df_image *img)

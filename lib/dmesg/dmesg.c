@@ -2,36 +2,6 @@
 #include "dmesg/dmesg.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-void df_dmesg_damage(struct df_dmesg *d, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (d->damaged++)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(d->damage.text, sizeof d->damage.text, fmt, ap);
-	va_end(ap);
-}
-
-bool df_dmesg_need(struct df_dmesg *d, enum df_fact f, uint64_t *v)
-{
-	char name[64];
-
-	if (df_get_fact(d->k, f, v))
-		return true;
-	df_err_set(d->err, DUMPFILTER_E_NOINFO, "kernel log: VMCOREINFO has no %s", df_fact_name(f, name, sizeof name));
-	return false;
-}
-
-int df_dmesg_number(struct df_dmesg *d, uint64_t vaddr, unsigned width, const char *what, uint64_t *v)
-{
-	int r = df_xlat_get(d->walker, vaddr, width, v, d->err);
-
-	return r < 0 ? df_err_wrap(d->err, "kernel log: %s", what) : 0;
-}
 
 static int write_layout(struct df_dmesg *d)
 {

@@ -65,16 +65,15 @@ int df_dmesg_text(struct df_dmesg *d);
 int df_dmesg_put(struct df_dmesg *d, const void *bytes, size_t len);
 int df_dmesg_print(struct df_dmesg *d, const struct df_dmesg_record *r);
 int df_dmesg_flush(struct df_dmesg *d);
-
 /* Something is left out; the first text stays. */
 void df_dmesg_damage(struct df_dmesg *d, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
-/* A fact that is needed; false with d->err set (E_NOINFO). */
+
+/* area.c.  A fact that is needed; false with d->err set (E_NOINFO). */
 bool df_dmesg_need(struct df_dmesg *d, enum df_fact f, uint64_t *v);
 /* A number of 4 or 8 bytes in the kernel's memory; an error of d->err says that it is `what`. */
 int df_dmesg_number(struct df_dmesg *d, uint64_t vaddr, unsigned width, const char *what, uint64_t *v);
-
-/* area.c: [base, base + size) of the kernel's memory, looked at through a buffer.  Where it is read in order, it is
- * read ahead. */
+/* [base, base + size) of the kernel's memory, looked at through a buffer.  Where it is read in order, it is read
+ * ahead. */
 struct df_dmesg_area {
 	struct df_walker *walker;
 	uint64_t base, size;

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records as lines of text. */
+/* Records as lines of text, and what is missing in it. */
 #include "dmesg/dmesg.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PREFIX_MAX 80
+
+void df_dmesg_damage(struct df_dmesg *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->damaged++)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(d->damage.text, sizeof d->damage.text, fmt, ap);
+	va_end(ap);
+}
 
 int df_dmesg_flush(struct df_dmesg *d)
 {
