@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 
-#define FLAT_GAP_MIN ((UINT64_C(64) << 10) + 1) /* shorter runs of zeros are written to a flattened stream */
-
 static const uint8_t zero_block[16 << 10];
 
 void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *ops, unsigned caps, const char *name,
@@ -69,7 +67,7 @@ int df_sink_refuse(struct dumpfilter_sink *s, struct df_err *err)
 /* How many of len bytes at offset the limit lets through. */
 static size_t within_limit(const struct dumpfilter_sink *s, uint64_t offset, size_t len)
 {
-	if (s->limit >= offset + len || s->ops == &df_sink_flat_ops)
+	if (s->limit >= offset + len || s->ops->flat)
 		return len;
 	return s->limit > offset ? (size_t)(s->limit - offset) : 0;
 }
@@ -100,9 +98,7 @@ int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, s
 /* Fewest zeros that may be left out. */
 static uint64_t gap_min(const struct dumpfilter_sink *s)
 {
-	if (!(s->caps & DUMPFILTER_IO_RANDOM) || s->ops == &df_sink_device_ops)
-		return UINT64_MAX;
-	return s->ops == &df_sink_flat_ops ? FLAT_GAP_MIN : 0;
+	return s->caps & DUMPFILTER_IO_RANDOM ? s->ops->least_gap : UINT64_MAX;
 }
 
 int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err)
@@ -112,7 +108,7 @@ int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, stru
 	if (r || !len)
 		return r;
 	if (len >= gap_min(s)) {
-		if (s->ops != &df_sink_flat_ops && offset + len > s->limit)
+		if (!s->ops->flat && offset + len > s->limit)
 			return df_sink_refuse(s, err);
 		reach(&s->end, offset + len);
 		return 0;

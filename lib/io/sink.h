@@ -15,6 +15,9 @@ struct df_sink_ops {
 	/* End of the output.  result: of the run.  NULL = nothing to do. */
 	int (*finish)(struct dumpfilter_sink *s, int result, struct df_err *err);
 	void (*free)(struct dumpfilter_sink *s);
+	/* Fewest zeros that may be left out as a gap, where offsets are free; UINT64_MAX: they are all written. */
+	uint64_t least_gap;
+	bool flat; /* the limit is one of the stream, and its own affair */
 };
 
 struct dumpfilter_sink {

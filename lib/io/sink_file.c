@@ -202,8 +202,13 @@ static void file_free(struct dumpfilter_sink *s)
 static const struct df_sink_ops regular_ops = {
 	.write = file_write, .flush = file_flush, .finish = file_finish, .free = file_free
 };
-const struct df_sink_ops df_sink_device_ops = {
-	.write = file_write, .flush = file_flush, .finish = file_finish, .free = file_free
+/* A gap would be none: old contents would show through. */
+static const struct df_sink_ops device_ops = {
+	.write = file_write,
+	.flush = file_flush,
+	.finish = file_finish,
+	.free = file_free,
+	.least_gap = UINT64_MAX,
 };
 
 static bool on_ext4(int fd)
@@ -218,7 +223,7 @@ static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, 
 {
 	struct file_sink *f;
 
-	f = df_sink_new(env, sizeof *f, regular ? &regular_ops : &df_sink_device_ops, CAPS, name, err);
+	f = df_sink_new(env, sizeof *f, regular ? &regular_ops : &device_ops, CAPS, name, err);
 	if (!f)
 		return NULL;
 	if (from.created) {

@@ -13,6 +13,7 @@
 #define MERGE      ((size_t)64 << 10) /* writes that follow each other become one record up to this */
 #define RECORD_MAX ((size_t)1 << 20)
 #define RANGES     16u
+#define GAP_MIN    (MERGE + 1) /* a gap costs a reader more than a few zeros */
 
 #define CLOSING_RECORDS 6u /* more than the last writes of any format make, with the rounding up of each */
 
@@ -230,7 +231,9 @@ static void flat_free(struct dumpfilter_sink *s)
 	df_free(s->env, s);
 }
 
-const struct df_sink_ops df_sink_flat_ops = { .write = flat_write, .finish = flat_finish, .free = flat_free };
+static const struct df_sink_ops flat_ops = {
+	.write = flat_write, .finish = flat_finish, .free = flat_free, .least_gap = GAP_MIN, .flat = true
+};
 
 struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink *inner, struct df_err *err)
 {
@@ -240,7 +243,7 @@ struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink 
 		df_err_set(err, DUMPFILTER_E_SEQUENCE, "%s: holds an output already", inner->name);
 		return NULL;
 	}
-	f = df_sink_new(env, sizeof *f, &df_sink_flat_ops, DUMPFILTER_IO_RANDOM, inner->name, err);
+	f = df_sink_new(env, sizeof *f, &flat_ops, DUMPFILTER_IO_RANDOM, inner->name, err);
 	if (!f)
 		return NULL;
 	f->inner = inner;
@@ -250,7 +253,7 @@ struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink 
 
 bool df_sink_is_flat(const struct dumpfilter_sink *s)
 {
-	return s->ops == &df_sink_flat_ops;
+	return s->ops == &flat_ops;
 }
 
 struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s)

@@ -5,11 +5,6 @@
 
 #include "io/sink.h"
 
-/* Where a gap is no gap: old contents of a device would show through … */
-extern const struct df_sink_ops df_sink_device_ops;
-/* … and in a flattened stream a gap costs a reader more than a few zeros. */
-extern const struct df_sink_ops df_sink_flat_ops;
-
 /* A zeroed struct of size bytes that begins with the sink; NULL with err set. */
 void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *ops, unsigned caps, const char *name,
 		  struct df_err *err);
