@@ -183,8 +183,8 @@ int df_source_open_ops(struct df_source *s, struct df_env *env, const struct dum
 
 void df_source_close(struct df_source *s)
 {
-	if (s->flat)
-		df_source_flat_close(s);
+	if (s->layer)
+		s->layer->close(s);
 	if (s->own_fd && s->fd >= 0)
 		close(s->fd);
 	*s = (struct df_source){ .fd = -1 };
@@ -211,8 +211,8 @@ int64_t df_source_read_once(const struct df_source *s, uint64_t offset, void *bu
 {
 	int64_t n;
 
-	if (s->flat)
-		return df_source_flat_read(s, offset, buf, len);
+	if (s->layer)
+		return s->layer->read(s, offset, buf, len);
 	if (!s->ops.read) {
 		n = pread(s->fd, buf, len, (off_t)offset);
 		return n < 0 ? -errno : n;

@@ -5,6 +5,14 @@
 
 #include "base/env.h"
 
+struct df_source;
+
+/* Something on top of a source that takes its place: reads it, and closes it. */
+struct df_source_layer {
+	int64_t (*read)(const struct df_source *s, uint64_t offset, void *buf, size_t len);
+	void (*close)(struct df_source *s);
+};
+
 struct df_source {
 	struct df_env *env;
 	struct dumpfilter_source_ops ops; /* callbacks; ops.read NULL for a file */
@@ -13,9 +21,11 @@ struct df_source {
 	bool own_fd;
 	bool concurrent; /* reads may come from several threads */
 	bool can_map;
-	uint64_t length;             /* bytes; UINT64_MAX = not known */
-	char name[256];              /* for messages */
-	struct df_source_flat *flat; /* the source below, where this is what a flattened stream makes; else NULL */
+	uint64_t length; /* bytes; UINT64_MAX = not known */
+	char name[256];  /* for messages */
+	/* The source is what a flattened stream makes: by whom it is read, and the stream below; else NULL. */
+	const struct df_source_layer *layer;
+	struct df_source_flat *flat;
 };
 
 int df_source_open_path(struct df_source *s, struct df_env *env, const char *path, unsigned flags, struct df_err *err);

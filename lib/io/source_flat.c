@@ -195,32 +195,6 @@ static int make_index(struct df_source_flat *f, struct df_env *env, uint64_t *le
 	return r;
 }
 
-int df_source_flatten(struct df_source *s, struct df_err *err)
-{
-	struct df_source_flat *f = df_alloc(s->env, sizeof *f);
-	uint64_t length = 0;
-	int r;
-
-	if (!f)
-		return df_err_nomem(err, s->env, "the index of a flattened stream", sizeof *f);
-	f->inner = *s;
-	r = make_index(f, s->env, &length, err);
-	if (r < 0) {
-		free_flat(f, s->env);
-		return r;
-	}
-	s->flat = f;
-	s->own_fd = s->can_map = false;
-	s->fd = -1;
-	s->length = length;
-	return 0;
-}
-
-bool df_source_cut(const struct df_source *s)
-{
-	return s->flat && s->flat->cut;
-}
-
 /* Where byte at of the row is in the stream; *left = bytes of its record from there on. */
 static uint64_t in_stream(const struct df_source_flat *f, uint64_t at, uint64_t *left)
 {
@@ -241,7 +215,7 @@ static uint64_t in_stream(const struct df_source_flat *f, uint64_t at, uint64_t 
 	return DF_FLAT_HEADER + at + (f->marks[lo].record + number + 1) * DF_FLAT_RECORD;
 }
 
-int64_t df_source_flat_read(const struct df_source *s, uint64_t offset, void *buf, size_t len)
+static int64_t flat_read(const struct df_source *s, uint64_t offset, void *buf, size_t len)
 {
 	const struct df_source_flat *f = s->flat;
 	size_t i = df_extents_find(&f->map, offset);
@@ -261,8 +235,37 @@ int64_t df_source_flat_read(const struct df_source *s, uint64_t offset, void *bu
 	return df_source_read_once(&f->inner, offset, buf, len < left ? len : (size_t)left);
 }
 
-void df_source_flat_close(struct df_source *s)
+static void flat_close(struct df_source *s)
 {
 	df_source_close(&s->flat->inner);
 	free_flat(s->flat, s->env);
+}
+
+static const struct df_source_layer flat_layer = { .read = flat_read, .close = flat_close };
+
+int df_source_flatten(struct df_source *s, struct df_err *err)
+{
+	struct df_source_flat *f = df_alloc(s->env, sizeof *f);
+	uint64_t length = 0;
+	int r;
+
+	if (!f)
+		return df_err_nomem(err, s->env, "the index of a flattened stream", sizeof *f);
+	f->inner = *s;
+	r = make_index(f, s->env, &length, err);
+	if (r < 0) {
+		free_flat(f, s->env);
+		return r;
+	}
+	s->flat = f;
+	s->layer = &flat_layer;
+	s->own_fd = s->can_map = false;
+	s->fd = -1;
+	s->length = length;
+	return 0;
+}
+
+bool df_source_cut(const struct df_source *s)
+{
+	return s->flat && s->flat->cut;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shared by source.c and window.c only. */
+/* Shared by source.c, source_flat.c and window.c only. */
 #ifndef DF_IO_SOURCE_IMPL_H
 #define DF_IO_SOURCE_IMPL_H
 
@@ -15,8 +15,5 @@ int df_source_truncated(const struct df_source *s, uint64_t offset, size_t len, 
 
 /* One read of at most len bytes, at least one: bytes read, 0 at the end, or −errno. */
 int64_t df_source_read_once(const struct df_source *s, uint64_t offset, void *buf, size_t len);
-/* The same of s->flat. */
-int64_t df_source_flat_read(const struct df_source *s, uint64_t offset, void *buf, size_t len);
-void df_source_flat_close(struct df_source *s);
 
 #endif
