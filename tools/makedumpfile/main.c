@@ -1,48 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* makedumpfile: the command line of libdumpfilter. */
 #include "report.h"
+#include "signals.h"
 #include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ------------------------------------------------------------------------------------------------ signals */
-
-static struct dumpfilter *volatile interruptible; /* what a signal stops; NULL = nothing runs */
-static volatile sig_atomic_t interrupted;
-
-bool tool_interrupted(void)
-{
-	return interrupted;
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-	if (interruptible)
-		dumpfilter_cancel(interruptible);
-}
-
-/* The first signal ends the run in order, the second one kills.  No SA_RESTART: a read or write that blocks must come
- * back.  A signal that is ignored (nohup, a shell's background job) stays ignored. */
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction catch = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-	struct sigaction before;
-
-	sigemptyset(&catch.sa_mask);
-	for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &catch, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write(), with a message */
-	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow any more */
-}
 
 /* A file opened later must not become standard output.  Opened the wrong way round, so that using it fails. */
 static void occupy_standard_fds(void)
@@ -93,9 +59,9 @@ static bool work(struct tool *t)
 		dumpfilter_set_log(t->df, msg_log, t->messages,
 				   t->messages->level & MSG_DEBUG ? DUMPFILTER_LOG_DEBUG : DUMPFILTER_LOG_WARN);
 		dumpfilter_set_progress(t->df, progress_show, &t->progress);
-		interruptible = t->df;
+		signals_stop(t->df);
 		ok = run_chosen(t) && is_printed(t->options, t->messages);
-		interruptible = NULL;
+		signals_stop(NULL);
 	} else {
 		tool_library_error(t);
 	}
@@ -110,7 +76,7 @@ static int run_mode(const struct options *o, struct messages *m)
 	const char *json = o->text[OPT_JSON];
 	int status = EXIT_FAILURE;
 
-	catch_signals();
+	signals_catch();
 	progress_init(&t.progress, m, o->progress);
 	if (json && tool_report_allowed(&t))
 		t.report = report_open(json, asked(o, OPT_FORCE), m);
@@ -167,6 +133,7 @@ int main(int argc, char *argv[])
 	occupy_standard_fds();
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* in order with stderr where both go to one console */
 	options_read(&o, argc, argv);
+	options_check(&o);
 	m = (struct messages){ .level = o.message_level, .flat = stdout_is_taken(&o) };
 	return dispatch(&o, &m);
 }

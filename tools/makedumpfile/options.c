@@ -400,5 +400,4 @@ void options_read(struct options *o, int argc, char *argv[])
 	if (asked(o, OPT_CHECK))
 		o->message_level = MSG_DEFAULT;
 	o->mode = choose_mode(o);
-	options_check(o);
 }

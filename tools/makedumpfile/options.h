@@ -132,8 +132,8 @@ static inline bool asked(const struct options *o, enum option_id id)
 	return o->asked >> id & 1;
 }
 
-/* Read and check the command line.  Goes through all of it even where something is wrong, so that the message level
- * and the stream of the messages are known.  Result in o->refusal. */
+/* Read the command line.  Goes through all of it even where something is wrong, so that the message level and the
+ * stream of the messages are known.  Result in o->refusal. */
 void options_read(struct options *o, int argc, char *argv[]);
 
 /* The first fault that is found counts. */
@@ -141,7 +141,7 @@ void options_refuse(struct options *o, enum refusal why, const char *fmt, ...) D
 /* Print why the command line is refused. */
 void options_print_refusal(const struct options *o, struct messages *m);
 
-/* combine.c: whether what was asked for goes together, and how many names the mode takes. */
+/* combine.c, after reading: whether what was asked for goes together, and how many names the mode takes. */
 void options_check(struct options *o);
 
 /* --help and -v, common class. */

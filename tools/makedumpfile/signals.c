@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#if 0 /* cut in the next commit */
-/* makedumpfile: the command line of libdumpfilter. */
-#include "report.h"
-#include "tool.h"
+#include "signals.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-/* ------------------------------------------------------------------------------------------------ signals */
-
-static struct dumpfilter *volatile interruptible; /* what a signal stops; NULL = nothing runs */
+static struct dumpfilter *volatile interruptible;
 static volatile sig_atomic_t interrupted;
 
-bool tool_interrupted(void)
+void signals_stop(struct dumpfilter *df)
+{
+	interruptible = df;
+}
+
+bool signals_interrupted(void)
 {
 	return interrupted;
 }
@@ -31,7 +26,7 @@ static void on_signal(int sig)
 
 /* The first signal ends the run in order, the second one kills.  No SA_RESTART: a read or write that blocks must come
  * back.  A signal that is ignored (nohup, a shell's background job) stays ignored. */
-static void catch_signals(void)
+void signals_catch(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction catch = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
@@ -44,131 +39,3 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write(), with a message */
 	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow any more */
 }
-
-/* A file opened later must not become standard output.  Opened the wrong way round, so that using it fails. */
-static void occupy_standard_fds(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
-			_exit(EXIT_FAILURE);
-}
-
-/* ------------------------------------------------------------------------------------------------ modes */
-
-static bool run_chosen(struct tool *t)
-{
-	switch (t->options->mode) {
-	case MODE_GENERATE:
-		return mode_generate(t);
-	case MODE_REARRANGE:
-		return mode_rearrange(t);
-	case MODE_REASSEMBLE:
-		return mode_reassemble(t);
-	case MODE_MEM_USAGE:
-		return mode_usage(t);
-	case MODE_DMESG:
-		return mode_dmesg(t);
-	default:
-		return mode_dump(t);
-	}
-}
-
-/* Where what was asked for is text on standard output, it must have got there. */
-static bool is_printed(const struct options *o, struct messages *m)
-{
-	bool only = o->mode == MODE_HELP || o->mode == MODE_VERSION || o->mode == MODE_MEM_USAGE ||
-		    asked(o, OPT_DRY_RUN);
-
-	if (!only || (!fflush(stdout) && !ferror(stdout)))
-		return true;
-	msg(m, MSG_ERROR, "standard output: cannot be written: what was asked for is lost");
-	return false;
-}
-
-static bool work(struct tool *t)
-{
-	bool ok = false;
-
-	t->df = dumpfilter_new(NULL);
-	if (t->df) {
-		dumpfilter_set_log(t->df, msg_log, t->messages,
-				   t->messages->level & MSG_DEBUG ? DUMPFILTER_LOG_DEBUG : DUMPFILTER_LOG_WARN);
-		dumpfilter_set_progress(t->df, progress_show, &t->progress);
-		interruptible = t->df;
-		ok = run_chosen(t) && is_printed(t->options, t->messages);
-		interruptible = NULL;
-	} else {
-		tool_library_error(t);
-	}
-	tool_drop_sinks(t);
-	return ok;
-}
-
-/* The program's exit status. */
-static int run_mode(const struct options *o, struct messages *m)
-{
-	struct tool t = { .options = o, .messages = m, .status = EXIT_FAILURE };
-	const char *json = o->text[OPT_JSON];
-	int status = EXIT_FAILURE;
-
-	catch_signals();
-	progress_init(&t.progress, m, o->progress);
-	if (json && tool_report_allowed(&t))
-		t.report = report_open(json, asked(o, OPT_FORCE), m);
-	if (!json || t.report)
-		status = work(&t) ? EXIT_SUCCESS : t.status;
-	if (!report_close(t.report, &t, status) && !status)
-		status = EXIT_FAILURE;
-	dumpfilter_free(t.df);
-	free(t.names);
-	if (t.input_copy)
-		close(t.input_copy);
-	if (status || o->mode != MODE_MEM_USAGE) { /* the table is all that it prints */
-		msg(m, MSG_COMMON, "%s", "");
-		msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
-	}
-	progress_end(&t.progress, status);
-	return status;
-}
-
-static int refused(const struct options *o, struct messages *m)
-{
-	options_print_refusal(o, m);
-	if (!asked(o, OPT_CHECK)) {
-		msg(m, MSG_COMMON, "%s", "");
-		msg(m, MSG_COMMON, "makedumpfile Failed.");
-	}
-	return EXIT_FAILURE;
-}
-
-static int dispatch(const struct options *o, struct messages *m)
-{
-	if (o->refusal)
-		return refused(o, m);
-	if (o->mode == MODE_HELP)
-		usage_print_help(m);
-	else if (o->mode == MODE_VERSION)
-		usage_print_version(m);
-	else if (!asked(o, OPT_CHECK))
-		return run_mode(o, m);
-	return is_printed(o, m) ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-/* Standard output carries the dump, or a report that a program reads. */
-static bool stdout_is_taken(const struct options *o)
-{
-	return asked(o, OPT_FLAT) || (o->text[OPT_JSON] && !strcmp(o->text[OPT_JSON], "-"));
-}
-
-int main(int argc, char *argv[])
-{
-	struct options o;
-	struct messages m;
-
-	occupy_standard_fds();
-	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* in order with stderr where both go to one console */
-	options_read(&o, argc, argv);
-	m = (struct messages){ .level = o.message_level, .flat = stdout_is_taken(&o) };
-	return dispatch(&o, &m);
-}
-#endif

@@ -5,6 +5,7 @@
  * program.
  */
 #define _GNU_SOURCE /* O_TMPFILE, mkostemp */
+#include "signals.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ static ssize_t read_some(uint8_t *buf, size_t len)
 		struct pollfd wait = { .fd = STDIN_FILENO, .events = POLLIN };
 		ssize_t n;
 
-		if (tool_interrupted()) {
+		if (signals_interrupted()) {
 			errno = ECANCELED;
 			return -1;
 		}

@@ -35,13 +35,10 @@ static inline bool tool_asked(const struct tool *t, enum option_id id)
 	return asked(t->options, id);
 }
 
-/* A signal has asked for an end. */
-bool tool_interrupted(void);
-
 /* Print what the library says of the last call that failed. */
 void tool_library_error(struct tool *t);
 
-/* May t->output be written?  Says why not.  path: it is a file; stream: it is standard output. */
+/* allowed.c.  May t->output be written?  Says why not.  path: it is a file; stream: it is standard output. */
 bool tool_file_allowed(struct tool *t);
 bool tool_stream_allowed(struct tool *t);
 
@@ -65,12 +62,13 @@ void tool_drop_sinks(struct tool *t);
 
 /* Hand the options over to the library, with this dump level. */
 bool tool_configure(struct tool *t, int level);
-/* Open the input: what the mode's names and --piece say; "-" is standard input.  With what -x or -i say of its kernel.
- */
-bool tool_open_input(struct tool *t);
 /* The i-th file of the input, of which a split dump has several; NULL: there is none. */
 const char *tool_input(const struct options *o, unsigned i);
 const char *tool_input_name(const struct tool *t);
+
+/* input.c.  Open the input: what the mode's names and --piece say; "-" is standard input.  With what -x or -i say of
+ * its kernel. */
+bool tool_open_input(struct tool *t);
 /* stdin.c: open standard input: as it is where it is a file, else as a copy. */
 bool tool_open_stdin(struct tool *t, unsigned flags);
 /* Debug messages about the input. */
