@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bits that were dropped for lack of memory, and are made again when somebody looks at them. */
-#include "pageset/slots.h"
+#include "pageset/dropped.h"
 
 #include "base/bits.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "pageset/slots.h"
+#include "pageset/dropped.h"
 
 #include "base/bits.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Many frames at once: ranges to set, to find and to count. */
-#include "pageset/slots.h"
+#include "pageset/dropped.h"
 
 #include "base/bits.h"
 
