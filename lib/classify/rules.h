@@ -80,7 +80,7 @@ static inline bool df_known(const struct df_rules *r, enum df_role role)
 	return r->test[role].how != NULL;
 }
 
-/* k must have passed df_kdesc_check().  Never fails: what is not known is off. */
+/* compile.c.  k must have passed df_kdesc_check().  Never fails: what is not known is off. */
 void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be);
 /* One line per role to fn. */
 void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user);
