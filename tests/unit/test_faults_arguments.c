@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls in every order, with every kind of wrong argument: an error code and a line of text, never a crash. */
+#include "faults.h"
+#include "t.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static struct fi_image img;
+static FILE *file; /* the image */
+
+/* ---- states */
+
+enum state { NEW, OPEN, PLANNED, FAILED_PLAN, DONE, CLOSED, STATES };
+static const char *const state_names[] = { "new", "open", "planned", "failed plan", "run", "closed" };
+
+static void cancel_plan(void *user, const struct dumpfilter_progress *p)
+{
+	(void)p;
+	dumpfilter_cancel(user);
+}
+
+static struct dumpfilter *in_state(enum state s)
+{
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter *df = dumpfilter_new(NULL);
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+
+	CHECK(df && sink);
+	cfg.level = 31;
+	cfg.threads = 1;
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	if (s != NEW)
+		CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
+	if (s == PLANNED)
+		CHECK_EQ(dumpfilter_plan(df), 0);
+	if (s == FAILED_PLAN) {
+		dumpfilter_set_progress(df, cancel_plan, df);
+		CHECK_EQ(-dumpfilter_plan(df), -DUMPFILTER_E_CANCELLED);
+		dumpfilter_set_progress(df, NULL, NULL);
+	}
+	if (s >= DONE)
+		CHECK_EQ(dumpfilter_run(df, sink), 0);
+	if (s == CLOSED)
+		dumpfilter_close(df);
+	dumpfilter_sink_free(sink);
+	return df;
+}
+
+/* ---- each function, called rightly */
+
+static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
+{
+	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
+
+	(void)user;
+	n = n < len ? n : len;
+	memcpy(buf, img.built.data + offset, n);
+	return (int64_t)n;
+}
+
+static int drop(void *user, uint64_t offset, const void *buf, size_t len)
+{
+	(void)user;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	return 0;
+}
+
+static void on_fact(void *user, const char *name, uint64_t value, const char *origin)
+{
+	(void)value;
+	*(unsigned *)user += name[0] && origin[0];
+}
+
+static void on_line(void *user, const char *line)
+{
+	*(unsigned *)user += line[0] != 0;
+}
+
+static int on_range(void *user, uint64_t first, uint64_t count)
+{
+	(void)first;
+	*(unsigned *)user += count > 0;
+	return 0;
+}
+
+static int call_open_fd(struct dumpfilter *df)
+{
+	return dumpfilter_open_fd(df, fileno(file), "image", 0);
+}
+
+static int call_open_path(struct dumpfilter *df)
+{
+	return dumpfilter_open_path(df, "/dev/null", 0);
+}
+
+/* The image is no piece of a split dump: refused, where it fits. */
+static int call_open_paths(struct dumpfilter *df)
+{
+	static const char *const paths[] = { "/dev/null", "/dev/null" };
+	int r = dumpfilter_open_paths(df, paths, 2, 0);
+
+	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+}
+
+static int call_open_pieces(struct dumpfilter *df)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	const struct dumpfilter_source_ops *const both[] = { &ops, &ops };
+	void *const user[] = { NULL, NULL };
+	int r = dumpfilter_open_pieces(df, both, user, 2);
+
+	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+}
+
+static int call_open(struct dumpfilter *df)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+
+	return dumpfilter_open(df, &ops, NULL);
+}
+
+static int call_add(struct dumpfilter *df)
+{
+	static const char text[] = "OSRELEASE=6.1.0-50-cloud-amd64\n";
+
+	return dumpfilter_add_vmcoreinfo(df, text, sizeof text - 1);
+}
+
+/* No vmlinux: refused, with an error of its own, where it fits; changes nothing. */
+static int call_vmlinux(struct dumpfilter *df)
+{
+	int r = dumpfilter_add_vmlinux(df, "/dev/null", 0);
+
+	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
+}
+
+static int call_write_vmcoreinfo(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_write_vmcoreinfo(df, "/dev/null", sink);
+
+	dumpfilter_sink_free(sink);
+	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
+}
+
+/* There is no note at that address: the same. */
+static int call_add_at(struct dumpfilter *df)
+{
+	int r = dumpfilter_add_vmcoreinfo_at(df, 0, 64);
+
+	return r == DUMPFILTER_E_CORRUPT ? 0 : r;
+}
+
+static int call_cut(struct dumpfilter *df)
+{
+	return dumpfilter_cut(df, 0x10000, FI_PAGE);
+}
+
+static int call_translate(struct dumpfilter *df)
+{
+	uint64_t paddr;
+	int r = dumpfilter_translate(df, 0, &paddr);
+
+	return r == DUMPFILTER_E_NODATA ? 0 : r;
+}
+
+/* The image has no log. */
+static int call_dmesg(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r = dumpfilter_dmesg(df, NULL, sink);
+
+	dumpfilter_sink_free(sink);
+	return r == DUMPFILTER_E_NODATA ? 0 : r;
+}
+
+static int call_info(struct dumpfilter *df)
+{
+	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
+	int r = dumpfilter_image_info(df, &i);
+
+	if (!r)
+		CHECK_EQ(i.page_size, 4096);
+	return r;
+}
+
+static int call_facts(struct dumpfilter *df)
+{
+	unsigned n = 0;
+	int r = dumpfilter_fact_foreach(df, on_fact, &n);
+
+	CHECK(r || n > 10);
+	return r;
+}
+
+static int call_explain(struct dumpfilter *df)
+{
+	unsigned n = 0;
+	int r = dumpfilter_explain(df, on_line, &n);
+
+	CHECK(r || n > 5);
+	return r;
+}
+
+static int call_configure(struct dumpfilter *df)
+{
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+
+	cfg.threads = 1;
+	return dumpfilter_configure(df, &cfg);
+}
+
+static int call_count(struct dumpfilter *df)
+{
+	uint64_t n;
+
+	return dumpfilter_plan_count(df, DUMPFILTER_CLASS_USER, &n);
+}
+
+static int call_kept(struct dumpfilter *df)
+{
+	uint64_t n;
+
+	return dumpfilter_plan_kept(df, 31, &n);
+}
+
+static int call_foreach(struct dumpfilter *df)
+{
+	unsigned n = 0;
+	int r = dumpfilter_plan_foreach(df, on_range, &n);
+
+	CHECK(r || n);
+	return r;
+}
+
+static int call_estimate(struct dumpfilter *df)
+{
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	int r = dumpfilter_estimate(df, NULL, &e);
+
+	CHECK(r || e.bytes > FI_PAGE);
+	return r;
+}
+
+static int call_run(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int r;
+
+	CHECK(sink);
+	r = dumpfilter_run(df, sink);
+	dumpfilter_sink_free(sink);
+	return r;
+}
+
+static int call_split(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
+	int r = dumpfilter_run_split(df, sinks, 2, NULL);
+
+	dumpfilter_sink_free(sinks[0]);
+	dumpfilter_sink_free(sinks[1]);
+	return r;
+}
+
+/* What was run was not split. */
+static int call_piece(struct dumpfilter *df)
+{
+	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
+	int r = dumpfilter_piece(df, 0, &piece);
+
+	return r == DUMPFILTER_E_INVAL ? 0 : r;
+}
+
+static int call_report(struct dumpfilter *df)
+{
+	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+
+	return dumpfilter_report(df, &rep);
+}
+
+static int call_rearrange(struct dumpfilter *df)
+{
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+	int fds[2], r;
+
+	CHECK(sink && !pipe(fds));
+	close(fds[1]);
+	r = dumpfilter_rearrange(df, fds[0], NULL, sink);
+	close(fds[0]);
+	dumpfilter_sink_free(sink);
+	return r == DUMPFILTER_E_FORMAT ? 0 : r; /* an empty pipe */
+}
+
+static int call_sinks(struct dumpfilter *df)
+{
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = drop };
+	struct dumpfilter_sink *custom = dumpfilter_sink_custom(df, &ops, NULL), *flat;
+
+	CHECK(custom);
+	flat = dumpfilter_sink_flat(df, custom);
+	CHECK(flat);
+	CHECK(!dumpfilter_sink_flat(df, custom)); /* taken */
+	CHECK(dumpfilter_errmsg(df)[0]);
+	CHECK_EQ(dumpfilter_sink_limit(df, flat, 1 << 20), 0);
+	CHECK_EQ(dumpfilter_sink_at_limit(flat), 0);
+	dumpfilter_sink_discard(flat);
+	dumpfilter_sink_discard(NULL);
+	dumpfilter_sink_free(flat);
+	dumpfilter_sink_free(custom);
+	dumpfilter_sink_free(NULL);
+	return 0;
+}
+
+static int call_texts(struct dumpfilter *df)
+{
+	dumpfilter_set_log(df, NULL, NULL, 0);
+	dumpfilter_set_progress(df, NULL, NULL);
+	return dumpfilter_errmsg(df) ? 0 : -1;
+}
+
+#define IN(state) (1u << (state))
+#define ALL       ((1u << STATES) - 1)
+
+/* In which states each may be called. */
+static const struct {
+	const char *name;
+	int (*call)(struct dumpfilter *df);
+	unsigned fits;
+} calls[] = {
+	{ "open_fd", call_open_fd, IN(NEW) | IN(CLOSED) },
+	{ "open_path", call_open_path, IN(NEW) | IN(CLOSED) },
+	{ "open_paths", call_open_paths, IN(NEW) | IN(CLOSED) },
+	{ "open_pieces", call_open_pieces, IN(NEW) | IN(CLOSED) },
+	{ "open", call_open, IN(NEW) | IN(CLOSED) },
+	{ "add_vmcoreinfo", call_add, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "add_vmlinux", call_vmlinux, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "add_vmcoreinfo_at", call_add_at, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "cut", call_cut, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "translate", call_translate, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "dmesg", call_dmesg, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "write_vmcoreinfo", call_write_vmcoreinfo, ALL },
+	{ "image_info", call_info, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "fact_foreach", call_facts, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "explain", call_explain, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) | IN(DONE) },
+	{ "configure", call_configure, ALL },
+	{ "plan", dumpfilter_plan, IN(OPEN) | IN(FAILED_PLAN) },
+	{ "plan_count", call_count, IN(PLANNED) | IN(DONE) },
+	{ "plan_kept", call_kept, IN(PLANNED) | IN(DONE) },
+	{ "plan_foreach", call_foreach, IN(PLANNED) | IN(DONE) },
+	{ "survey", dumpfilter_survey, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "estimate", call_estimate, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "run", call_run, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "run_split", call_split, IN(OPEN) | IN(PLANNED) | IN(FAILED_PLAN) },
+	{ "piece", call_piece, IN(DONE) },
+	{ "report", call_report, IN(PLANNED) | IN(DONE) },
+	{ "rearrange", call_rearrange, ALL },
+	{ "sinks", call_sinks, ALL },
+	{ "texts", call_texts, ALL },
+};
+#define CALLS (sizeof calls / sizeof *calls)
+
+static void one_call(struct dumpfilter *df, size_t c, enum state s)
+{
+	int r = calls[c].call(df);
+
+	if (!(calls[c].fits >> s & 1)) {
+		if (r != DUMPFILTER_E_SEQUENCE)
+			T_FAIL("%s, %s: %d", calls[c].name, state_names[s], r);
+		CHECK(dumpfilter_errmsg(df)[0]);
+	} else if (r == DUMPFILTER_E_SEQUENCE || (r < 0 && calls[c].call != call_open_path && s != FAILED_PLAN)) {
+		T_FAIL("%s, %s: %d, %s", calls[c].name, state_names[s], r, dumpfilter_errmsg(df));
+	}
+}
+
+static void every_call_in_every_state(void)
+{
+	for (int s = 0; s < STATES; s++) {
+		for (size_t c = 0; c < CALLS; c++) {
+			struct dumpfilter *df = in_state((enum state)s);
+
+			one_call(df, c, (enum state)s);
+			dumpfilter_free(df);
+		}
+	}
+}
+
+/* A call that does not fit changes nothing: after all of them the dump goes on. */
+static void wrong_calls_change_nothing(void)
+{
+	for (int s = 0; s < STATES; s++) {
+		struct dumpfilter *df = in_state((enum state)s);
+		unsigned n = 0;
+
+		for (size_t c = 0; c < CALLS; c++)
+			if (!(calls[c].fits >> s & 1))
+				one_call(df, c, (enum state)s);
+		for (size_t c = 0; c < CALLS && s != FAILED_PLAN; c++)
+			if (calls[c].fits >> s & 1 && calls[c].call != call_open_fd && calls[c].call != call_open &&
+			    calls[c].call != dumpfilter_plan && calls[c].call != dumpfilter_survey &&
+			    calls[c].call != call_estimate && calls[c].call != call_run &&
+			    calls[c].call != call_split && calls[c].call != call_configure)
+				n++, one_call(df, c, (enum state)s);
+		CHECK(n || s == FAILED_PLAN);
+		dumpfilter_free(df);
+	}
+}
+
+static void one_context_many_dumps(void)
+{
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct fi_heap heap = { .live = 0 };
+	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &heap };
+	struct dumpfilter *df = dumpfilter_new(&opts);
+	long empty;
+
+	CHECK(df);
+	empty = heap.live;
+	for (int i = 0; i < 30; i++) {
+		struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+		struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+		static uint64_t written[6];
+
+		CHECK(sink);
+		cfg.level = i % 2 ? 31 : 0;
+		cfg.format = i % 3 == 2 ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
+		cfg.codec = i % 3 ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+		cfg.threads = 1 + i % 2;
+		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+		CHECK_EQ(i % 5 ? call_open_fd(df) : call_open(df), 0);
+		if (i % 4 == 1)
+			CHECK_EQ(dumpfilter_plan(df), 0);
+		if (i % 7 != 3) {
+			CHECK_EQ(dumpfilter_run(df, sink), 0);
+			CHECK_EQ(dumpfilter_report(df, &rep), 0);
+			CHECK(!written[i % 6] || written[i % 6] == rep.written_pages);
+			CHECK_EQ(-dumpfilter_run(df, sink), -DUMPFILTER_E_SEQUENCE);
+			written[i % 6] = rep.written_pages;
+		}
+		dumpfilter_sink_free(sink);
+		dumpfilter_close(df);
+		if (i % 6 == 5)
+			dumpfilter_close(df);
+		CHECK_EQ(heap.live, empty);
+	}
+	dumpfilter_free(df);
+	CHECK_EQ(heap.live, 0);
+}
+
+static void a_sink_takes_one_output(void)
+{
+	struct dumpfilter *df = in_state(OPEN), *other = in_state(OPEN);
+	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
+
+	CHECK_EQ(dumpfilter_run(df, sink), 0);
+	dumpfilter_close(df);
+	CHECK_EQ(call_open_fd(df), 0);
+	CHECK_EQ(-dumpfilter_run(df, sink), -DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(-dumpfilter_rearrange(df, fileno(file), NULL, sink), -DUMPFILTER_E_SEQUENCE);
+	CHECK(!dumpfilter_sink_flat(df, sink));
+	dumpfilter_sink_free(sink);
+	dumpfilter_free(df);
+	dumpfilter_free(other);
+}
+
+/* Pieces are those of the run that was: a split dump that came to nothing has left none. */
+static void no_pieces_of_a_failure(void)
+{
+	struct dumpfilter *df = in_state(PLANNED);
+	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
+	struct dumpfilter_sink *taken = dumpfilter_sink_flat(df, sinks[1]);
+	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
+
+	CHECK_EQ(-dumpfilter_run_split(df, sinks, 2, NULL), -DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(-dumpfilter_piece(df, 0, &piece), -DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(call_run(df), 0);
+	CHECK_EQ(-dumpfilter_piece(df, 0, &piece), -DUMPFILTER_E_INVAL);
+	dumpfilter_sink_free(taken);
+	dumpfilter_sink_free(sinks[0]);
+	dumpfilter_sink_free(sinks[1]);
+	dumpfilter_free(df);
+}
+
+/* ---- wrong arguments */
+
+static void null_arguments(void)
+{
+	struct dumpfilter *df = in_state(NEW);
+	uint64_t n;
+
+	CHECK_EQ(-dumpfilter_open(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_open_path(df, NULL, 0), -DUMPFILTER_E_INVAL);
+	CHECK(dumpfilter_open_fd(df, -1, NULL, 0) < 0);
+	CHECK(dumpfilter_errmsg(df)[0]);
+	CHECK_EQ(-dumpfilter_configure(df, NULL), -DUMPFILTER_E_INVAL);
+	CHECK(!dumpfilter_sink_path(df, NULL, 0));
+	CHECK(!dumpfilter_sink_fd(df, -1, NULL));
+	CHECK(!dumpfilter_sink_flat(df, NULL));
+	CHECK(!dumpfilter_sink_custom(df, NULL, NULL));
+	CHECK_EQ(-dumpfilter_rearrange(df, fileno(file), NULL, NULL), -DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	df = in_state(PLANNED);
+	CHECK_EQ(-dumpfilter_image_info(df, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_report(df, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_fact_foreach(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_explain(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_foreach(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_count(df, 0, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_kept(df, 0, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_count(df, -1, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_count(df, DUMPFILTER_CLASS_COUNT, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_kept(df, -1, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_kept(df, 32, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_dmesg(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_estimate(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_translate(df, 0, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_run(df, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(call_run(df), 0); /* nothing of that used the run up */
+	dumpfilter_free(df);
+	df = in_state(OPEN);
+	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, NULL, 5), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "", 0), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmlinux(df, NULL, 0), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmlinux(df, "x", 1), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_write_vmcoreinfo(df, NULL, NULL), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "x", (size_t)1 << 40), -DUMPFILTER_E_INVAL);
+	dumpfilter_free(df);
+	dumpfilter_free(NULL);
+}
+
+static void strange_numbers(void)
+{
+	struct dumpfilter *df = in_state(NEW);
+
+	for (int i = 0; i < 12; i++) {
+		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		static const int odd[] = { -1, 32, 1 << 30, -2147483647 - 1 };
+
+		*(i < 4 ? &cfg.level : i < 8 ? &cfg.format : &cfg.codec) = odd[i % 4];
+		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
+		CHECK(dumpfilter_errmsg(df)[0]);
+		CHECK(!dumpfilter_codec_name(odd[i % 4]));
+		CHECK(!dumpfilter_codec_available(odd[i % 4]));
+	}
+	for (unsigned bit = 1; bit < 32; bit++) {
+		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+
+		cfg.flags = DUMPFILTER_EXCLUDE_VMEMMAP | 1u << bit;
+		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
+		CHECK_HAS(dumpfilter_errmsg(df), "flags");
+	}
+	for (int r = -100; r < 100; r++)
+		CHECK(dumpfilter_strerror(r)[0]);
+	dumpfilter_free(df);
+}
+
+static void many_threads(void)
+{
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter *df = in_state(OPEN);
+
+	cfg.threads = UINT32_MAX;
+	cfg.memory_limit = 64 << 20; /* too little for as many as there may be */
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	for (int i = 0; i < 2; i++) {
+		int r = call_run(df);
+
+		CHECK(r == 0 || (r == DUMPFILTER_E_NOMEM && i == 0));
+		if (r == 0)
+			break;
+		cfg.threads = 2;
+		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	}
+	dumpfilter_free(df);
+}
+
+int main(void)
+{
+	const char *bad = fi_image_build(&img, fi_tiny, NULL);
+
+	file = tmpfile();
+	if (bad || !file || fwrite(img.built.data, 1, img.built.size, file) != img.built.size || fflush(file)) {
+		printf("not ok - image: %s\n", bad ? bad : strerror(errno));
+		return EXIT_FAILURE;
+	}
+	RUN(every_call_in_every_state);
+	RUN(wrong_calls_change_nothing);
+	RUN(one_context_many_dumps);
+	RUN(a_sink_takes_one_output);
+	RUN(no_pieces_of_a_failure);
+	RUN(null_arguments);
+	RUN(strange_numbers);
+	RUN(many_threads);
+	fclose(file);
+	fi_image_free(&img);
+	return T_END();
+}
