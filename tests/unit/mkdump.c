@@ -14,6 +14,20 @@
 #include <zstd.h>
 #endif
 
+const struct mk mk_plain = { .bits = 64,
+			     .align = 8,
+			     .version = 6,
+			     .block = 4096,
+			     .status = 1,
+			     .level = 1,
+			     .nr_cpus = 3,
+			     .time = 1234567890,
+			     .phys_base = 0x1000000,
+			     .machine = "x86_64",
+			     .info = "OSRELEASE=6.1.0-test\nPAGESIZE=4096\n",
+			     .packer = 1,
+			     .pages = "  pprz.plrs  p.zzp" };
+
 #define ROOM ((size_t)4 << 20)
 
 /* Offsets of the sub header's fields as the three kinds of compilers lay them out, and the size of version 6. */
@@ -40,6 +54,20 @@ void mk_page(const struct mk *m, uint64_t pfn, uint8_t *buf)
 {
 	for (uint32_t i = 0; i < m->block; i++)
 		buf[i] = i % 16 ? (uint8_t)(pfn + 1) : (uint8_t)(i / 16 * 37 + pfn);
+}
+
+const uint8_t *mk_wanted(const struct mk *m, uint64_t pfn)
+{
+	static uint8_t page[65536];
+
+	while (m->pages[pfn] == 's')
+		pfn--;
+	memset(page, 0, m->block);
+	if (m->pages[pfn] == 'p' || m->pages[pfn] == 'r')
+		mk_page(m, pfn, page);
+	else if (m->pages[pfn] != 'z')
+		return NULL;
+	return page;
 }
 
 bool mk_can_pack(uint32_t packer)

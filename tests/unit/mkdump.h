@@ -30,8 +30,13 @@ struct mk_file {
 	uint64_t sub_at, notes_at, notes_len, bitmap1_at, bitmap2_at, desc_at, data_at;
 };
 
+/* A small one of x86_64 with pages of all kinds. */
+extern const struct mk mk_plain;
+
 /* What a page that is stored holds. */
 void mk_page(const struct mk *m, uint64_t pfn, uint8_t *buf);
+/* What the frame must hold, valid until the next call; NULL: nothing that could be read. */
+const uint8_t *mk_wanted(const struct mk *m, uint64_t pfn);
 void mk_build(const struct mk *m, struct mk_file *f);
 void mk_free(struct mk_file *f);
 /* A number in the file's byte order. */

@@ -22,19 +22,7 @@ static struct {
 	struct rf_seen seen;
 } x;
 
-static const struct mk plain = { .bits = 64,
-				 .align = 8,
-				 .version = 6,
-				 .block = 4096,
-				 .status = 1,
-				 .level = 1,
-				 .nr_cpus = 3,
-				 .time = 1234567890,
-				 .phys_base = 0x1000000,
-				 .machine = "x86_64",
-				 .info = "OSRELEASE=6.1.0-test\nPAGESIZE=4096\n",
-				 .packer = 1,
-				 .split = 1 };
+static struct mk plain; /* a piece, without its frames */
 
 /* Frames of all kinds on both sides of each border: 128 and 256 of 300. */
 static void make_pages(void)
@@ -507,6 +495,9 @@ static void erased_text_elsewhere(void)
 
 int main(void)
 {
+	plain = mk_plain;
+	plain.pages = NULL;
+	plain.split = 1;
 	make_pages();
 	RUN(every_abi_and_version);
 	RUN(every_compressor);
