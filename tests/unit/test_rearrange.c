@@ -1,49 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Flattened streams, good and bad ones, rearranged.  Sinks that fail: test_rearrange_sinks.c. */
 #include "base/bytes.h"
-#include "files.h"
 #include "format/elf.h"
-#include "format/flat.h"
-#include "format/kdump.h"
-#include "io/sink.h"
 #include "run/rearrange.h"
+#include "stream.h"
 
-#include <errno.h>
 #include <pthread.h>
-
-static struct df_env env;
-static struct df_err err;
-
-/* A stream that a test puts together. */
-static struct {
-	uint8_t bytes[8 << 20];
-	size_t len;
-} stream;
-
-static void put_header(void)
-{
-	df_flat_encode_header(stream.bytes);
-	stream.len = DF_FLAT_HEADER;
-}
-
-static void put_record(uint64_t offset, const void *data, size_t len)
-{
-	df_flat_encode_record(offset, len, stream.bytes + stream.len);
-	memcpy(stream.bytes + stream.len + DF_FLAT_RECORD, data, len);
-	stream.len += DF_FLAT_RECORD + len;
-}
-
-static void put_pattern(uint64_t offset, size_t len)
-{
-	df_flat_encode_record(offset, len, stream.bytes + stream.len);
-	fill_pattern(stream.bytes + stream.len + DF_FLAT_RECORD, offset, len);
-	stream.len += DF_FLAT_RECORD + len;
-}
-
-static void put_end(void)
-{
-	df_flat_encode_end(stream.bytes + stream.len);
-	stream.len += DF_FLAT_RECORD;
-}
 
 /* The first len bytes of the stream as a file into "out". */
 static int rearrange_file(size_t len)
@@ -276,21 +238,6 @@ static void needs_random_sink(void)
 	close(fds[1]);
 }
 
-static const struct df_kdump_abi abis[] = { { false, 64, 8 }, { true, 64, 8 }, { false, 32, 8 }, { true, 32, 8 } };
-
-/* A main header that is taken for one, in a block of 4096 bytes. */
-static size_t kdump_header(const struct df_kdump_abi *abi, uint8_t *block)
-{
-	struct df_kdump_header h = { .version = 6, .status = DF_KDUMP_ZLIB, .block_size = 4096, .sub_hdr_size = 1 };
-
-	h.bitmap_blocks = 2;
-	h.max_mapnr = 1000;
-	h.nr_cpus = 1;
-	memset(block, 0, 4096);
-	df_kdump_encode_header(abi, &h, block);
-	return df_kdump_status_offset(abi);
-}
-
 static size_t elf_header(bool be, uint8_t bits, uint8_t *block)
 {
 	struct df_elf_header h = { .be = be, .bits = bits, .type = DF_ELF_ET_CORE, .machine = 62, .flags = 0x100 };
@@ -464,184 +411,6 @@ static void garbage(void)
 	}
 }
 
-/* ------------------------------------------------------------------------------- sinks that fail, cancel, progress */
-
-struct target {
-	unsigned writes, fail_at;
-	int finished, result;
-	uint8_t first[464];
-};
-
-static int target_write(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct target *t = user;
-
-	if (++t->writes == t->fail_at)
-		return -ENOSPC;
-	if (offset < sizeof t->first) {
-		size_t n = sizeof t->first - offset < len ? sizeof t->first - offset : len;
-
-		memcpy(t->first + offset, buf, n);
-	}
-	return 0;
-}
-
-static int target_finish(void *user, int result)
-{
-	struct target *t = user;
-
-	t->finished++;
-	t->result = result;
-	return 0;
-}
-
-static struct dumpfilter_sink *target_sink(struct target *t)
-{
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = target_write, .finish = target_finish };
-	struct dumpfilter_sink *s;
-
-	ops.caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
-	s = df_sink_custom(&env, &ops, t, &err);
-	CHECK(s);
-	return s;
-}
-
-static int rearrange_to(struct target *t)
-{
-	struct dumpfilter_sink *s = target_sink(t);
-	int fd, r;
-
-	write_file(in_dir("in"), stream.bytes, stream.len);
-	fd = open(in_dir("in"), O_RDONLY);
-	r = df_rearrange(&env, fd, "in", s, &err);
-	close(fd);
-	df_sink_free(s);
-	CHECK_EQ(env.mem_used, 0);
-	return r;
-}
-
-/* A large header, then records that do not touch: each is a write of its own. */
-static size_t scattered(unsigned records)
-{
-	uint8_t block[4096];
-	size_t mark = kdump_header(&abis[0], block);
-
-	put_header();
-	put_record(0, block, 4096);
-	for (unsigned i = 1; i < records; i++)
-		put_pattern(i * UINT64_C(10000), 5000);
-	put_end();
-	return mark;
-}
-
-/* The disk is full at the n-th write: the header, when it is there, can still be marked. */
-static void full_at_every_write(void)
-{
-	size_t mark = scattered(20);
-
-	for (unsigned n = 1; n <= 20; n++) {
-		struct target t = { .fail_at = n };
-
-		CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_NOSPACE);
-		CHECK_HAS(err.text, "No space left");
-		CHECK_EQ(t.finished, 1);
-		/* what arrived is worth keeping; where nothing did, there is nothing to keep */
-		CHECK_EQ(t.result, n > 1 ? DUMPFILTER_PARTIAL : DUMPFILTER_E_NOSPACE);
-		CHECK_EQ(t.writes, n + 1);
-		CHECK_EQ(df_get32(t.first + mark, false) & DF_KDUMP_INCOMPLETE, DF_KDUMP_INCOMPLETE);
-	}
-}
-
-static void merges_writes(void)
-{
-	struct target t = { 0 };
-
-	put_header();
-	for (uint64_t i = 0; i < 1000; i++)
-		put_pattern(i * 4096, 4096);
-	put_end();
-	CHECK_EQ(rearrange_to(&t), 0);
-	CHECK(t.writes <= 6); /* about one for each MiB */
-	CHECK_EQ(t.finished, 1);
-	CHECK_EQ(t.result, 0);
-}
-
-struct shown {
-	unsigned calls;
-	struct dumpfilter_progress last;
-	bool cancel;
-};
-
-static void show(void *user, const struct dumpfilter_progress *p)
-{
-	struct shown *s = user;
-
-	CHECK_EQ(p->phase, DUMPFILTER_PHASE_REARRANGE);
-	CHECK(p->done >= s->last.done);
-	s->calls++;
-	s->last = *p;
-	if (s->cancel && s->calls == 2)
-		atomic_store(&env.cancelled, 1);
-}
-
-static void progress(void)
-{
-	struct target t = { 0 };
-	struct shown s = { 0 };
-
-	scattered(900);
-	env.progress_fn = show;
-	env.progress_user = &s;
-	CHECK_EQ(rearrange_to(&t), 0);
-	env.progress_fn = NULL;
-	CHECK_EQ(s.last.done, stream.len);
-	CHECK_EQ(s.last.total, stream.len);
-	CHECK_EQ(s.last.bytes_in, stream.len);
-	CHECK_EQ(s.last.bytes_out, 4096 + 899 * 5000);
-	CHECK(s.calls >= 4 && s.calls <= stream.len / (1 << 20) + 3);
-}
-
-static void cancel(void)
-{
-	struct shown s = { .cancel = true };
-	size_t mark = scattered(900);
-	struct target t = { 0 };
-
-	env.progress_fn = show;
-	env.progress_user = &s;
-	CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_CANCELLED);
-	env.progress_fn = NULL;
-	CHECK_HAS(err.text, "cancelled after");
-	CHECK_EQ(df_get32(t.first + mark, false), DF_KDUMP_ZLIB | DF_KDUMP_INCOMPLETE);
-	CHECK_EQ(t.finished, 1);
-
-	t = (struct target){ 0 }; /* before it began */
-	CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_CANCELLED);
-	CHECK_EQ(t.writes, 0);
-	atomic_store(&env.cancelled, 0);
-}
-
-static void no_memory(void)
-{
-	struct dumpfilter_sink *s = df_sink_null(&env, &err);
-
-	atomic_store(&env.mem_limit, 1000);
-	CHECK_EQ(df_rearrange(&env, 0, "in", s, &err), DUMPFILTER_E_NOMEM);
-	atomic_store(&env.mem_limit, 0);
-	df_sink_free(s);
-}
-
-static void cannot_read(void)
-{
-	struct dumpfilter_sink *s = df_sink_null(&env, &err);
-	int fd = open(files.dir, O_RDONLY);
-
-	CHECK_EQ(df_rearrange(&env, fd, "in", s, &err), DUMPFILTER_E_IO);
-	CHECK_HAS(err.text, "in: reading at byte 0 of the stream: Is a directory");
-	close(fd);
-	df_sink_free(s);
-}
-
 int main(void)
 {
 	static const size_t steps[] = { 7, 4096, 65536, 1 << 20 };
@@ -664,12 +433,6 @@ int main(void)
 	RUN(bad_records);
 	RUN(huge_record);
 	RUN(garbage);
-	RUN(full_at_every_write);
-	RUN(merges_writes);
-	RUN(progress);
-	RUN(cancel);
-	RUN(no_memory);
-	RUN(cannot_read);
 	files_end();
 	return T_END();
 }
