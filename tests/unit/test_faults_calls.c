@@ -1,51 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Calls in every order, with every kind of wrong argument: an error code and a line of text, never a crash. */
-#include "faults.h"
-#include "t.h"
+/* Calls in every order: an error code and a line of text, never a crash.  Wrong arguments: test_faults_arguments.c. */
+#include "states.h"
 
-#include <errno.h>
 #include <unistd.h>
 
-static struct fi_image img;
-static FILE *file; /* the image */
-
-/* ---- states */
-
-enum state { NEW, OPEN, PLANNED, FAILED_PLAN, DONE, CLOSED, STATES };
 static const char *const state_names[] = { "new", "open", "planned", "failed plan", "run", "closed" };
-
-static void cancel_plan(void *user, const struct dumpfilter_progress *p)
-{
-	(void)p;
-	dumpfilter_cancel(user);
-}
-
-static struct dumpfilter *in_state(enum state s)
-{
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-
-	CHECK(df && sink);
-	cfg.level = 31;
-	cfg.threads = 1;
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	if (s != NEW)
-		CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
-	if (s == PLANNED)
-		CHECK_EQ(dumpfilter_plan(df), 0);
-	if (s == FAILED_PLAN) {
-		dumpfilter_set_progress(df, cancel_plan, df);
-		CHECK_EQ(-dumpfilter_plan(df), -DUMPFILTER_E_CANCELLED);
-		dumpfilter_set_progress(df, NULL, NULL);
-	}
-	if (s >= DONE)
-		CHECK_EQ(dumpfilter_run(df, sink), 0);
-	if (s == CLOSED)
-		dumpfilter_close(df);
-	dumpfilter_sink_free(sink);
-	return df;
-}
 
 /* ---- each function, called rightly */
 
@@ -484,117 +443,15 @@ static void no_pieces_of_a_failure(void)
 	dumpfilter_free(df);
 }
 
-/* ---- wrong arguments */
-
-static void null_arguments(void)
-{
-	struct dumpfilter *df = in_state(NEW);
-	uint64_t n;
-
-	CHECK_EQ(-dumpfilter_open(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_open_path(df, NULL, 0), -DUMPFILTER_E_INVAL);
-	CHECK(dumpfilter_open_fd(df, -1, NULL, 0) < 0);
-	CHECK(dumpfilter_errmsg(df)[0]);
-	CHECK_EQ(-dumpfilter_configure(df, NULL), -DUMPFILTER_E_INVAL);
-	CHECK(!dumpfilter_sink_path(df, NULL, 0));
-	CHECK(!dumpfilter_sink_fd(df, -1, NULL));
-	CHECK(!dumpfilter_sink_flat(df, NULL));
-	CHECK(!dumpfilter_sink_custom(df, NULL, NULL));
-	CHECK_EQ(-dumpfilter_rearrange(df, fileno(file), NULL, NULL), -DUMPFILTER_E_INVAL);
-	dumpfilter_free(df);
-	df = in_state(PLANNED);
-	CHECK_EQ(-dumpfilter_image_info(df, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_report(df, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_fact_foreach(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_explain(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_foreach(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_count(df, 0, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_kept(df, 0, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_count(df, -1, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_count(df, DUMPFILTER_CLASS_COUNT, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_kept(df, -1, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_kept(df, 32, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_dmesg(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_estimate(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_translate(df, 0, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_run(df, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(call_run(df), 0); /* nothing of that used the run up */
-	dumpfilter_free(df);
-	df = in_state(OPEN);
-	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, NULL, 5), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "", 0), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_add_vmlinux(df, NULL, 0), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_add_vmlinux(df, "x", 1), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_write_vmcoreinfo(df, NULL, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_add_vmcoreinfo(df, "x", (size_t)1 << 40), -DUMPFILTER_E_INVAL);
-	dumpfilter_free(df);
-	dumpfilter_free(NULL);
-}
-
-static void strange_numbers(void)
-{
-	struct dumpfilter *df = in_state(NEW);
-
-	for (int i = 0; i < 12; i++) {
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-		static const int odd[] = { -1, 32, 1 << 30, -2147483647 - 1 };
-
-		*(i < 4 ? &cfg.level : i < 8 ? &cfg.format : &cfg.codec) = odd[i % 4];
-		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
-		CHECK(dumpfilter_errmsg(df)[0]);
-		CHECK(!dumpfilter_codec_name(odd[i % 4]));
-		CHECK(!dumpfilter_codec_available(odd[i % 4]));
-	}
-	for (unsigned bit = 1; bit < 32; bit++) {
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-
-		cfg.flags = DUMPFILTER_EXCLUDE_VMEMMAP | 1u << bit;
-		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
-		CHECK_HAS(dumpfilter_errmsg(df), "flags");
-	}
-	for (int r = -100; r < 100; r++)
-		CHECK(dumpfilter_strerror(r)[0]);
-	dumpfilter_free(df);
-}
-
-static void many_threads(void)
-{
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-	struct dumpfilter *df = in_state(OPEN);
-
-	cfg.threads = UINT32_MAX;
-	cfg.memory_limit = 64 << 20; /* too little for as many as there may be */
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	for (int i = 0; i < 2; i++) {
-		int r = call_run(df);
-
-		CHECK(r == 0 || (r == DUMPFILTER_E_NOMEM && i == 0));
-		if (r == 0)
-			break;
-		cfg.threads = 2;
-		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	}
-	dumpfilter_free(df);
-}
-
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_tiny, NULL);
-
-	file = tmpfile();
-	if (bad || !file || fwrite(img.built.data, 1, img.built.size, file) != img.built.size || fflush(file)) {
-		printf("not ok - image: %s\n", bad ? bad : strerror(errno));
+	if (!states_begin())
 		return EXIT_FAILURE;
-	}
 	RUN(every_call_in_every_state);
 	RUN(wrong_calls_change_nothing);
 	RUN(one_context_many_dumps);
 	RUN(a_sink_takes_one_output);
 	RUN(no_pieces_of_a_failure);
-	RUN(null_arguments);
-	RUN(strange_numbers);
-	RUN(many_threads);
-	fclose(file);
-	fi_image_free(&img);
+	states_end();
 	return T_END();
 }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An image with pages of all kinds, and what is said of its dump before it is written. */
+#ifndef TESTS_UNIT_ESTIMATING_H
+#define TESTS_UNIT_ESTIMATING_H
+
+#include "build.h"
+#include "refilter.h"
+
+#define PAGE 4096u
+
+static struct builder_image img;
+
+static inline void build(const char *more)
+{
+	char text[2000], err[BUILDER_ERR] = "";
+
+	snprintf(text, sizeof text, "preset 6.1\nram 0 48M\n%s", more);
+	builder_image_free(&img);
+	if (builder_build(text, strlen(text), &img, err))
+		T_FAIL("%s", err);
+}
+
+/* Pages of all kinds: zeros in long and short runs, equal ones, ones that do not compress. */
+static const char mixed[] = "zero 0x100-0x1ff,0x800-0xc00,0x2100-0x2140\n"
+			    "fill 0x300-0x3ff 0x5a\n"
+			    "fill 0x440-0x47f 0xa5\n"
+			    "random 0x500-0x7ff,0x1800-0x1fff\n"
+			    "page 0x600-0x6ff kind=anon\n"
+			    "page 0xc01-0xc40 kind=file\n"
+			    "buddy 0x2400 order=10\n";
+
+struct out {
+	uint64_t bytes;
+};
+
+static inline int count(void *user, uint64_t offset, const void *buf, size_t len)
+{
+	struct out *o = user;
+
+	(void)buf;
+	if (offset + len > o->bytes)
+		o->bytes = offset + len;
+	return 0;
+}
+
+struct how {
+	int level, format, codec;
+	bool flat;
+	unsigned threads;
+	uint64_t max;
+	int effort;
+};
+
+static struct rf_file input;
+
+static inline struct dumpfilter *open_image(const struct how *h, const struct dumpfilter_new_opts *memory)
+{
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .caps = DUMPFILTER_IO_CONCURRENT, .read = rf_read };
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter *df = dumpfilter_new(memory);
+
+	if (!df)
+		return NULL;
+	input = (struct rf_file){ .data = img.data, .size = img.size };
+	ops.length = img.size;
+	cfg.level = h->level;
+	cfg.format = h->format;
+	cfg.codec = h->codec;
+	cfg.compression_level = h->effort;
+	cfg.threads = h->threads ? h->threads : 1;
+	cfg.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+	if (dumpfilter_open(df, &ops, &input) == 0 && dumpfilter_configure(df, &cfg) == 0)
+		return df;
+	dumpfilter_free(df);
+	return NULL;
+}
+
+static inline uint64_t written(struct dumpfilter *df, const struct how *h)
+{
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = count };
+	struct dumpfilter_sink *inner, *sink;
+	struct out out = { 0 };
+
+	ops.caps = h->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
+	inner = dumpfilter_sink_custom(df, &ops, &out);
+	sink = h->flat ? dumpfilter_sink_flat(df, inner) : inner;
+	CHECK(dumpfilter_run(df, sink) >= 0);
+	if (h->flat)
+		dumpfilter_sink_free(sink);
+	dumpfilter_sink_free(inner);
+	return out.bytes;
+}
+
+static inline struct dumpfilter_estimate estimate(struct dumpfilter *df, const struct how *h)
+{
+	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	int r;
+
+	opts.flags = h->flat ? DUMPFILTER_ESTIMATE_FLAT : 0;
+	opts.max_pages = h->max;
+	r = dumpfilter_estimate(df, &opts, &e);
+	if (r < 0)
+		T_FAIL("%s", dumpfilter_errmsg(df));
+	CHECK(e.low <= e.bytes && e.bytes <= e.high);
+	CHECK(e.sampled_pages <= e.pages);
+	return e;
+}
+
+#endif
