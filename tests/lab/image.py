@@ -179,7 +179,8 @@ def build(cache, name, kernel, user_load):
     os.makedirs(out, exist_ok=True)
     plant, capture = os.path.join(out, "plant"), os.path.join(out, "capture.img")
     subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-O2", "-static", "-Wall", "-s", "-o", plant,
-                    os.path.join(HERE, "guest", "plant.c")], check=True)
+                    *(os.path.join(HERE, "guest", f"{part}.c") for part in ("plant", "pages", "kinds", "records"))],
+                   check=True)
     mods = modules(os.path.join(kernel, "modules"))
     initramfs(capture, {}, {n: d for n, d in mods.items() if n.startswith("virtio") and n != "virtio_balloon"})
     files = {"bin/plant": read(plant), "capture.img": read(capture),
