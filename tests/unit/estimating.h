@@ -51,17 +51,19 @@ struct how {
 	int effort;
 };
 
-static struct rf_file input;
+static struct memory input;
 
 static inline struct dumpfilter *open_image(const struct how *h, const struct dumpfilter_new_opts *memory)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .caps = DUMPFILTER_IO_CONCURRENT, .read = rf_read };
+	struct dumpfilter_source_ops ops = { .size = sizeof ops,
+					     .caps = DUMPFILTER_IO_CONCURRENT,
+					     .read = memory_read };
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(memory);
 
 	if (!df)
 		return NULL;
-	input = (struct rf_file){ .data = img.data, .size = img.size };
+	input = (struct memory){ .data = img.data, .size = img.size };
 	ops.length = img.size;
 	cfg.level = h->level;
 	cfg.format = h->format;

@@ -113,36 +113,6 @@ void fi_image_free(struct fi_image *img)
 	*img = (struct fi_image){ 0 };
 }
 
-/* ---- memory */
-
-/* Does the n-th call fail? */
-static bool fails(unsigned long n, unsigned long at, bool on)
-{
-	return at && (on ? n >= at : n == at);
-}
-
-void *fi_heap_alloc(void *user, size_t bytes)
-{
-	struct fi_heap *h = user;
-	void *p;
-
-	if (fails(atomic_fetch_add(&h->calls, 1) + 1, h->fail_at, h->fail_on))
-		return NULL;
-	p = malloc(bytes);
-	if (p)
-		atomic_fetch_add(&h->live, 1);
-	return p;
-}
-
-void fi_heap_free(void *user, void *ptr)
-{
-	struct fi_heap *h = user;
-
-	if (ptr)
-		atomic_fetch_sub(&h->live, 1);
-	free(ptr);
-}
-
 /* ---- callbacks */
 
 static void enter(struct fi_guard *g)
@@ -171,7 +141,7 @@ static int64_t give(struct fi_source *s, uint64_t offset, void *buf, size_t len)
 {
 	unsigned long n = atomic_fetch_add(&s->reads, 1) + 1;
 
-	if (fails(n, s->fail_at, s->fail_on))
+	if (fi_fails(n, s->fail_at, s->fail_on))
 		return -(s->error ? s->error : EIO);
 	if (offset >= s->size)
 		return 0;
@@ -269,7 +239,7 @@ static int disk_write(void *user, uint64_t offset, const void *buf, size_t len)
 	pthread_mutex_lock(&lock);
 	if (!(d->caps & DUMPFILTER_IO_RANDOM) && offset != d->end)
 		d->out_of_order = true;
-	if (fails(++d->writes, d->fail_at, d->fail_on)) {
+	if (fi_fails(++d->writes, d->fail_at, d->fail_on)) {
 		/* not in the middle of a descriptor: nobody could mend what a disk tears there and dies */
 		store(d, offset, buf, len / 2 / 24 * 24, false);
 		r = -(d->error ? d->error : EIO);

@@ -7,6 +7,7 @@
 #define TESTS_UNIT_FAULTS_H
 
 #include "build.h"
+#include "heap.h"
 #include "libdumpfilter.h"
 
 #include <pthread.h>
@@ -41,18 +42,6 @@ extern const char fi_recipe[], fi_tiny[];
 /* NULL, or what is wrong. */
 const char *fi_image_build(struct fi_image *img, const char *recipe, const char *more);
 void fi_image_free(struct fi_image *img);
-
-/* ---- memory */
-
-struct fi_heap {
-	atomic_long live;      /* blocks that are not freed */
-	atomic_ulong calls;    /* allocations asked for */
-	unsigned long fail_at; /* number of the call that fails, from 1 on; 0 = none */
-	bool fail_on;          /* and all behind it */
-};
-
-void *fi_heap_alloc(void *user, size_t bytes);
-void fi_heap_free(void *user, void *ptr);
 
 /* ---- who calls: callbacks that are not declared concurrent come from one thread, one at a time */
 

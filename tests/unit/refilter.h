@@ -3,16 +3,8 @@
 #ifndef TESTS_UNIT_REFILTER_H
 #define TESTS_UNIT_REFILTER_H
 
-#include "libdumpfilter.h"
+#include "memory.h"
 #include "t.h"
-
-#include <errno.h>
-#include <stdbool.h>
-
-struct rf_file {
-	uint8_t *data;
-	size_t size, cap;
-};
 
 struct rf_how {
 	int level, format, codec;
@@ -30,43 +22,6 @@ struct rf_seen {
 	char warning[600]; /* the last one */
 };
 
-static inline int64_t rf_read(void *user, uint64_t offset, void *buf, size_t len)
-{
-	const struct rf_file *f = user;
-
-	if (offset >= f->size)
-		return 0;
-	len = f->size - offset < len ? f->size - (size_t)offset : len;
-	memcpy(buf, f->data + offset, len);
-	return (int64_t)len;
-}
-
-static inline int rf_write(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct rf_file *f = user;
-	size_t end = (size_t)offset + len;
-
-	if (end > f->cap) {
-		size_t cap = end * 2;
-
-		f->data = realloc(f->data, cap);
-		if (!f->data)
-			return -ENOMEM;
-		memset(f->data + f->cap, 0, cap - f->cap);
-		f->cap = cap;
-	}
-	memcpy(f->data + offset, buf, len);
-	if (end > f->size)
-		f->size = end;
-	return 0;
-}
-
-static inline void rf_free(struct rf_file *f)
-{
-	free(f->data);
-	*f = (struct rf_file){ 0 };
-}
-
 static inline void rf_log(void *user, int level, const char *line)
 {
 	struct rf_seen *seen = user;
@@ -76,9 +31,9 @@ static inline void rf_log(void *user, int level, const char *line)
 	snprintf(seen->warning, sizeof seen->warning, "%s", line);
 }
 
-static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struct rf_file *out, struct rf_seen *seen)
+static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struct memory *out, struct rf_seen *seen)
 {
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = rf_write };
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = memory_write };
 	struct dumpfilter_sink *inner, *sink;
 
 	ops.caps = how->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
@@ -95,17 +50,17 @@ static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struc
 }
 
 /* The dump of in, into *out (emptied before).  The result: of open where that fails, else of run. */
-static inline int rf_dump(const struct rf_file *in, const struct rf_how *how, struct rf_file *out, struct rf_seen *seen)
+static inline int rf_dump(const struct memory *in, const struct rf_how *how, struct memory *out, struct rf_seen *seen)
 {
-	struct dumpfilter_source_ops source = { .size = sizeof source,
-						.caps = how->slow_source ? 0 : DUMPFILTER_IO_CONCURRENT,
-						.read = rf_read,
-						.length = how->slow_source ? UINT64_MAX : in->size,
-						.name = "input" };
+	struct dumpfilter_source_ops source = memory_source(in, "input");
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
-	rf_free(out);
+	if (how->slow_source) {
+		source.caps = 0;
+		source.length = UINT64_MAX;
+	}
+	memory_free(out);
 	*seen = (struct rf_seen){ 0 };
 	cfg.level = how->level;
 	cfg.format = how->format;
@@ -124,11 +79,6 @@ static inline int rf_dump(const struct rf_file *in, const struct rf_how *how, st
 	}
 	dumpfilter_free(df);
 	return seen->result;
-}
-
-static inline bool rf_same(const struct rf_file *a, const struct rf_file *b)
-{
-	return a->size == b->size && (!a->size || !memcmp(a->data, b->data, a->size));
 }
 
 #endif

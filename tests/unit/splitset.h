@@ -10,7 +10,7 @@
 #define SS_MAX 8
 
 struct ss_piece {
-	struct rf_file file;
+	struct memory file;
 	uint64_t room;  /* bytes that fit; 0 = any number */
 	int finished;   /* calls, */
 	int result;     /* and what the last one was told */
@@ -37,7 +37,7 @@ struct ss_how {
 static inline void ss_free(struct ss_set *s)
 {
 	for (unsigned i = 0; i < SS_MAX; i++)
-		rf_free(&s->v[i].file);
+		memory_free(&s->v[i].file);
 	*s = (struct ss_set){ 0 };
 }
 
@@ -52,7 +52,7 @@ static inline int ss_write(void *user, uint64_t offset, const void *buf, size_t 
 	if (p->room && offset + len > p->room)
 		fits = offset < p->room ? (size_t)(p->room - offset) : 0;
 	pthread_mutex_lock(&lock);
-	r = fits ? rf_write(&p->file, offset, buf, fits) : 0;
+	r = fits ? memory_write(&p->file, offset, buf, fits) : 0;
 	pthread_mutex_unlock(&lock);
 	return r ? r : fits < len ? -ENOSPC : 0;
 }
@@ -118,15 +118,6 @@ static inline int ss_configure(struct dumpfilter *df, const struct ss_how *how)
 	return dumpfilter_configure(df, &cfg);
 }
 
-static inline struct dumpfilter_source_ops ss_source(const struct rf_file *f, const char *name)
-{
-	return (struct dumpfilter_source_ops){ .size = sizeof(struct dumpfilter_source_ops),
-					       .caps = DUMPFILTER_IO_CONCURRENT,
-					       .read = rf_read,
-					       .length = f->size,
-					       .name = name };
-}
-
 static inline struct dumpfilter *ss_new(const struct ss_how *how)
 {
 	struct dumpfilter_new_opts o = DUMPFILTER_NEW_OPTS_INIT;
@@ -138,9 +129,9 @@ static inline struct dumpfilter *ss_new(const struct ss_how *how)
 }
 
 /* in split into how->n pieces. */
-static inline int ss_split(const struct rf_file *in, const struct ss_how *how, struct ss_set *out, struct rf_seen *seen)
+static inline int ss_split(const struct memory *in, const struct ss_how *how, struct ss_set *out, struct rf_seen *seen)
 {
-	struct dumpfilter_source_ops source = ss_source(in, "input");
+	struct dumpfilter_source_ops source = memory_source(in, "input");
 	struct dumpfilter *df = ss_new(how);
 	struct ss_cancel cancel = { df, how->cancel_at, 0 };
 
@@ -166,7 +157,7 @@ static inline int ss_split(const struct rf_file *in, const struct ss_how *how, s
 }
 
 /* A dump of the set, its files in the order of order[] (NULL: as they are). */
-static inline int ss_dump(const struct ss_set *in, const unsigned *order, const struct ss_how *how, struct rf_file *out,
+static inline int ss_dump(const struct ss_set *in, const unsigned *order, const struct ss_how *how, struct memory *out,
 			  struct rf_seen *seen)
 {
 	const struct dumpfilter_source_ops *ops[SS_MAX];
@@ -175,7 +166,7 @@ static inline int ss_dump(const struct ss_set *in, const unsigned *order, const 
 	char name[SS_MAX][24];
 	void *user[SS_MAX];
 
-	rf_free(out);
+	memory_free(out);
 	*seen = (struct rf_seen){ .result = DUMPFILTER_E_NOMEM };
 	if (!df)
 		return seen->result;
@@ -183,7 +174,7 @@ static inline int ss_dump(const struct ss_set *in, const unsigned *order, const 
 		unsigned k = order ? order[i] : i;
 
 		snprintf(name[i], sizeof name[i], "piece %u", k);
-		source[i] = ss_source(&in->v[k].file, name[i]);
+		source[i] = memory_source(&in->v[k].file, name[i]);
 		ops[i] = &source[i];
 		user[i] = (void *)(uintptr_t)&in->v[k].file;
 	}
@@ -202,7 +193,7 @@ static inline int ss_dump(const struct ss_set *in, const unsigned *order, const 
 /* ---- the reader: 64-bit files */
 
 struct ss_head {
-	const struct rf_file *f;
+	const struct memory *f;
 	bool be;
 	uint32_t status, block, split;
 	uint64_t max_mapnr, start, end, bitmap1, bitmap2, desc, data, pages;
@@ -224,7 +215,7 @@ static inline bool ss_bit(const struct ss_head *h, uint64_t map, uint64_t pfn)
 	return h->f->data[map + pfn / 8] >> pfn % 8 & 1;
 }
 
-static inline struct ss_head ss_head(const struct rf_file *f)
+static inline struct ss_head ss_head(const struct memory *f)
 {
 	struct ss_head h = { .f = f };
 	uint64_t half;
@@ -308,7 +299,7 @@ static inline uint64_t ss_same_pages(const struct ss_head *whole, const struct s
 }
 
 /* The set is the whole dump.  Pages that are there. */
-static inline uint64_t ss_check(const struct rf_file *one, const struct ss_set *s, uint64_t granule, bool marked)
+static inline uint64_t ss_check(const struct memory *one, const struct ss_set *s, uint64_t granule, bool marked)
 {
 	struct ss_head whole = ss_head(one);
 	uint64_t at = 0, there = 0;

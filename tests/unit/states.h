@@ -4,12 +4,14 @@
 #define TESTS_UNIT_STATES_H
 
 #include "faults.h"
+#include "memory.h"
 #include "t.h"
 
 #include <errno.h>
 
 static struct fi_image img;
-static FILE *file; /* the image */
+static struct memory image; /* the same as a source */
+static FILE *file;          /* and as a file */
 
 enum state { NEW, OPEN, PLANNED, FAILED_PLAN, DONE, CLOSED, STATES };
 
@@ -51,6 +53,7 @@ static inline bool states_begin(void)
 {
 	const char *bad = fi_image_build(&img, fi_tiny, NULL);
 
+	image = (struct memory){ img.built.data, img.built.size, 0 };
 	file = tmpfile();
 	if (!bad && file && fwrite(img.built.data, 1, img.built.size, file) == img.built.size && !fflush(file))
 		return true;

@@ -59,10 +59,10 @@ static void build(const char *more)
 
 static int64_t read_far(void *user, uint64_t offset, void *buf, size_t len)
 {
-	struct rf_file f = { .data = img.data, .size = img.size };
+	struct memory f = { .data = img.data, .size = img.size };
 
 	(void)user;
-	return rf_read(&f, offset >= FAR ? offset - FAR : offset, buf, len);
+	return memory_read(&f, offset >= FAR ? offset - FAR : offset, buf, len);
 }
 
 static struct dumpfilter *open_far(uint64_t length)
@@ -295,7 +295,7 @@ static void cut_and_written(void)
 {
 	struct rf_how how = { .level = 0, .format = DUMPFILTER_FORMAT_ELF };
 	struct rf_seen seen = { 0 };
-	struct rf_file out = { 0 };
+	struct memory out = { 0 };
 	struct dumpfilter *df;
 
 	build("");
@@ -312,7 +312,7 @@ static void cut_and_written(void)
 	CHECK_EQ(present(df), RAM / PAGE - 0x100);
 	dumpfilter_free(df);
 	img = (struct builder_image){ 0 };
-	rf_free(&out);
+	memory_free(&out);
 }
 
 static void cut_wrong(void)
@@ -334,7 +334,7 @@ static void cut_wrong(void)
 static void cut_kdump(void)
 {
 	struct rf_how how = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP };
-	struct rf_file out = { 0 };
+	struct memory out = { 0 };
 	struct rf_seen seen = { 0 };
 	struct dumpfilter *df;
 
@@ -351,7 +351,7 @@ static void cut_kdump(void)
 	is_at(df, TEXT, KERNEL);
 	dumpfilter_free(df);
 	img = (struct builder_image){ 0 };
-	rf_free(&out);
+	memory_free(&out);
 }
 
 int main(void)

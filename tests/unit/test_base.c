@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "heap.h"
 #include "t.h"
 
 #include <errno.h>
@@ -120,30 +121,10 @@ static void env_hostile_sizes(void)
 	CHECK_EQ(env.mem_peak, 0);
 }
 
-struct counting {
-	int live, calls, fail_at;
-};
-
-static void *count_alloc(void *user, size_t bytes)
-{
-	struct counting *c = user;
-
-	if (++c->calls == c->fail_at)
-		return NULL;
-	c->live++;
-	return malloc(bytes);
-}
-
-static void count_free(void *user, void *ptr)
-{
-	((struct counting *)user)->live--;
-	free(ptr);
-}
-
 static void env_own_allocator(void)
 {
-	struct counting c = { .fail_at = 2 };
-	struct df_env env = { .alloc = count_alloc, .release = count_free, .alloc_user = &c };
+	struct fi_heap c = { .fail_at = 2 };
+	struct df_env env = { .alloc = fi_heap_alloc, .release = fi_heap_free, .alloc_user = &c };
 	void *p = df_alloc(&env, 10);
 	size_t used = env.mem_used;
 

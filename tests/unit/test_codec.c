@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "codec/codec.h"
 #include "codec/lzo_records.h"
+#include "heap.h"
 #include "t.h"
 
 #include <stdbool.h>
@@ -349,40 +350,19 @@ static void unpack_only(const struct df_codec *codec)
 	bench_fini(&b);
 }
 
-/* The n-th allocation fails. */
-struct failing {
-	int calls, fail_at, live;
-};
-
-static void *fail_alloc(void *user, size_t bytes)
-{
-	struct failing *f = user;
-
-	if (++f->calls == f->fail_at)
-		return NULL;
-	f->live++;
-	return malloc(bytes);
-}
-
-static void fail_free(void *user, void *ptr)
-{
-	((struct failing *)user)->live--;
-	free(ptr);
-}
-
 static void no_memory(const struct df_codec *codec)
 {
 	static uint8_t in[4096], packed[8192];
 	int refused = 0;
 
 	fill(in, sizeof in, TEXT);
-	for (int n = 1; n < 40; n++) {
-		struct failing f = { .fail_at = n };
-		struct df_env env = { .alloc = fail_alloc, .release = fail_free, .alloc_user = &f };
+	for (unsigned n = 1; n < 40; n++) { /* the n-th allocation fails */
+		struct fi_heap f = { .fail_at = n };
+		struct df_env env = { .alloc = fi_heap_alloc, .release = fi_heap_free, .alloc_user = &f };
 		void *state = codec->state_new(&env, 0, sizeof in);
 
 		if (state) {
-			int before = f.calls;
+			unsigned long before = f.calls;
 			size_t len = codec->compress(state, in, sizeof in, packed, sizeof packed);
 
 			CHECK(len > 0);

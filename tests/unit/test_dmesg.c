@@ -7,30 +7,12 @@
  *   # levels| TEXT         a line of it with levels
  *   # log result=partial   ok (default), partial or fail; then a part of the message may follow
  */
-#include "libdumpfilter.h"
-
 #include "build.h"
+#include "memory.h"
 #include "t.h"
 
 #include <dirent.h>
 #include <errno.h>
-
-struct memory {
-	const uint8_t *data;
-	size_t size;
-};
-
-static int64_t read_memory(void *user, uint64_t offset, void *buf, size_t len)
-{
-	struct memory *m = user;
-
-	if (offset >= m->size)
-		return 0;
-	if (len > m->size - offset)
-		len = m->size - offset;
-	memcpy(buf, m->data + offset, len);
-	return (int64_t)len;
-}
 
 #define TEXT_MAX (1u << 20)
 
@@ -76,15 +58,14 @@ static void build(const char *text, size_t len)
 	builder_image_free(&img);
 	if (builder_build(text, len, &img, err))
 		T_FAIL("%s", err);
-	memory = (struct memory){ img.data, img.size };
+	memory = (struct memory){ img.data, img.size, 0 };
 }
 
 static void open_image(void)
 {
-	struct dumpfilter_source_ops ops = {
-		.size = sizeof ops, .read = read_memory, .length = memory.size, .name = "image"
-	};
+	struct dumpfilter_source_ops ops = memory_source(&memory, "image");
 
+	ops.caps = 0;
 	dumpfilter_free(df);
 	df = dumpfilter_new(NULL);
 	CHECK(df && !dumpfilter_open(df, &ops, &memory));

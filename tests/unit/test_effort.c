@@ -15,7 +15,7 @@ static const char large[] = "preset 6.1\n"
 
 static struct {
 	struct builder_image built;
-	struct rf_file in, out;
+	struct memory in, out;
 	uint64_t reads, bytes_read, writes, bytes_written;
 	uint64_t notes_at, notes_len, notes_read; /* of the input; how much of it was read, all together */
 	struct dumpfilter_report report;
@@ -24,7 +24,7 @@ static struct {
 
 static int64_t count_read(void *user, uint64_t offset, void *buf, size_t len)
 {
-	int64_t n = rf_read(user, offset, buf, len);
+	int64_t n = memory_read(user, offset, buf, len);
 	uint64_t end = n > 0 ? offset + (uint64_t)n : offset, notes_end = x.notes_at + x.notes_len;
 	uint64_t first = offset > x.notes_at ? offset : x.notes_at, last = end < notes_end ? end : notes_end;
 
@@ -38,10 +38,10 @@ static int count_write(void *user, uint64_t offset, const void *buf, size_t len)
 {
 	x.writes++;
 	x.bytes_written += len;
-	return rf_write(user, offset, buf, len);
+	return memory_write(user, offset, buf, len);
 }
 
-static void run(const struct rf_file *in, int level, int format, int codec)
+static void run(const struct memory *in, int level, int format, int codec)
 {
 	struct dumpfilter_source_ops source = { .size = sizeof source,
 						.caps = DUMPFILTER_IO_CONCURRENT,
@@ -53,7 +53,7 @@ static void run(const struct rf_file *in, int level, int format, int codec)
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink;
 
-	rf_free(&x.out);
+	memory_free(&x.out);
 	x.reads = x.bytes_read = x.writes = x.bytes_written = x.notes_read = 0;
 	ops.caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
 	cfg.level = level;
@@ -141,16 +141,16 @@ static void a_dump_is_read_in_pieces_of_many_pages(void)
 	static const int codecs[] = { DUMPFILTER_CODEC_ZLIB, DUMPFILTER_CODEC_NONE };
 
 	for (unsigned i = 0; i < 2; i++) { /* copied as they are, unpacked */
-		struct rf_file first;
+		struct memory first;
 
 		run(&x.in, 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB);
 		first = x.out;
-		x.out = (struct rf_file){ 0 };
+		x.out = (struct memory){ 0 };
 		run(&first, 31, DUMPFILTER_FORMAT_KDUMP, codecs[i]);
 		CHECK(x.report.written_pages > 6000);
 		CHECK(x.reads <= x.report.written_pages / 16);
 		CHECK(x.bytes_read <= first.size + first.size / 4);
-		rf_free(&first);
+		memory_free(&first);
 	}
 }
 
@@ -162,7 +162,7 @@ int main(void)
 		printf("not ok - the image\n# %s\n", err);
 		return EXIT_FAILURE;
 	}
-	x.in = (struct rf_file){ x.built.data, x.built.size, x.built.size };
+	x.in = (struct memory){ x.built.data, x.built.size, x.built.size };
 	x.memory = builder_ranges_count(&x.built.present) * FI_PAGE;
 	RUN(kdump_reads_each_page_once);
 	RUN(elf_reads_each_page_once_or_twice);
@@ -170,6 +170,6 @@ int main(void)
 	RUN(notes_are_read_once);
 	RUN(a_dump_is_read_in_pieces_of_many_pages);
 	builder_image_free(&x.built);
-	rf_free(&x.out);
+	memory_free(&x.out);
 	return T_END();
 }

@@ -324,7 +324,7 @@ static void filtered_again(void)
 	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, UINT64_MAX, 0 };
 	struct rf_how first = { .level = 1, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
 	struct rf_seen seen = { 0 };
-	struct rf_file dump = { 0 };
+	struct memory dump = { 0 };
 	struct dumpfilter *df;
 
 	build(mixed);
@@ -342,7 +342,7 @@ static void filtered_again(void)
 	h.codec = DUMPFILTER_CODEC_NONE;
 	all_pages(&h);
 	img = (struct builder_image){ 0 };
-	rf_free(&dump);
+	memory_free(&dump);
 }
 
 int main(void)

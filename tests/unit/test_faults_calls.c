@@ -8,25 +8,6 @@ static const char *const state_names[] = { "new", "open", "planned", "failed pla
 
 /* ---- each function, called rightly */
 
-static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
-{
-	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
-
-	(void)user;
-	n = n < len ? n : len;
-	memcpy(buf, img.built.data + offset, n);
-	return (int64_t)n;
-}
-
-static int drop(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	(void)user;
-	(void)offset;
-	(void)buf;
-	(void)len;
-	return 0;
-}
-
 static void on_fact(void *user, const char *name, uint64_t value, const char *origin)
 {
 	(void)value;
@@ -66,9 +47,9 @@ static int call_open_paths(struct dumpfilter *df)
 
 static int call_open_pieces(struct dumpfilter *df)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	struct dumpfilter_source_ops ops = memory_source(&image, NULL);
 	const struct dumpfilter_source_ops *const both[] = { &ops, &ops };
-	void *const user[] = { NULL, NULL };
+	void *const user[] = { &image, &image };
 	int r = dumpfilter_open_pieces(df, both, user, 2);
 
 	return r == DUMPFILTER_E_FORMAT ? 0 : r;
@@ -76,9 +57,9 @@ static int call_open_pieces(struct dumpfilter *df)
 
 static int call_open(struct dumpfilter *df)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	struct dumpfilter_source_ops ops = memory_source(&image, NULL);
 
-	return dumpfilter_open(df, &ops, NULL);
+	return dumpfilter_open(df, &ops, &image);
 }
 
 static int call_add(struct dumpfilter *df)
@@ -256,7 +237,7 @@ static int call_rearrange(struct dumpfilter *df)
 
 static int call_sinks(struct dumpfilter *df)
 {
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = drop };
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = nowhere_write };
 	struct dumpfilter_sink *custom = dumpfilter_sink_custom(df, &ops, NULL), *flat;
 
 	CHECK(custom);

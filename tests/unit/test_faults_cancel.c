@@ -2,6 +2,7 @@
 /* dumpfilter_cancel() at every moment: before the first byte E_CANCELLED and nothing written, after it PARTIAL, and a
  * dump that opens and says that it is not all. */
 #include "faults.h"
+#include "memory.h"
 #include "t.h"
 
 #include <errno.h>
@@ -208,30 +209,21 @@ static void meanwhile(const struct shape *s)
 	}
 }
 
-static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
-{
-	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
-
-	(void)user;
-	n = n < len ? n : len;
-	memcpy(buf, img.built.data + offset, n);
-	return (int64_t)n;
-}
-
 /* close() ends it: the same context dumps the next image. */
 static void close_ends_it(void)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
+	struct memory image = { img.built.data, img.built.size, 0 };
+	struct dumpfilter_source_ops ops = memory_source(&image, NULL);
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
 
 	CHECK(df && sink);
-	CHECK_EQ(dumpfilter_open(df, &ops, NULL), 0);
+	CHECK_EQ(dumpfilter_open(df, &ops, &image), 0);
 	dumpfilter_cancel(df);
 	CHECK_EQ(-dumpfilter_plan(df), -DUMPFILTER_E_CANCELLED);
 	CHECK_EQ(-dumpfilter_run(df, sink), -DUMPFILTER_E_CANCELLED);
 	dumpfilter_close(df);
-	CHECK_EQ(dumpfilter_open(df, &ops, NULL), 0);
+	CHECK_EQ(dumpfilter_open(df, &ops, &image), 0);
 	CHECK_EQ(dumpfilter_plan(df), 0);
 	CHECK_EQ(dumpfilter_run(df, sink), 0);
 	dumpfilter_sink_free(sink);
@@ -243,21 +235,8 @@ static void close_ends_it(void)
 struct stream {
 	struct dumpfilter *df;
 	unsigned long at, calls;
-	uint8_t data[8 << 20];
-	uint64_t end;
+	struct memory out;
 };
-
-static int store(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct stream *s = user;
-
-	if (offset > sizeof s->data || len > sizeof s->data - offset)
-		return -EFBIG;
-	memcpy(s->data + offset, buf, len);
-	if (offset + len > s->end)
-		s->end = offset + len;
-	return 0;
-}
 
 static void count_down(void *user, const struct dumpfilter_progress *pr)
 {
@@ -283,12 +262,13 @@ static void rearranging(void)
 	do {
 		struct dumpfilter_sink_ops ops = { .size = sizeof ops,
 						   .caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE,
-						   .write = store };
+						   .write = memory_write };
 		struct dumpfilter_sink *sink;
 
-		memset(s, 0, sizeof *s);
+		memory_empty(&s->out);
+		s->calls = 0;
 		s->df = dumpfilter_new(NULL);
-		sink = dumpfilter_sink_custom(s->df, &ops, s);
+		sink = dumpfilter_sink_custom(s->df, &ops, &s->out);
 		CHECK(s->df && sink);
 		s->at = ++n;
 		dumpfilter_set_progress(s->df, count_down, s);
@@ -297,14 +277,15 @@ static void rearranging(void)
 		if (r)
 			CHECK_EQ(-r, -DUMPFILTER_E_CANCELLED);
 		/* ELF header, if it came: marked */
-		if (r && s->end >= 64)
-			CHECK(s->data[48] & 1);
+		if (r && s->out.size >= 64)
+			CHECK(s->out.data[48] & 1);
 		dumpfilter_sink_free(sink);
 		dumpfilter_free(s->df);
 	} while (s->calls >= n && n < 1000);
 	CHECK_EQ(r, 0);
 	CHECK(n > 1);
 	fclose(f);
+	memory_free(&s->out);
 	free(s);
 	fi_run_free(&x);
 }

@@ -2,6 +2,7 @@
 /* Calls between open and plan, and those that only ask, while memory runs out at every allocation: an error that says
  * so and a context that is as it was before, or what the call gives with memory enough. */
 #include "faults.h"
+#include "memory.h"
 #include "t.h"
 
 #include <inttypes.h>
@@ -165,34 +166,24 @@ static uint64_t kept(struct dumpfilter *df)
 
 struct context {
 	struct fi_heap heap;
-	struct fi_source src;
+	struct memory image;
 	struct dumpfilter *df;
 };
 
-static int64_t read_image(void *user, uint64_t offset, void *buf, size_t len)
-{
-	const struct fi_source *s = user;
-
-	if (offset >= s->size)
-		return 0;
-	len = s->size - offset < len ? (size_t)(s->size - offset) : len;
-	memcpy(buf, s->data + offset, len);
-	return (int64_t)len;
-}
-
 static void begin(struct context *c)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_image, .length = img.built.size };
+	struct dumpfilter_source_ops ops;
 	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &c->heap };
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 
-	*c = (struct context){ .src = { .data = img.built.data, .size = img.built.size } };
+	*c = (struct context){ .image = { img.built.data, img.built.size, 0 } };
+	ops = memory_source(&c->image, NULL);
 	c->df = dumpfilter_new(&opts);
 	CHECK(c->df);
 	cfg.level = 31;
 	cfg.threads = 1;
 	CHECK_EQ(dumpfilter_configure(c->df, &cfg), 0);
-	CHECK_EQ(dumpfilter_open(c->df, &ops, &c->src), 0);
+	CHECK_EQ(dumpfilter_open(c->df, &ops, &c->image), 0);
 }
 
 static void end(struct context *c)

@@ -2,6 +2,7 @@
 /* A sink that fails or is full at every write: what is on the disk opens, says that it is not all, and lists just what
  * is there. */
 #include "faults.h"
+#include "memory.h"
 #include "t.h"
 
 #include <errno.h>
@@ -199,26 +200,9 @@ static void plain_stream(void)
 
 /* ---- a flattened stream that was cut on its way, rearranged */
 
-struct memory {
-	uint8_t data[4 << 20];
-	uint64_t end;
-};
-
-static int remember(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct memory *m = user;
-
-	if (offset > sizeof m->data || len > sizeof m->data - offset)
-		return -EFBIG;
-	memcpy(m->data + offset, buf, len);
-	if (offset + len > m->end)
-		m->end = offset + len;
-	return 0;
-}
-
 static int rearrange(const uint8_t *stream, uint64_t len, struct memory *m)
 {
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .caps = REWRITE, .write = remember };
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .caps = REWRITE, .write = memory_write };
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, m);
 	FILE *f = tmpfile();
@@ -226,7 +210,7 @@ static int rearrange(const uint8_t *stream, uint64_t len, struct memory *m)
 
 	CHECK(df && sink && f);
 	CHECK(fwrite(stream, 1, len, f) == len && !fflush(f) && !fseek(f, 0, SEEK_SET));
-	memset(m, 0, sizeof *m);
+	memory_empty(m);
 	r = dumpfilter_rearrange(df, fileno(f), "stream", sink);
 	fclose(f);
 	dumpfilter_sink_free(sink);
@@ -245,14 +229,14 @@ static void one_cut(struct fi_run *x, uint64_t len, struct memory *m)
 		CHECK_EQ(r, 0);
 	} else if (len < FI_PAGE) {
 		CHECK(r == DUMPFILTER_E_FORMAT || r == DUMPFILTER_E_TRUNCATED);
-		CHECK_EQ(m->end, 0);
+		CHECK_EQ(m->size, 0);
 		return;
 	} else {
 		CHECK_EQ(-r, -DUMPFILTER_E_TRUNCATED);
 	}
 	y.flat = false;
 	y.disk.data = m->data;
-	y.disk.end = m->end;
+	y.disk.end = m->size;
 	bad = fi_dump_read(&d, &y);
 	if (r < 0 && !bad && !d.incomplete)
 		T_FAIL("cut at %" PRIu64 ": not marked", len);
@@ -264,10 +248,9 @@ static void one_cut(struct fi_run *x, uint64_t len, struct memory *m)
 
 static void cut_streams(void)
 {
-	struct memory *m = malloc(sizeof *m);
+	struct memory out = { 0 };
 	struct fi_run x;
 
-	CHECK(m);
 	for (size_t i = 0; i < SHAPES; i++) {
 		if (!shapes[i].flat)
 			continue;
@@ -275,12 +258,12 @@ static void cut_streams(void)
 		FINE(fi_run_go(&x));
 		CHECK_EQ(x.result, 0);
 		for (uint64_t len = 1; len < x.disk.end; len += len < 9000 ? 811 : FI_PAGE)
-			one_cut(&x, len, m);
+			one_cut(&x, len, &out);
 		for (uint64_t left = 0; left < 40; left++)
-			one_cut(&x, x.disk.end - left, m);
+			one_cut(&x, x.disk.end - left, &out);
 		fi_run_free(&x);
 	}
-	free(m);
+	memory_free(&out);
 }
 
 int main(void)

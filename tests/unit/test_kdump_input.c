@@ -37,10 +37,10 @@ static void begin(const struct mk *m)
 
 static int64_t read_file_of(void *user, uint64_t offset, void *buf, size_t len)
 {
-	struct rf_file f = { x.f.data, x.limit ? x.limit : x.f.size, 0 };
+	struct memory f = { x.f.data, x.limit ? x.limit : x.f.size, 0 };
 
 	(void)user;
-	return rf_read(&f, offset, buf, len);
+	return memory_read(&f, offset, buf, len);
 }
 
 static int opens(struct df_err *err)

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kdump-compressed files as input, through the whole library: what was lost stays lost, marks stay, ELF output. */
 #include "format/flat.h"
+#include "heap.h"
 #include "mkdump.h"
 #include "refilter.h"
 
 static struct {
 	struct mk mk;
 	struct mk_file f;
-	struct rf_file out;
+	struct memory out;
 	struct rf_seen seen;
 } x;
 
 static void end(void)
 {
 	mk_free(&x.f);
-	rf_free(&x.out);
+	memory_free(&x.out);
 }
 
 static void begin(const struct mk *m)
@@ -26,7 +27,7 @@ static void begin(const struct mk *m)
 
 static void dump(int level, int format, int codec)
 {
-	struct rf_file in = { x.f.data, x.f.size, 0 };
+	struct memory in = { x.f.data, x.f.size, 0 };
 	struct rf_how how = { .level = level, .format = format, .codec = codec };
 
 	rf_dump(&in, &how, &x.out, &x.seen);
@@ -171,52 +172,29 @@ static void elf_of_32_bit_machines(void)
 	CHECK_EQ(le(4096 + 20, 8), 4096 + 80 + 24); /* offset_vmcoreinfo: packed as i386 has it */
 }
 
-struct heap {
-	unsigned long calls, fail_at;
-	long live;
-};
-
-static void *heap_alloc(void *user, size_t bytes)
-{
-	struct heap *h = user;
-
-	if (++h->calls == h->fail_at)
-		return NULL;
-	h->live++;
-	return malloc(bytes);
-}
-
-static void heap_free(void *user, void *p)
-{
-	struct heap *h = user;
-
-	h->live -= p != NULL;
-	free(p);
-}
-
 /* The whole with the n-th allocation failing: an error or, with fewer threads, the same bytes.  Nothing leaks. */
-static int starved(struct heap *h, bool flat, struct rf_file *out)
+static int starved(struct fi_heap *h, bool flat, struct memory *out)
 {
 	static uint8_t stream[256 << 10];
-	struct rf_file in = { x.f.data, x.f.size, 0 };
+	struct memory in = { x.f.data, x.f.size, 0 };
 	struct dumpfilter_new_opts opts = DUMPFILTER_NEW_OPTS_INIT;
 	struct dumpfilter_source_ops source = { .size = sizeof source,
 						.caps = DUMPFILTER_IO_CONCURRENT,
-						.read = rf_read };
+						.read = memory_read };
 	struct rf_how how = { 0 };
 	struct rf_seen seen;
 	struct dumpfilter *df;
 	int r = DUMPFILTER_E_NOMEM;
 
-	opts.alloc = heap_alloc;
-	opts.free = heap_free;
+	opts.alloc = fi_heap_alloc;
+	opts.free = fi_heap_free;
 	opts.alloc_user = h;
 	if (flat) {
 		df_flat_encode_header(stream);
 		df_flat_encode_record(0, in.size, stream + DF_FLAT_HEADER);
 		memcpy(stream + DF_FLAT_HEADER + DF_FLAT_RECORD, in.data, in.size);
 		df_flat_encode_end(stream + DF_FLAT_HEADER + DF_FLAT_RECORD + in.size);
-		in = (struct rf_file){ stream, in.size + DF_FLAT_HEADER + 2 * DF_FLAT_RECORD, 0 };
+		in = (struct memory){ stream, in.size + DF_FLAT_HEADER + 2 * DF_FLAT_RECORD, 0 };
 	}
 	source.length = in.size;
 	df = dumpfilter_new(&opts);
@@ -236,21 +214,21 @@ static void out_of_memory_anywhere(void)
 
 	m.pages = "pp.rz";
 	for (int flat = 0; flat < 2; flat++) {
-		struct rf_file want = { 0 }, got = { 0 };
-		struct heap h = { 0 };
+		struct memory want = { 0 }, got = { 0 };
+		struct fi_heap h = { .live = 0 };
 
 		begin(&m);
 		CHECK_EQ(starved(&h, flat, &want), 0);
 		for (unsigned long n = h.calls; n; n--) {
-			struct heap bad = { .fail_at = n };
+			struct fi_heap bad = { .fail_at = n };
 			int r = starved(&bad, flat, &got);
 
 			CHECK_EQ(bad.live, 0);
-			if (r != DUMPFILTER_E_NOMEM && (r || !rf_same(&want, &got)))
+			if (r != DUMPFILTER_E_NOMEM && (r || !memory_same(&want, &got)))
 				T_FAIL("allocation %lu fails: result %d", n, r);
-			rf_free(&got);
+			memory_free(&got);
 		}
-		rf_free(&want);
+		memory_free(&want);
 	}
 }
 

@@ -10,6 +10,7 @@
 
 #include "build.h"
 #include "files.h"
+#include "memory.h"
 #include "t.h"
 
 #include <stdatomic.h>
@@ -56,15 +57,6 @@ static const struct mode modes[] = {
 static int64_t read_image(void *user, uint64_t offset, void *buf, size_t len)
 {
 	return pread(*(int *)user, buf, len, (off_t)offset);
-}
-
-static int write_nowhere(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	(void)user;
-	(void)offset;
-	(void)buf;
-	(void)len;
-	return 0;
 }
 
 static int open_image(struct dumpfilter *df, const struct mode *m, int *fd)
@@ -123,7 +115,7 @@ static int rearrange(struct dumpfilter *df, struct dumpfilter_sink *sink)
 static const char *run(const struct mode *m, unsigned threads, struct dumpfilter_report *rep)
 {
 	static char why[600];
-	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = write_nowhere, .name = "nowhere" };
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = nowhere_write, .name = "nowhere" };
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *null = df && m->flat ? dumpfilter_sink_custom(df, &ops, NULL)
 				       : df          ? dumpfilter_sink_null(df)

@@ -17,7 +17,7 @@
 
 static struct {
 	struct fi_image img;
-	struct rf_file elf, plain, flat, want, got;
+	struct memory elf, plain, flat, want, got;
 	struct rf_seen seen;
 } x;
 
@@ -85,7 +85,7 @@ static uint64_t misread_phys_base(const struct notes *n)
 
 static void append(const void *data, size_t len)
 {
-	CHECK(!rf_write(&x.plain, x.plain.size, data, len));
+	CHECK(!memory_write(&x.plain, x.plain.size, data, len));
 }
 
 static void pad(void)
@@ -186,8 +186,8 @@ static void record(uint64_t offset, uint64_t len)
 
 	put_be(head, offset);
 	put_be(head + 8, len);
-	CHECK(!rf_write(&x.flat, x.flat.size, head, sizeof head));
-	CHECK(!rf_write(&x.flat, x.flat.size, x.plain.data + offset, len));
+	CHECK(!memory_write(&x.flat, x.flat.size, head, sizeof head));
+	CHECK(!memory_write(&x.flat, x.flat.size, x.plain.data + offset, len));
 }
 
 /* QEMU flushes descriptors and pages in turn, so that their records alternate. */
@@ -198,7 +198,7 @@ static void flatten(uint64_t desc_at, uint64_t data_at)
 
 	put_be(start + 16, 1);
 	put_be(start + 24, 1);
-	CHECK(!rf_write(&x.flat, 0, start, sizeof start));
+	CHECK(!memory_write(&x.flat, 0, start, sizeof start));
 	record(0, BLOCK);
 	record(BLOCK, desc_at - BLOCK);
 	while (d < data_at || p < x.plain.size) {
@@ -213,7 +213,7 @@ static void flatten(uint64_t desc_at, uint64_t data_at)
 		p += more;
 	}
 	memset(start, 0xff, 16);
-	CHECK(!rf_write(&x.flat, x.flat.size, start, 16));
+	CHECK(!memory_write(&x.flat, x.flat.size, start, 16));
 }
 
 static void build(const char *recipe, const char *machine)
@@ -222,10 +222,10 @@ static void build(const char *recipe, const char *machine)
 	uint64_t desc_at, stored = 0;
 
 	fi_image_free(&x.img);
-	rf_free(&x.plain);
-	rf_free(&x.flat);
+	memory_free(&x.plain);
+	memory_free(&x.flat);
 	FINE(fi_image_build(&x.img, recipe, qemu));
-	x.elf = (struct rf_file){ x.img.built.data, x.img.built.size, x.img.built.size };
+	x.elf = (struct memory){ x.img.built.data, x.img.built.size, x.img.built.size };
 	find_notes(&n);
 	CHECK(n.info_len);
 	headers(machine, &n);
@@ -239,7 +239,7 @@ static void build(const char *recipe, const char *machine)
 
 /* ---- cases */
 
-static void as_the_elf_file(const struct rf_file *in)
+static void as_the_elf_file(const struct memory *in)
 {
 	static const int levels[] = { 1, 8, 30, 31 };
 
@@ -252,7 +252,7 @@ static void as_the_elf_file(const struct rf_file *in)
 			T_FAIL("level %d: %s", levels[i], x.seen.text);
 		CHECK_STR(x.seen.image.machine, "x86_64");
 		CHECK_EQ(x.seen.image.level, 1);
-		if (!rf_same(&x.got, &x.want))
+		if (!memory_same(&x.got, &x.want))
 			T_FAIL("level %d: other bytes than of the ELF file: %zu, %zu", levels[i], x.got.size,
 			       x.want.size);
 	}
@@ -269,7 +269,7 @@ static void of(const char *recipe, const char *machine)
 static void by_way_of_elf(void)
 {
 	struct rf_how elf = { .level = 1, .format = DUMPFILTER_FORMAT_ELF }, high = { .level = 31 };
-	struct rf_file theirs = { 0 }, mine = { 0 };
+	struct memory theirs = { 0 }, mine = { 0 };
 
 	build(fi_recipe, "Unknown");
 	CHECK(rf_dump(&x.elf, &elf, &theirs, &x.seen) >= 0);
@@ -277,9 +277,9 @@ static void by_way_of_elf(void)
 	CHECK(rf_dump(&x.plain, &elf, &mine, &x.seen) >= 0);
 	CHECK_EQ(get(mine.data + 18, 2), 62);
 	CHECK(rf_dump(&mine, &high, &x.got, &x.seen) >= 0);
-	CHECK(rf_same(&x.got, &x.want));
-	rf_free(&theirs);
-	rf_free(&mine);
+	CHECK(memory_same(&x.got, &x.want));
+	memory_free(&theirs);
+	memory_free(&mine);
 }
 
 /* A machine that nobody names: from what only its kernels note. */
@@ -322,9 +322,9 @@ int main(void)
 	RUN(by_way_of_elf);
 	RUN(machine_by_its_notes);
 	fi_image_free(&x.img);
-	rf_free(&x.plain);
-	rf_free(&x.flat);
-	rf_free(&x.want);
-	rf_free(&x.got);
+	memory_free(&x.plain);
+	memory_free(&x.flat);
+	memory_free(&x.want);
+	memory_free(&x.got);
 	return T_END();
 }

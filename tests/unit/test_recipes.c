@@ -3,28 +3,10 @@
  * Every recipe of tests/fixtures/recipes at every level: the frames that the plan keeps are what its "# expect" lines
  * say, with one thread and with three, and the dump that is written holds these frames.  A recipe is one case.
  */
-#include "libdumpfilter.h"
-
 #include "build.h"
+#include "memory.h"
 #include "recipes.h"
 #include "t.h"
-
-struct memory {
-	const uint8_t *data;
-	size_t size;
-};
-
-static int64_t read_memory(void *user, uint64_t offset, void *buf, size_t len)
-{
-	struct memory *m = user;
-
-	if (offset >= m->size)
-		return 0;
-	if (len > m->size - offset)
-		len = m->size - offset;
-	memcpy(buf, m->data + offset, len);
-	return (int64_t)len;
-}
 
 struct kept {
 	struct builder_range *v;
@@ -50,19 +32,15 @@ struct fixture {
 
 static int open_and_plan(struct fixture *f, int level, unsigned threads)
 {
-	struct memory m = { f->img.data, f->img.size };
-	struct dumpfilter_source_ops ops = { .size = sizeof ops,
-					     .caps = DUMPFILTER_IO_CONCURRENT,
-					     .read = read_memory,
-					     .length = m.size,
-					     .name = f->name };
+	struct memory image = { f->img.data, f->img.size, 0 };
+	struct dumpfilter_source_ops ops = memory_source(&image, f->name);
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	int r;
 
 	cfg.level = level;
 	cfg.threads = threads;
 	dumpfilter_close(f->df);
-	r = dumpfilter_open(f->df, &ops, &m);
+	r = dumpfilter_open(f->df, &ops, &image);
 	if (!r)
 		r = dumpfilter_configure(f->df, &cfg);
 	if (!r)

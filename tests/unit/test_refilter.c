@@ -9,7 +9,7 @@
 #include "refilter.h"
 
 static struct {
-	struct rf_file image, first, again, once;
+	struct memory image, first, again, once;
 	struct rf_seen seen;
 } x;
 
@@ -38,7 +38,7 @@ static void same_bytes(int a, int b, const struct rf_how *base)
 	if (want < 0)
 		return;
 	CHECK_EQ(x.seen.image.level, a);
-	if (!rf_same(&x.again, &x.once))
+	if (!memory_same(&x.again, &x.once))
 		T_FAIL("level %d then %d, codec %d: %zu bytes, at once %zu, or other ones", a, b, base->codec,
 		       x.again.size, x.once.size);
 }
@@ -66,7 +66,7 @@ static void same_elf(void)
 	CHECK_EQ(rf_dump(&x.first, &elf, &x.once, &x.seen), 0);
 	elf.threads = 3;
 	CHECK_EQ(rf_dump(&x.first, &elf, &x.again, &x.seen), 0);
-	CHECK(rf_same(&x.once, &x.again));
+	CHECK(memory_same(&x.once, &x.again));
 }
 
 /* QEMU reads the note's decimal number as a hexadecimal one: its header must not be believed. */
@@ -78,7 +78,7 @@ static void wrong_phys_base(void)
 	CHECK(rf_dump(&x.image, &high, &x.once, &x.seen) >= 0);
 	memset(x.first.data + 4096, 0xa5, 8);
 	CHECK(rf_dump(&x.first, &high, &x.again, &x.seen) >= 0);
-	CHECK(rf_same(&x.once, &x.again));
+	CHECK(memory_same(&x.once, &x.again));
 }
 
 static void check_all(void)
@@ -106,7 +106,7 @@ static void one_recipe(const char *name, const char *text, size_t len)
 
 	if (builder_build(text, len, &img, err))
 		printf("# %s\n", err);
-	x.image = (struct rf_file){ img.data, img.size, img.size };
+	x.image = (struct memory){ img.data, img.size, img.size };
 	T_RUN(name, rc_stands_for_machine(name) ? check_all() : check());
 	builder_image_free(&img);
 }
@@ -115,8 +115,8 @@ int main(int argc, char **argv)
 {
 	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_fifth, one_recipe))
 		return EXIT_FAILURE;
-	rf_free(&x.first);
-	rf_free(&x.again);
-	rf_free(&x.once);
+	memory_free(&x.first);
+	memory_free(&x.again);
+	memory_free(&x.once);
 	return T_END();
 }

@@ -10,7 +10,7 @@
 #include "splitset.h"
 
 static struct {
-	struct rf_file image, one, joined;
+	struct memory image, one, joined;
 	struct ss_set set;
 	struct rf_seen seen;
 } x;
@@ -31,7 +31,7 @@ static void join(const unsigned *order, unsigned threads)
 
 	if (ss_dump(&x.set, order, &how, &x.joined, &x.seen) != 0)
 		T_FAIL("joining: %d, %s", x.seen.result, x.seen.text);
-	if (!rf_same(&x.joined, &x.one))
+	if (!memory_same(&x.joined, &x.one))
 		T_FAIL("joined: %zu bytes, in one %zu, or other ones", x.joined.size, x.one.size);
 }
 
@@ -100,7 +100,7 @@ static void one_recipe(const char *name, const char *text, size_t len)
 
 	if (builder_build(text, len, &img, err))
 		printf("# %s\n", err);
-	x.image = (struct rf_file){ img.data, img.size, img.size };
+	x.image = (struct memory){ img.data, img.size, img.size };
 	T_RUN(name, rc_stands_for_machine(name) ? check_all() : check());
 	builder_image_free(&img);
 }
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_fifth, one_recipe))
 		return EXIT_FAILURE;
 	ss_free(&x.set);
-	rf_free(&x.one);
-	rf_free(&x.joined);
+	memory_free(&x.one);
+	memory_free(&x.joined);
 	return T_END();
 }

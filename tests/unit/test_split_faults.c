@@ -4,8 +4,6 @@
  * Split dumps when something goes wrong: a disk is full, the run is cancelled, memory is short.  What was written is
  * right, all pieces carry the mark, and what the pieces lack stays lost when they are put together.
  */
-#include "pageset/pageset.h"
-
 #include "faults.h"
 #include "splitset.h"
 
@@ -17,7 +15,7 @@
 
 static struct {
 	struct fi_image img;
-	struct rf_file image, one, joined;
+	struct memory image, one, joined;
 	struct ss_set set;
 	struct rf_seen seen;
 } x;
@@ -43,13 +41,13 @@ static struct ss_how how_of(const struct shape *s)
 static const struct ss_how copy_all = { .rf = { .codec = DUMPFILTER_CODEC_INPUT, .threads = 2 },
 					.flags = DUMPFILTER_COPY_ALL };
 
-static bool is_marked(const struct rf_file *f)
+static bool is_marked(const struct memory *f)
 {
 	return f->size > 428 && f->data[424] & 8;
 }
 
 /* Descriptors of zeros among those of a dump in one file. */
-static uint64_t lost_in(const struct rf_file *f)
+static uint64_t lost_in(const struct memory *f)
 {
 	struct ss_head h = ss_head(f);
 	uint64_t lost = 0;
@@ -202,29 +200,10 @@ static void every_allocation(void)
 		r = ss_dump(&x.set, NULL, &join, &x.joined, &x.seen);
 		CHECK_EQ(atomic_load(&heap.live), 0);
 		CHECK(r == 0 || r == DUMPFILTER_E_NOMEM);
-		CHECK(r || rf_same(&x.joined, &x.one));
+		CHECK(r || memory_same(&x.joined, &x.one));
 		if (heap.calls < n)
 			break;
 	}
-}
-
-/* Bits of a chunk are what is allocated in just this size (see test_window.c). */
-#define CHUNK_BYTES (8 + DF_CHUNK_PAGES / 8 + 16)
-
-static void *without_bits(void *user, size_t bytes)
-{
-	unsigned *refused = user;
-
-	if (bytes != CHUNK_BYTES)
-		return malloc(bytes);
-	++*refused;
-	return NULL;
-}
-
-static void free_any(void *user, void *ptr)
-{
-	(void)user;
-	free(ptr);
 }
 
 /* The plan is not remembered but made again for each chunk. */
@@ -232,15 +211,15 @@ static void planned_in_a_window(void)
 {
 	for (size_t i = 0; i < SHAPES; i++) {
 		struct ss_how how = how_of(&shapes[i]);
-		unsigned refused = 0;
+		struct fi_heap heap = { .refuse = HEAP_CHUNK };
 
 		CHECK_EQ(rf_dump(&x.image, &how.rf, &x.one, &x.seen), 0);
-		how.alloc = without_bits;
-		how.release = free_any;
-		how.heap = &refused;
+		how.alloc = fi_heap_alloc;
+		how.release = fi_heap_free;
+		how.heap = &heap;
 		ss_free(&x.set);
 		CHECK_EQ(ss_split(&x.image, &how, &x.set, &x.seen), 0);
-		CHECK(refused);
+		CHECK(heap.refused);
 		CHECK_EQ(ss_check(&x.one, &x.set, 64, false), x.seen.report.kept_pages);
 	}
 }
@@ -248,7 +227,7 @@ static void planned_in_a_window(void)
 /* An error for lack of memory names what suffices, the pieces included. */
 static int with_limit(size_t limit, struct rf_seen *seen)
 {
-	struct dumpfilter_source_ops source = ss_source(&x.image, "input");
+	struct dumpfilter_source_ops source = memory_source(&x.image, "input");
 	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
 	struct ss_how how = how_of(&shapes[0]);
 	struct dumpfilter *df = dumpfilter_new(NULL);
@@ -300,7 +279,7 @@ int main(void)
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
 	}
-	x.image = (struct rf_file){ x.img.built.data, x.img.built.size, x.img.built.size };
+	x.image = (struct memory){ x.img.built.data, x.img.built.size, x.img.built.size };
 	for (size_t i = 0; i < SHAPES; i++) {
 		char name[64];
 
@@ -314,8 +293,8 @@ int main(void)
 	RUN(planned_in_a_window);
 	RUN(memory_limit);
 	ss_free(&x.set);
-	rf_free(&x.one);
-	rf_free(&x.joined);
+	memory_free(&x.one);
+	memory_free(&x.joined);
 	fi_image_free(&x.img);
 	return T_END();
 }

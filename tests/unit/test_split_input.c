@@ -14,7 +14,7 @@ static struct {
 	char pages[400];
 	struct mk mks[MOST];
 	struct mk_file f[MOST];
-	struct rf_file file[MOST], out, again;
+	struct memory file[MOST], out, again;
 	unsigned n;
 	struct df_env env;
 	struct df_image img;
@@ -44,7 +44,7 @@ static void clear(void)
 {
 	for (unsigned i = 0; i < MOST; i++) {
 		mk_free(&x.f[i]);
-		x.file[i] = (struct rf_file){ 0 };
+		x.file[i] = (struct memory){ 0 };
 	}
 	x.n = 0;
 }
@@ -58,7 +58,7 @@ static void add(const struct mk *m, uint64_t start, uint64_t end)
 	x.mks[i].start = start;
 	x.mks[i].end = end;
 	mk_build(&x.mks[i], &x.f[i]);
-	x.file[i] = (struct rf_file){ x.f[i].data, x.f[i].size, 0 };
+	x.file[i] = (struct memory){ x.f[i].data, x.f[i].size, 0 };
 }
 
 static void make_set(const struct mk *m)
@@ -87,7 +87,7 @@ static int open_set(struct df_err *err)
 
 	for (unsigned i = 0; i < x.n; i++) {
 		struct dumpfilter_source_ops ops = {
-			.size = sizeof ops, .read = rf_read, .length = x.file[i].size, .name = names[i]
+			.size = sizeof ops, .read = memory_read, .length = x.file[i].size, .name = names[i]
 		};
 
 		CHECK_EQ(df_source_open_ops(&sources[i], &x.env, &ops, &x.file[i], err), 0);
@@ -315,7 +315,7 @@ static void one_piece_alone(void)
 
 /* ---- through the public functions */
 
-static int copy(unsigned n, const struct rf_how *how, struct rf_file *out)
+static int copy(unsigned n, const struct rf_how *how, struct memory *out)
 {
 	const struct dumpfilter_source_ops *ops[MOST];
 	struct dumpfilter_source_ops source[MOST];
@@ -326,12 +326,12 @@ static int copy(unsigned n, const struct rf_how *how, struct rf_file *out)
 	for (unsigned i = 0; i < n; i++) {
 		source[i] = (struct dumpfilter_source_ops){ .size = sizeof source[i],
 							    .caps = DUMPFILTER_IO_CONCURRENT,
-							    .read = rf_read,
+							    .read = memory_read,
 							    .length = x.file[i].size };
 		ops[i] = &source[i];
 		user[i] = &x.file[i];
 	}
-	rf_free(out);
+	memory_free(out);
 	cfg.codec = how->codec;
 	cfg.format = how->format;
 	cfg.threads = how->threads;
@@ -359,12 +359,12 @@ static void joined_like_whole(const struct mk *m)
 	CHECK(x.seen.report.lost_pages > 3);
 	make_whole(m);
 	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
-	CHECK(rf_same(&x.out, &x.again));
+	CHECK(memory_same(&x.out, &x.again));
 	how.format = DUMPFILTER_FORMAT_ELF;
 	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
 	make_set(m);
 	CHECK_EQ(copy(PIECES, &how, &x.out), DUMPFILTER_PARTIAL);
-	CHECK(rf_same(&x.out, &x.again));
+	CHECK(memory_same(&x.out, &x.again));
 }
 
 static void joining(void)
@@ -390,7 +390,7 @@ static void joining(void)
 
 /* ---- what was erased */
 
-static size_t count_text(const struct rf_file *f, const char *text)
+static size_t count_text(const struct memory *f, const char *text)
 {
 	size_t n = 0, len = strlen(text);
 
@@ -399,7 +399,7 @@ static size_t count_text(const struct rf_file *f, const char *text)
 	return n;
 }
 
-static uint64_t number(const struct rf_file *f, size_t at)
+static uint64_t number(const struct memory *f, size_t at)
 {
 	uint64_t v = 0;
 
@@ -409,7 +409,7 @@ static uint64_t number(const struct rf_file *f, size_t at)
 }
 
 /* The text of a 64-bit file is where its sub header says, and at its end. */
-static void erased_is(const struct rf_file *f, const char *text)
+static void erased_is(const struct memory *f, const char *text)
 {
 	uint64_t at = number(f, 4096 + 64), len = number(f, 4096 + 72);
 
@@ -452,28 +452,28 @@ static void erased_text_is_kept(void)
 	how.flat = false;
 	clear();
 	x.file[0] = x.again;
-	x.again = (struct rf_file){ 0 };
+	x.again = (struct memory){ 0 };
 	x.mks[0].split = 0;
 	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
-	CHECK(rf_same(&x.out, &x.again));
-	rf_free(&x.file[0]);
+	CHECK(memory_same(&x.out, &x.again));
+	memory_free(&x.file[0]);
 	/* to ELF and back */
 	x.file[0] = x.out;
-	x.out = (struct rf_file){ 0 };
+	x.out = (struct memory){ 0 };
 	how.codec = DUMPFILTER_CODEC_NONE;
 	how.format = DUMPFILTER_FORMAT_ELF;
 	CHECK_EQ(copy(1, &how, &x.out), DUMPFILTER_PARTIAL);
 	CHECK_EQ(count_text(&x.out, "ERASEINFO"), 1);
 	CHECK_EQ(count_text(&x.out, m.erased), 1);
-	rf_free(&x.file[0]);
+	memory_free(&x.file[0]);
 	x.file[0] = x.out;
-	x.out = (struct rf_file){ 0 };
+	x.out = (struct memory){ 0 };
 	CHECK(copy(1, &how, &x.out) >= 0);
 	CHECK_EQ(count_text(&x.out, "ERASEINFO"), 1);
 	how.format = DUMPFILTER_FORMAT_KDUMP;
 	CHECK(copy(1, &how, &x.out) >= 0);
 	erased_is(&x.out, m.erased);
-	rf_free(&x.file[0]);
+	memory_free(&x.file[0]);
 }
 
 /* Numbers that lie: the text is left out, the pages are there. */
@@ -515,7 +515,7 @@ int main(void)
 	RUN(erased_text_is_kept);
 	RUN(erased_text_elsewhere);
 	clear();
-	rf_free(&x.out);
-	rf_free(&x.again);
+	memory_free(&x.out);
+	memory_free(&x.again);
 	return T_END();
 }

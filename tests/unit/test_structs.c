@@ -1,50 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The public structs: of any size that a caller may say, and laid out as the interface has them. */
-#include "faults.h"
-#include "t.h"
-
-static struct fi_image img;
-
-static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
-{
-	size_t n = offset < img.built.size ? img.built.size - (size_t)offset : 0;
-
-	(void)user;
-	n = n < len ? n : len;
-	memcpy(buf, img.built.data + offset, n);
-	return (int64_t)n;
-}
-
-static int drop(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	(void)user;
-	(void)offset;
-	(void)buf;
-	(void)len;
-	return 0;
-}
-
-enum state { NEW, OPEN, PLANNED, DONE };
-
-static struct dumpfilter *in_state(enum state s)
-{
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = source_read, .length = img.built.size };
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-
-	CHECK(df && sink);
-	cfg.level = 31;
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	if (s >= OPEN)
-		CHECK_EQ(dumpfilter_open(df, &ops, NULL), 0);
-	if (s == PLANNED)
-		CHECK_EQ(dumpfilter_plan(df), 0);
-	if (s == DONE)
-		CHECK_EQ(dumpfilter_run(df, sink), 0);
-	dumpfilter_sink_free(sink);
-	return df;
-}
+#include "states.h"
 
 /* ---- structs that begin with their size */
 
@@ -78,7 +34,7 @@ static bool take_config(union any *a)
 static bool take_source(union any *a)
 {
 	struct dumpfilter *df = in_state(NEW);
-	int r = dumpfilter_open(df, &a->source, NULL);
+	int r = dumpfilter_open(df, &a->source, &image);
 
 	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
@@ -202,9 +158,9 @@ static void sizes(void)
 		{ take_config, sizeof(struct dumpfilter_config), { .config = { .level = 3 } }, true },
 		{ take_source,
 		  sizeof(struct dumpfilter_source_ops),
-		  { .source = { .read = source_read, .length = 1 << 20 } },
+		  { .source = { .read = memory_read, .length = 1 << 20 } },
 		  true },
-		{ take_sink, sizeof(struct dumpfilter_sink_ops), { .sink = { .write = drop } }, true },
+		{ take_sink, sizeof(struct dumpfilter_sink_ops), { .sink = { .write = nowhere_write } }, true },
 		{ take_opts, sizeof(struct dumpfilter_new_opts), { .size = 0 }, true },
 		{ take_info, sizeof(struct dumpfilter_image_info), { .size = 0 }, false },
 		{ take_report, sizeof(struct dumpfilter_report), { .size = 0 }, false },
@@ -335,15 +291,11 @@ static void layout(void)
 
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_tiny, NULL);
-
-	if (bad) {
-		printf("not ok - image: %s\n", bad);
+	if (!states_begin())
 		return EXIT_FAILURE;
-	}
 	RUN(sizes);
 	RUN(short_outputs);
 	RUN(layout);
-	fi_image_free(&img);
+	states_end();
 	return T_END();
 }

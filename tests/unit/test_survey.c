@@ -129,11 +129,11 @@ static void every_allocation(void)
 /* A page that cannot be read takes nothing in a dump, and is counted. */
 static int64_t read_faulty(void *user, uint64_t offset, void *buf, size_t len)
 {
-	const struct rf_file *f = user;
+	const struct memory *f = user;
 
 	if (offset < f->size / 2 + 100 && offset + len > f->size / 2 + 100)
 		return -EIO;
-	return rf_read(user, offset, buf, len);
+	return memory_read(user, offset, buf, len);
 }
 
 static void unreadable(void)
@@ -145,7 +145,7 @@ static void unreadable(void)
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	build(mixed);
-	input = (struct rf_file){ .data = img.data, .size = img.size };
+	input = (struct memory){ .data = img.data, .size = img.size };
 	ops.length = img.size;
 	CHECK_EQ(dumpfilter_open(df, &ops, &input), 0);
 	opts.max_pages = UINT64_MAX;

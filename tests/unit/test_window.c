@@ -8,85 +8,13 @@
 #include "run/refill.h"
 
 #include "build.h"
+#include "heap.h"
+#include "memory.h"
 #include "recipes.h"
 #include "t.h"
 
-#include <errno.h>
-
-/* ---- a source, a sink and an allocator */
-
-struct memory {
-	uint8_t *data;
-	size_t size, cap;
-};
-
-static int64_t read_memory(void *user, uint64_t offset, void *buf, size_t len)
-{
-	struct memory *m = user;
-
-	if (offset >= m->size)
-		return 0;
-	if (len > m->size - offset)
-		len = m->size - offset;
-	memcpy(buf, m->data + offset, len);
-	return (int64_t)len;
-}
-
-/* Two outputs are enough, one to compare with; fresh pages for each would take most of the time. */
+/* Two outputs are enough, one to compare with. */
 static struct memory outputs[2];
-
-static struct memory empty_output(unsigned i)
-{
-	struct memory *m = &outputs[i];
-
-	if (m->data)
-		memset(m->data, 0, m->size);
-	m->size = 0;
-	return *m;
-}
-
-static int write_memory(void *user, uint64_t offset, const void *buf, size_t len)
-{
-	struct memory *m = user;
-	uint64_t end = offset + len;
-
-	if (end > 1u << 30)
-		return -EFBIG;
-	if (end > m->cap) {
-		m->cap = 2 * end;
-		m->data = realloc(m->data, m->cap);
-		memset(m->data + m->size, 0, m->cap - m->size);
-	}
-	memcpy(m->data + offset, buf, len);
-	if (end > m->size)
-		m->size = end;
-	return 0;
-}
-
-/* Bits of a chunk are what is allocated in just this size: the count and stage, the words, the block's header. */
-#define CHUNK_BYTES (8 + DF_CHUNK_PAGES / 8 + 16)
-
-struct heap {
-	bool no_bits;
-	atomic_ulong refused;
-};
-
-static void *heap_alloc(void *user, size_t bytes)
-{
-	struct heap *h = user;
-
-	if (h->no_bits && bytes == CHUNK_BYTES) {
-		h->refused++;
-		return NULL;
-	}
-	return malloc(bytes);
-}
-
-static void heap_free(void *user, void *ptr)
-{
-	(void)user;
-	free(ptr);
-}
 
 /* ---- one dump */
 
@@ -96,7 +24,7 @@ struct dump {
 	const struct builder_image *img;
 	struct dumpfilter_config cfg;
 	enum how how;
-	struct heap heap;
+	struct fi_heap heap;
 	struct memory out;
 	int result;
 	char text[600];
@@ -105,17 +33,6 @@ struct dump {
 	size_t opened; /* the peak until then: no limit is in force */
 	bool listed;   /* free lists had to be walked, what was found has bits of its own */
 };
-
-static int open_memory(struct dumpfilter *df, struct memory *m)
-{
-	struct dumpfilter_source_ops ops = { .size = sizeof ops,
-					     .caps = DUMPFILTER_IO_CONCURRENT,
-					     .read = read_memory,
-					     .length = m->size,
-					     .name = "image" };
-
-	return dumpfilter_open(df, &ops, m);
-}
 
 static int add_count(void *user, uint64_t first, uint64_t count)
 {
@@ -129,7 +46,7 @@ static int write_out(struct dumpfilter *df, struct dump *d)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops,
 					   .caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE,
-					   .write = write_memory,
+					   .write = memory_write,
 					   .name = "output" };
 	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, &d->out);
 	uint64_t kept = 0;
@@ -155,14 +72,16 @@ static int write_out(struct dumpfilter *df, struct dump *d)
 
 static void go(struct dump *d)
 {
-	struct dumpfilter_new_opts opts = { sizeof opts, heap_alloc, heap_free, &d->heap };
-	struct memory in = { d->img->data, d->img->size, d->img->size };
+	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &d->heap };
+	struct memory in = { d->img->data, d->img->size, 0 };
+	struct dumpfilter_source_ops source = memory_source(&in, "image");
 	struct dumpfilter *df = dumpfilter_new(&opts);
 
-	d->out = empty_output(d->how != REMEMBERED);
-	d->heap.no_bits = d->how == NEVER;
+	memory_empty(&outputs[d->how != REMEMBERED]);
+	d->out = outputs[d->how != REMEMBERED];
+	d->heap.refuse = d->how == NEVER ? HEAP_CHUNK : 0;
 	d->rep = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
-	d->result = open_memory(df, &in);
+	d->result = dumpfilter_open(df, &source, &in);
 	d->opened = atomic_load(&df->env.mem_peak);
 	d->listed = df->dump.can_classify && !df_known(&df->dump.rules, DF_BUDDY);
 	if (!d->result)
