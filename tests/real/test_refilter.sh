@@ -191,6 +191,7 @@ for packed in "$shared"/*.vmcore.zst; do
 	fi
 	name=${packed##*/}
 	name=${name%.vmcore.zst}
+	readable "$name" || continue
 	unpack "$packed" || exit 1
 	case $name in
 	amd64-7.3-kdump) by_codec "$name" "${all_codecs[@]}" ;;

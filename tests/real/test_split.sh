@@ -114,6 +114,7 @@ if [ -n "$other" ]; then theirs demo 31; else skip "demo: the other program" "no
 if [ -n "$shared" ]; then
 	for file in "$shared"/*.vmcore.zst; do
 		name=$(basename "$file" .vmcore.zst)
+		readable "$name" || continue
 		unpack "$file"
 		case $name in
 		amd64-6.1-kdump)

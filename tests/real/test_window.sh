@@ -81,6 +81,7 @@ rm -f ref back dump
 for big in "$shared"/*.vmcore.zst; do
 	[ -n "$shared" ] || continue
 	name=$(basename "$big" .vmcore.zst)
+	readable "$name" || continue
 	unpack "$big" || exit 1
 	# of machines that are not known all pages are kept: nothing is classified, but what is stored makes bits, too
 	compare "$name" "$pack" -d 31
