@@ -322,6 +322,29 @@ static bool plausible(struct dump *d, const struct layout *l, bool big)
 	       rd_inside(d, block, rd_get(d, l->status + 8, 4) * block);
 }
 
+/* Does the sub header make sense, read so? */
+static bool fits(const struct dump *d, const struct layout *l)
+{
+	uint64_t sub = d->block, end = (1 + rd_get(d, l->status + 8, 4)) * d->block, version = rd_get(d, 8, 4);
+	uint64_t notes = version >= 4 ? rd_get(d, sub + l->note_off, 8) : 0;
+	uint64_t size = version >= 4 ? rd_get(d, sub + l->note_size, 4) : 0;
+
+	if (version >= 6 && rd_get(d, sub + l->max64, 8) != rd_get(d, l->status + 16, 4))
+		return false;
+	return size ? notes >= sub && notes < end && size <= end - notes : !notes;
+}
+
+/* The two of 32 bits differ in the sub header: i386 aligns 64-bit numbers to 4, other machines to 8.  The name of the
+ * machine tells, or, where there is none, what makes sense. */
+static const struct layout *of_32_bits(const struct dump *d)
+{
+	const char *machine = (const char *)d->p + 12 + 4 * 65;
+
+	if (machine[0] && strncmp(machine, "Unknown", 7))
+		return machine[0] == 'i' && !strncmp(machine + 2, "86", 2) ? &layouts[1] : &layouts[2];
+	return fits(d, &layouts[1]) ? &layouts[1] : &layouts[2];
+}
+
 static void find_layout(struct dump *d)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -331,9 +354,8 @@ static void find_layout(struct dump *d)
 			d->lay = &layouts[i];
 			d->is64 = d->lay->is64;
 			d->block = (uint32_t)rd_get(d, d->lay->status + 4, 4);
-			/* the two of 32 bits differ in the sub header: the notes follow it at once */
-			if (!d->is64 && rd_get(d, d->block + layouts[2].note_off, 8) == d->block + layouts[2].size)
-				d->lay = &layouts[2];
+			if (!d->is64)
+				d->lay = of_32_bits(d);
 			return;
 		}
 	}
