@@ -246,4 +246,4 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 	return r;
 }
 
-const struct df_input df_input_elf = { .name = "ELF", .probe = probe, .open = open_elf };
+const struct df_input df_input_elf = { .name = "ELF", .is = "an ELF file", .probe = probe, .open = open_elf };

@@ -3,20 +3,37 @@
 
 #include "format/flat.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct df_input *const inputs[] = { &df_input_kdump, &df_input_elf };
 
-/* What a file that no probe takes looks like, for the error's hint. */
-static const char *describe(const uint8_t *head, size_t len)
+bool df_input_name(const uint8_t *head, size_t len, char text[DF_FOREIGN_TEXT])
 {
-	if (len >= 24 && df_flat_is(head, len))
-		return "it is a flattened stream inside another one: rearrange it first (makedumpfile -R)";
-	if (len >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4))
-		return "it is compressed with zstd: unpack it first";
-	if (len >= 2 && !memcmp(head, "\x1f\x8b", 2))
-		return "it is compressed with gzip: unpack it first";
-	return "it is neither an ELF core file nor a kdump-compressed one";
+	if (df_foreign_name(head, len, text))
+		return true;
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+		if (!inputs[i]->probe(head, len))
+			continue;
+		snprintf(text, DF_FOREIGN_TEXT, "%s", inputs[i]->is);
+		return true;
+	}
+	return false;
+}
+
+static int refuse(const struct df_source *s, const uint8_t *head, size_t len, struct df_err *err)
+{
+	char is[DF_FOREIGN_TEXT];
+
+	if (df_flat_is(head, len))
+		return df_err_set(err, DUMPFILTER_E_FORMAT,
+				  "%s is a flattened stream inside another one: rearrange it first (makedumpfile -R)",
+				  s->name);
+	if (df_input_name(head, len, is))
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is %s", s->name, is);
+	return df_err_set(err, DUMPFILTER_E_FORMAT,
+			  "%s is not a memory image: it is neither an ELF core file nor a kdump-compressed one",
+			  s->name);
 }
 
 /* Length of a source that does not tell (a file that the kernel makes as it is read, callbacks): the first offset at
@@ -43,10 +60,18 @@ static void measure(struct df_source *s)
 	s->length = none;
 }
 
+/* The first block must be readable, the second is there to name what is no input. */
 static int read_head(const struct df_source *s, uint8_t *head, size_t *len, struct df_err *err)
 {
-	*len = s->length < DF_INPUT_PROBE ? (size_t)s->length : DF_INPUT_PROBE;
-	return df_source_read(s, 0, head, *len, err);
+	size_t all = s->length < DF_INPUT_PROBE ? (size_t)s->length : DF_INPUT_PROBE, first = DF_INPUT_PROBE / 2;
+	struct df_err ignored;
+	int r;
+
+	*len = all < first ? all : first;
+	r = df_source_read(s, 0, head, *len, err);
+	if (!r && all > first && !df_source_read(s, first, head + first, all - first, &ignored))
+		*len = all;
+	return r;
 }
 
 int df_input_look(struct df_source *s, uint8_t head[DF_INPUT_PROBE], size_t *len, bool *cut, struct df_err *err)
@@ -82,8 +107,7 @@ int df_input_open(struct df_image *img, struct df_err *err)
 			return 0;
 	}
 	if (!r)
-		r = df_err_set(err, DUMPFILTER_E_FORMAT, "%s is not a memory image: %s", img->source.name,
-			       describe(head, len));
+		r = refuse(&img->source, head, len, err);
 	df_image_fini(img);
 	return r;
 }

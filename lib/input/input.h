@@ -3,12 +3,14 @@
 #ifndef DF_INPUT_INPUT_H
 #define DF_INPUT_INPUT_H
 
+#include "format/foreign.h"
 #include "image/image.h"
 
-#define DF_INPUT_PROBE 4096u /* bytes of the beginning that probes see */
+#define DF_INPUT_PROBE 8192u /* bytes of the beginning that probes see */
 
 struct df_input {
 	const char *name;
+	const char *is; /* "an ... file" */
 	bool (*probe)(const uint8_t *head, size_t len);
 	/* Fills img (zeroed but for env and source).  On failure the caller finishes img. */
 	int (*open)(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err);
@@ -19,6 +21,10 @@ extern const struct df_input df_input_elf, df_input_kdump;
 /* Learn the length of a source that does not tell, see through a flattened stream (*cut: its end is missing), and read
  * the beginning. */
 int df_input_look(struct df_source *s, uint8_t head[DF_INPUT_PROBE], size_t *len, bool *cut, struct df_err *err);
+
+/* What a file is that begins with head[len], as the end of "FILE is ...": for who has no use for it.  false: that is
+ * not known. */
+bool df_input_name(const uint8_t *head, size_t len, char text[DF_FOREIGN_TEXT]);
 
 /* Recognise img->source and open it.  img: zeroed but for env and source; finished on failure. */
 int df_input_open(struct df_image *img, struct df_err *err);

@@ -479,4 +479,6 @@ static int open_kdump(struct df_image *img, const uint8_t *head, size_t len, str
 	return r ? r : df_input_find_eraseinfo(img, err);
 }
 
-const struct df_input df_input_kdump = { .name = "kdump-compressed", .probe = probe, .open = open_kdump };
+const struct df_input df_input_kdump = {
+	.name = "kdump-compressed", .is = "a kdump-compressed file", .probe = probe, .open = open_kdump
+};

@@ -90,6 +90,15 @@ static int check_piece(struct set *x, unsigned i, struct df_err *err)
 	return 0;
 }
 
+static int no_piece(const struct df_source *source, const uint8_t *head, size_t len, struct df_err *err)
+{
+	char is[DF_FOREIGN_TEXT];
+
+	if (!df_input_name(head, len, is))
+		snprintf(is, sizeof is, "no kdump-compressed file");
+	return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is not a piece of a split dump: it is %s", source->name, is);
+}
+
 static int look_at(struct set *x, unsigned i, struct df_err *err)
 {
 	struct df_source *source = &x->m[i].piece.own;
@@ -105,8 +114,7 @@ static int look_at(struct set *x, unsigned i, struct df_err *err)
 	r = df_input_look(source, head, &len, &cut, err);
 	x->incomplete |= cut;
 	if (!r && !df_input_kdump.probe(head, len))
-		r = df_err_set(err, DUMPFILTER_E_FORMAT,
-			       "%s is not a piece of a split dump: it is no kdump-compressed file", source->name);
+		r = no_piece(source, head, len, err);
 	if (!r)
 		r = df_kdump_read_headers(o, head, len, err);
 	if (!r)

@@ -5,6 +5,7 @@
 #include "format/elf.h"
 #include "format/flat.h"
 #include "format/kdump.h"
+#include "input/input.h"
 #include "io/args.h"
 
 #include <errno.h>
@@ -241,6 +242,20 @@ static int take_records(struct rearrange *x, struct df_err *err)
 	}
 }
 
+/* By what has come: nobody waits for more of it. */
+static int refuse(const struct rearrange *x, struct df_err *err)
+{
+	char is[DF_FOREIGN_TEXT];
+
+	if (!x->tail)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s: is empty, a flattened stream was expected", x->name);
+	df_err_set(err, DUMPFILTER_E_FORMAT, "%s: is not in the flattened format, there is nothing to rearrange",
+		   x->name);
+	if (df_input_name(x->buf, x->tail, is))
+		df_err_add(err, ": it is %s", is);
+	return err->code;
+}
+
 static int take_header(struct rearrange *x, struct df_err *err)
 {
 	int r = need(x, FLAT_SIGN, err);
@@ -248,9 +263,7 @@ static int take_header(struct rearrange *x, struct df_err *err)
 	if (r)
 		return r;
 	if (x->tail < FLAT_SIGN || !df_flat_is(x->buf, x->tail))
-		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s: %s", x->name,
-				  x->tail ? "is not in the flattened format, there is nothing to rearrange"
-					  : "is empty, a flattened stream was expected");
+		return refuse(x, err);
 	r = need(x, DF_FLAT_HEADER, err);
 	if (!r && x->tail < DF_FLAT_HEADER)
 		r = truncated(x, err);

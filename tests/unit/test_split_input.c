@@ -258,7 +258,10 @@ static void what_is_no_piece(void)
 	refused(DUMPFILTER_E_FORMAT, "fourth is not a piece", "a whole one");
 	make_set(&plain);
 	memcpy(x.file[1].data, "\177ELF", 4);
-	refused(DUMPFILTER_E_FORMAT, "second is not a piece", "no kdump-compressed file");
+	refused(DUMPFILTER_E_FORMAT, "second is not a piece", "it is an ELF file");
+	make_set(&plain);
+	memcpy(x.file[1].data, "?", 1);
+	refused(DUMPFILTER_E_FORMAT, "second is not a piece", "it is no kdump-compressed file");
 	make_set(&plain);
 	x.file[2].size = 3000;
 	refused(DUMPFILTER_E_TRUNCATED, "third", "sub header");

@@ -153,31 +153,40 @@ static bool cannot_read(struct tool *t, uint64_t done)
 
 /* ------------------------------------------------------------------------------------------------ what it is */
 
-#define FIRST ((size_t)64) /* bytes: all signatures lie in them, and no format is whole with so few */
+struct beginning {
+	const uint8_t *buf;
+	size_t len;
+};
 
-static int64_t read_first(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_beginning(void *user, uint64_t offset, void *buf, size_t len)
 {
-	if (offset >= FIRST)
+	const struct beginning *x = user;
+
+	if (offset >= x->len)
 		return 0;
-	if (len > FIRST - offset)
-		len = FIRST - (size_t)offset;
-	memcpy(buf, (const uint8_t *)user + offset, len);
+	if (len > x->len - offset)
+		len = x->len - (size_t)offset;
+	memcpy(buf, x->buf + offset, len);
 	return (int64_t)len;
 }
 
-/* What is no dump would fill the disk before anybody says so.  Does the library know what begins so?  Says why not. */
-static bool begins_as_dump(struct tool *t, uint8_t *buf, size_t len)
+/* What is no dump would fill the disk before anybody says so.  Does the library know what begins so?  Says why not.
+ * In a context of its own, without a log: of what is cut off here most of what it would say is wrong. */
+static bool begins_as_dump(struct tool *t, const uint8_t *buf, size_t len)
 {
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_first, .length = FIRST, .name = NAME };
-	int r;
+	struct beginning x = { buf, len };
+	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_beginning, .length = len, .name = NAME };
+	struct dumpfilter *df;
+	int r = DUMPFILTER_OK;
 
-	if (len < FIRST)
+	if (len < BUFFER)
 		return true; /* it is all that there is: opening it tells */
-	r = dumpfilter_open(t->df, &ops, buf);
-	if (r >= 0)
-		dumpfilter_close(t->df);
+	df = dumpfilter_new(NULL);
+	if (df)
+		r = dumpfilter_open(df, &ops, &x);
 	if (r == DUMPFILTER_E_FORMAT)
-		tool_library_error(t);
+		msg(t->messages, MSG_ERROR, "%s", dumpfilter_errmsg(df));
+	dumpfilter_free(df);
 	return r != DUMPFILTER_E_FORMAT;
 }
 
