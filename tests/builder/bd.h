@@ -123,6 +123,13 @@ struct bd_note {
 	bool first;
 };
 
+/* A section of the ELF file. */
+struct bd_elf_section {
+	const char *name;
+	uint64_t type, size, offset;
+	bool fixed_offset;
+};
+
 enum bd_style { BD_KDUMP, BD_HELD, BD_QEMU };
 enum bd_model { BD_EXTREME, BD_SPARSE, BD_FLAT };
 
@@ -187,6 +194,8 @@ struct bd {
 	size_t nnotes;
 	struct bd_phdr *loads;
 	size_t nloads;
+	struct bd_elf_section *elf_sections;
+	size_t nelf_sections;
 	struct bd_line **patches;
 	size_t npatches;
 	bool has_cut;
@@ -299,6 +308,7 @@ uint8_t *bd_notes_segment(struct bd *b, unsigned segment, size_t *len);
 unsigned bd_notes_segments(struct bd *b);
 void bd_elf(struct bd *b, struct bd_line *l);
 void bd_load(struct bd *b, struct bd_line *l);
+void bd_shdr(struct bd *b, struct bd_line *l);
 void bd_prstatus(struct bd *b, struct bd_line *l);
 void bd_note(struct bd *b, struct bd_line *l);
 void bd_vmcoreinfo(struct bd *b, struct bd_line *l);

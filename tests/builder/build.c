@@ -33,6 +33,7 @@ static const struct bd_directive directives[] = {
 	{ "mem", BD_CONTENTS, bd_memory },
 	{ "elf", BD_FILE, bd_elf },
 	{ "load", BD_FILE, bd_load },
+	{ "shdr", BD_FILE, bd_shdr },
 	{ "prstatus", BD_FILE, bd_prstatus },
 	{ "note", BD_FILE, bd_note },
 	{ "vmcoreinfo", BD_FILE, bd_vmcoreinfo },

@@ -71,6 +71,9 @@
  *              first, e_phoff 192, e_ehsize 8, p_vaddr 0, data unaligned behind the notes.  gap: bytes between loads.
  *   load PADDR SIZE [vaddr=auto|V] [filesz=N] [memsz=N] [offset=N] [flags=N] [align=N] [split=N]
  *   load kernel | load ram     default: load kernel, then load ram (one for each `ram`)
+ *   shdr NAME SIZE [type=N] [offset=N]
+ *              a section of the file, with bytes of its own (or those at offset) that no program header has; the table
+ *              lies at the end of the file (qemu: at its beginning), the names behind all data
  *   prstatus N                 number of NT_PRSTATUS notes (default 2)
  *   note NAME TYPE SIZE [segment=N] [namesz=N] [descsz=N] [first]
  *              one more note behind (or before) the others; namesz/descsz: what the header says

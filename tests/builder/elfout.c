@@ -110,6 +110,21 @@ void bd_load(struct bd *b, struct bd_line *l)
 		add_load(b, &p);
 }
 
+void bd_shdr(struct bd *b, struct bd_line *l)
+{
+	struct bd_elf_section *s;
+
+	b->elf_sections = bd_more(b, b->elf_sections, b->nelf_sections, sizeof *s);
+	s = &b->elf_sections[b->nelf_sections++];
+	s->name = bd_arg(b, l, "NAME");
+	s->size = bd_num(b, bd_arg(b, l, "SIZE"));
+	s->type = bd_opt_num(b, l, "type", 1);
+	s->fixed_offset = bd_opt(l, "offset") != NULL;
+	s->offset = bd_opt_num(b, l, "offset", 0);
+	if (!s->fixed_offset && s->size > FILE_MAX)
+		bd_fail(b, "shdr: too large");
+}
+
 void bd_patch(struct bd *b, struct bd_line *l)
 {
 	const char *s;
@@ -169,7 +184,7 @@ struct file {
 	struct bd *b;
 	uint8_t *p;
 	uint64_t size;
-	uint64_t ehsize, phentsize, shentsize, phoff, shoff, nph, data;
+	uint64_t ehsize, phentsize, shentsize, phoff, shoff, nph, nsh, names, names_size, data;
 	unsigned nseg;
 	struct bd_phdr *ph; /* notes, then loads */
 	uint8_t **note;
@@ -191,9 +206,13 @@ static void place_headers(struct file *f)
 	f->nseg = bd_notes_segments(b);
 	f->nph = f->nseg + b->nloads;
 	b->xnum |= f->nph >= PN_XNUM;
+	if (b->style == BD_QEMU || b->nelf_sections)
+		f->nsh = 2 + b->nelf_sections; /* the first is empty, the last one has the names */
+	if (f->nsh && b->xnum && b->style != BD_QEMU)
+		bd_fail(b, "shdr does not go with so many program headers");
 	if (b->style == BD_QEMU) {
 		f->shoff = f->ehsize;
-		f->phoff = f->ehsize + 2 * f->shentsize;
+		f->phoff = f->ehsize + f->nsh * f->shentsize;
 	} else if (b->xnum) {
 		f->shoff = f->phoff + f->nph * f->phentsize;
 	}
@@ -233,10 +252,34 @@ static void place_loads(struct file *f)
 	}
 }
 
+static void place_sections(struct file *f)
+{
+	struct bd *b = f->b;
+
+	if (!f->nsh)
+		return;
+	f->names_size = 1 + sizeof ".shstrtab";
+	for (size_t i = 0; i < b->nelf_sections; i++) {
+		struct bd_elf_section *s = &b->elf_sections[i];
+
+		f->names_size += strlen(s->name) + 1;
+		if (s->fixed_offset)
+			continue;
+		s->offset = f->data;
+		f->data += s->size;
+	}
+	f->names = f->data;
+	f->data += f->names_size;
+	if (b->style == BD_QEMU)
+		return;
+	f->shoff = f->data = (f->data + 7) & ~(uint64_t)7;
+	f->data += f->nsh * f->shentsize;
+}
+
 static void write_ehdr(struct file *f)
 {
 	struct bd *b = f->b;
-	bool qemu = b->style == BD_QEMU, shdr = qemu || b->xnum;
+	bool qemu = b->style == BD_QEMU, shdr = f->nsh || b->xnum;
 	const struct {
 		const char *name;
 		uint64_t v;
@@ -250,8 +293,8 @@ static void write_ehdr(struct file *f)
 		{ "e_phentsize", f->phentsize },
 		{ "e_phnum", b->xnum ? PN_XNUM : f->nph },
 		{ "e_shentsize", shdr ? f->shentsize : 0 },
-		{ "e_shnum", qemu ? 2 : b->xnum },
-		{ "e_shstrndx", qemu },
+		{ "e_shnum", f->nsh ? f->nsh : b->xnum },
+		{ "e_shstrndx", f->nsh ? f->nsh - 1 : 0 },
 		{ "ei_class", b->m.is64 ? 2 : 1 },
 		{ "ei_data", b->m.big ? 2 : 1 },
 		{ "ei_version", 1 },
@@ -262,22 +305,37 @@ static void write_ehdr(struct file *f)
 		put_field(b, f->p, eh_fields, vals[i].name, vals[i].v);
 }
 
-/* Section 0 holds the number of program headers where e_phnum cannot; QEMU adds its table of names. */
+static void write_shdr(struct file *f, uint64_t i, uint64_t name, const struct bd_elf_section *s)
+{
+	struct bd *b = f->b;
+	uint8_t *at = f->p + f->shoff + i * f->shentsize;
+
+	bd_put(b, at, 4, name);
+	bd_put(b, at + 4, 4, s->type);
+	bd_put(b, at + (b->m.is64 ? 24 : 16), b->word, s->offset);
+	bd_put(b, at + (b->m.is64 ? 32 : 20), b->word, s->size);
+	memcpy(f->p + f->names + name, s->name, strlen(s->name));
+	for (uint64_t k = 0; k < s->size && !s->fixed_offset; k++)
+		f->p[s->offset + k] = (uint8_t)(k * 5 + 3);
+}
+
+/* Section 0 holds the number of program headers where e_phnum cannot. */
 static void write_shdrs(struct file *f)
 {
 	struct bd *b = f->b;
-	uint8_t *s = f->p + f->shoff, *names = s + f->shentsize;
-	unsigned w = b->word;
+	const struct bd_elf_section names = {
+		.name = ".shstrtab", .type = 3, .offset = f->names, .size = f->names_size, .fixed_offset = true
+	};
+	uint64_t name = 1;
 
 	if (b->xnum)
-		bd_put(b, s + (b->m.is64 ? 44 : 28), 4, f->nph);
-	if (b->style != BD_QEMU)
-		return;
-	bd_put(b, names, 4, 1);
-	bd_put(b, names + 4, 4, 3);
-	bd_put(b, names + (b->m.is64 ? 24 : 16), w, f->data);
-	bd_put(b, names + (b->m.is64 ? 32 : 20), w, 11);
-	memcpy(f->p + f->data, "\0.shstrtab", 11);
+		bd_put(b, f->p + f->shoff + (b->m.is64 ? 44 : 28), 4, f->nph);
+	for (size_t i = 0; i < b->nelf_sections; i++) {
+		write_shdr(f, 1 + i, name, &b->elf_sections[i]);
+		name += strlen(b->elf_sections[i].name) + 1;
+	}
+	if (f->nsh)
+		write_shdr(f, f->nsh - 1, name, &names);
 }
 
 static void write_phdr(struct file *f, uint64_t i)
@@ -404,7 +462,8 @@ void bd_elf_write(struct bd *b, struct builder_image *out)
 	f.note = bd_mem(b, f.nseg * sizeof *f.note);
 	place_notes(&f);
 	place_loads(&f);
-	f.size = f.data + (b->style == BD_QEMU ? 11 : 0);
+	place_sections(&f);
+	f.size = f.data;
 	f.p = out->data = calloc(1, f.size);
 	if (!f.p)
 		bd_fail(b, "no memory");
