@@ -16,6 +16,8 @@
 #define SHDR_INFO_64 44u
 #define SHDR_SIZE_32 20u
 #define SHDR_SIZE_64 32u
+#define SHDR_OFFS_32 16u
+#define SHDR_OFFS_64 24u
 #define E_VERSION    20u
 #define E_ENTRY      24u
 
@@ -160,6 +162,17 @@ void df_elf_encode_phdr(const struct df_elf_header *h, const struct df_elf_phdr 
 	df_put(b + f->filesz, word, p->filesz, h->be);
 	df_put(b + f->memsz, word, p->memsz, h->be);
 	df_put(b + f->align, word, p->align, h->be);
+}
+
+void df_elf_decode_shdr(const struct df_elf_header *h, const void *buf, struct df_elf_shdr *s)
+{
+	unsigned word = h->bits / 8;
+	const uint8_t *b = buf;
+
+	s->name = df_get32(b, h->be);
+	s->type = df_get32(b + 4, h->be);
+	s->offset = df_get(b + (h->bits == 64 ? SHDR_OFFS_64 : SHDR_OFFS_32), word, h->be);
+	s->size = df_get(b + (h->bits == 64 ? SHDR_SIZE_64 : SHDR_SIZE_32), word, h->be);
 }
 
 uint32_t df_elf_decode_shdr0_info(const struct df_elf_header *h, const void *buf)

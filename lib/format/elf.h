@@ -14,9 +14,11 @@
 #define DF_ELF_SHDR_MAX        64u
 #define DF_ELF_PN_XNUM         0xffffu
 #define DF_ELF_ET_CORE         4u
+#define DF_ELF_PT_NULL         0u
 #define DF_ELF_PT_LOAD         1u
 #define DF_ELF_PT_NOTE         4u
 #define DF_ELF_NT_PRSTATUS     1u
+#define DF_ELF_SHT_NOBITS      8u
 #define DF_ELF_FLAG_INCOMPLETE 1u /* e_flags: makedumpfile's mark */
 
 struct df_elf_header {
@@ -46,6 +48,12 @@ size_t df_elf_phdr_size(const struct df_elf_header *h);
 /* buf: at least df_elf_phdr_size(h) bytes. */
 void df_elf_decode_phdr(const struct df_elf_header *h, const void *buf, struct df_elf_phdr *p);
 void df_elf_encode_phdr(const struct df_elf_header *h, const struct df_elf_phdr *p, void *buf);
+struct df_elf_shdr {
+	uint32_t name, type; /* name: where in the section of names */
+	uint64_t offset, size;
+};
+/* buf: at least df_elf_shdr_size(h) bytes. */
+void df_elf_decode_shdr(const struct df_elf_header *h, const void *buf, struct df_elf_shdr *s);
 /* Section header 0 that holds the number of program headers where phnum is PN_XNUM: sh_info. */
 size_t df_elf_shdr_size(const struct df_elf_header *h);
 uint32_t df_elf_decode_shdr0_info(const struct df_elf_header *h, const void *buf);

@@ -62,6 +62,12 @@ struct df_past {
 	uint8_t uts[6 * 65]; /* as in the header: hostile */
 };
 
+/* What the input has and no output carries, for people; zeroed where there is nothing. */
+struct df_leftovers {
+	char text[256]; /* a list */
+	unsigned more;  /* for which there was no room */
+};
+
 struct df_image {
 	struct df_env *env;
 	struct df_source source;
@@ -96,12 +102,16 @@ struct df_image {
 	uint8_t frame_shift; /* bytes of such a frame as a power of two; 0 = the lists count */
 	struct df_pageset described_set, stored_set;
 	struct df_past past;
+	struct df_leftovers leftovers;
 	void *format_data; /* the format's own */
 };
 
 enum df_part { DF_DESCRIBED, DF_STORED };
 
 void df_image_fini(struct df_image *img); /* also of a zeroed struct */
+
+/* Put something on the list of what no output carries. */
+void df_image_leave(struct df_image *img, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 
 /* From now on the image neither describes nor stores [start, end).  No reader may be in use.  The ranges that it had
  * become the caller's, who has copied *img before.  On failure nothing has changed: E_UNSUPPORTED where frames are

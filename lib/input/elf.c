@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "input/input.h"
 #include "input/notes.h"
+#include "input/sections.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -210,6 +211,37 @@ static int take_loads(struct df_image *img, const struct df_elf_phdr *p, uint32_
 	return 0;
 }
 
+/* What other program headers have, the output does not. */
+static void leave_other_headers(struct df_image *img, const struct df_elf_phdr *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (p[i].type != DF_ELF_PT_NULL && p[i].type != DF_ELF_PT_LOAD && p[i].type != DF_ELF_PT_NOTE &&
+		    p[i].filesz)
+			df_image_leave(img, "program header %" PRIu32 " of type %#" PRIx32 " (%" PRIu64 " bytes)", i,
+				       p[i].type, p[i].filesz);
+}
+
+static int read_headers(struct df_image *img, const struct df_elf_header *h, struct df_elf_phdr **p, uint32_t *n,
+			struct df_err *err)
+{
+	struct df_sections *sections = df_alloc(img->env, sizeof *sections);
+	int r;
+
+	if (!sections)
+		return df_err_nomem(err, img->env, "section headers", sizeof *sections);
+	df_sections_read(sections, &img->source, h);
+	r = read_phdrs(img, h, p, n, err);
+	if (!r)
+		r = read_notes(img, *p, *n, err);
+	if (!r) {
+		df_sections_leave(sections, img, *p, *n);
+		leave_other_headers(img, *p, *n);
+		df_input_scan_notes(img);
+	}
+	df_free(img->env, sections);
+	return r;
+}
+
 static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err)
 {
 	struct df_elf_header h;
@@ -233,11 +265,7 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 	img->elf_type = h.type;
 	img->osabi = h.osabi;
 	img->elf_flags = h.flags;
-	r = read_phdrs(img, &h, &p, &n, err);
-	if (!r)
-		r = read_notes(img, p, n, err);
-	if (!r)
-		df_input_scan_notes(img);
+	r = read_headers(img, &h, &p, &n, err);
 	if (!r)
 		r = df_input_find_eraseinfo(img, err);
 	if (!r)

@@ -21,6 +21,7 @@
 #define CHUNK_BYTES (DF_CHUNK_PAGES / 8)
 #define PIECE       16u /* chunks of a bitmap read at once */
 #define CODECS      (DF_KDUMP_ZLIB | DF_KDUMP_LZO | DF_KDUMP_SNAPPY | DF_KDUMP_ZSTD)
+#define STATUS      ((uint32_t)(CODECS | DF_KDUMP_INCOMPLETE | DF_KDUMP_EXCLUDED_VMEMMAP))
 
 static bool probe(const uint8_t *head, size_t len)
 {
@@ -365,6 +366,28 @@ static int take_codec(struct df_kdump_opener *o, struct df_err *err)
 								  : DUMPFILTER_CODEC_ZSTD));
 }
 
+/* The output has a header of version 6, with nothing in the fields that no reader looks at. */
+static void leave_header(struct df_kdump_opener *o)
+{
+	const struct df_kdump_header *h = &o->h;
+	const struct {
+		const char *name;
+		uint32_t value;
+	} unused[] = { { "total_ram_blocks", h->total_ram_blocks },
+		       { "device_blocks", h->device_blocks },
+		       { "written_blocks", h->written_blocks },
+		       { "current_cpu", h->current_cpu } };
+
+	if (h->version > DF_KDUMP_VERSION)
+		df_image_leave(o->img, "what version %" PRIu32 " of its header has and version %u has not", h->version,
+			       DF_KDUMP_VERSION);
+	if (h->status & ~STATUS)
+		df_image_leave(o->img, "bits %#" PRIx32 " of its header's status", h->status & ~STATUS);
+	for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+		if (unused[i].value)
+			df_image_leave(o->img, "%s %" PRIu32 " of its header", unused[i].name, unused[i].value);
+}
+
 static void describe(struct df_kdump_opener *o)
 {
 	struct df_past *past = &o->img->past;
@@ -385,6 +408,7 @@ static void describe(struct df_kdump_opener *o)
 	past->phys_base = o->s.phys_base;
 	past->crash_time = o->h.time_sec;
 	memcpy(past->uts, o->h.uts, sizeof past->uts);
+	leave_header(o);
 }
 
 /* QEMU writes "Unknown" as the machine's name where it was not told of one, as in Debian 13. */

@@ -140,6 +140,22 @@ struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_confi
 	};
 }
 
+/* What the input has and the output will not. */
+static void say_leftovers(const struct df_dump *d, const struct dumpfilter_config *cfg)
+{
+	uint32_t flags = d->image.elf_flags & ~DF_ELF_FLAG_INCOMPLETE;
+	const struct df_leftovers *x = &d->image.leftovers;
+
+	if (x->more)
+		df_log(d->env, DUMPFILTER_LOG_WARN, "%s: the output does not carry %s and %u more",
+		       d->image.source.name, x->text, x->more);
+	else if (x->text[0])
+		df_log(d->env, DUMPFILTER_LOG_WARN, "%s: the output does not carry %s", d->image.source.name, x->text);
+	if (flags && cfg->format != DUMPFILTER_FORMAT_ELF)
+		df_log(d->env, DUMPFILTER_LOG_WARN, "%s: the output does not carry e_flags %#" PRIx32,
+		       d->image.source.name, flags);
+}
+
 int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_report *report,
 		struct df_err *err)
 {
@@ -153,6 +169,7 @@ int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct d
 	if (was_incomplete(&d->image))
 		df_log(d->env, DUMPFILTER_LOG_WARN, "%s is marked incomplete, and so is the output",
 		       d->image.source.name);
+	say_leftovers(d, cfg);
 	if (d->image.truncated)
 		report->lost_pages = d->plan.truncated_pages;
 	r = write_out(d, writer, &o, report, err);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an input has that no output carries: a warning lists it.
+ */
+#include "build.h"
+#include "mkdump.h"
+#include "refilter.h"
+
+static struct {
+	struct memory in, out;
+	struct rf_seen seen;
+} x;
+
+static const struct rf_how kdump = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
+static const struct rf_how elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF, .codec = DUMPFILTER_CODEC_NONE };
+
+static void end(void)
+{
+	memory_free(&x.out);
+	free(x.in.data);
+	x.in = (struct memory){ 0 };
+}
+
+/* The image of a recipe. */
+static void make(const char *head, const char *more)
+{
+	struct builder_image image;
+	char text[6000], why[BUILDER_ERR] = "";
+
+	end();
+	snprintf(text, sizeof text, "%s\nram 0 32M\n%s\n", head, more);
+	if (builder_build(text, strlen(text), &image, why))
+		T_FAIL("%s", why);
+	x.in = (struct memory){ image.data, image.size, 0 };
+	image.data = NULL;
+	builder_image_free(&image);
+}
+
+static int dump(const struct rf_how *how)
+{
+	return rf_dump(&x.in, how, &x.out, &x.seen);
+}
+
+static const char x86[] = "preset 6.1", i386[] = "machine i386\npreset 5.10-32bit\nmemmodel flat";
+
+/* ---- what no output carries */
+
+static void says(const struct rf_how *how, const char *text)
+{
+	CHECK(dump(how) >= 0);
+	CHECK_EQ(x.seen.warnings, text ? 1 : 0);
+	if (text)
+		CHECK_STR(x.seen.warning, text);
+}
+
+static void sections(void)
+{
+	make(x86, "shdr .odd 100 type=1\nshdr .empty 0\nshdr .bss 64 type=8\nshdr .more 7 type=0x70000001");
+	says(&kdump, "input: the output does not carry section .odd (100 bytes), section .more (7 bytes)");
+	says(&elf, "input: the output does not carry section .odd (100 bytes), section .more (7 bytes)");
+	make(x86, "elf style=qemu\nshdr .odd 100");
+	says(&kdump, "input: the output does not carry section .odd (100 bytes)");
+	make(i386, "shdr .odd 100"); /* not read at all yet */
+	CHECK_EQ(dump(&kdump), DUMPFILTER_E_UNSUPPORTED);
+}
+
+/* objcopy gives each program header a section of its own. */
+static void sections_of_program_headers(void)
+{
+	make(x86, "shdr note0 64 type=7 offset=0x1000\nshdr load1 4096 offset=0x3000\nelf style=qemu");
+	says(&kdump, NULL);
+	make(x86, "elf style=qemu");
+	says(&kdump, NULL);
+	says(&elf, NULL);
+}
+
+static void many_sections(void)
+{
+	char more[400 * 20] = "";
+
+	for (unsigned i = 0; i < 12; i++)
+		snprintf(more + strlen(more), sizeof more - strlen(more), "shdr section-%02u 16\n", i);
+	make(x86, more);
+	CHECK_EQ(dump(&kdump), 0);
+	CHECK_EQ(x.seen.warnings, 1);
+	CHECK_HAS(x.seen.warning, "section section-00 (16 bytes), section section-01 (16 bytes)");
+	CHECK_HAS(x.seen.warning, " and 4 more");
+}
+
+/* Where the table is damaged the memory counts; no line is wrong. */
+static void damaged_sections(void)
+{
+	static const struct {
+		const char *more, *text;
+	} rows[] = {
+		{ "shdr .odd 100\nehdr e_shoff=0xfffffffffffffff0", NULL },
+		{ "shdr .odd 100\nehdr e_shoff=0x7fffffff00000000", NULL },
+		{ "shdr .odd 100\nehdr e_shentsize=63", NULL },
+		{ "shdr .odd 100\nehdr e_shnum=0", NULL },
+		{ "shdr .odd 100\nehdr e_shstrndx=0xffff",
+		  "input: the output does not carry section 1 (100 bytes), section 2 (16 bytes)" },
+		{ "shdr .odd 0xffffffffffffff offset=0xffffffffffffff00",
+		  "input: the output does not carry section .odd (72057594037927935 bytes)" },
+	};
+
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		make(x86, rows[i].more);
+		says(&kdump, rows[i].text);
+	}
+	make(x86, "shdr .odd 100\nehdr e_shnum=0xffff");
+	CHECK_EQ(dump(&kdump), 0);
+	CHECK_EQ(x.seen.warnings, 1);
+	CHECK_HAS(x.seen.warning, "what 65279 more sections hold");
+}
+
+static void program_headers(void)
+{
+	make(x86, "load kernel\nload ram\nload 0x1000000 0x1000\nphdr 3 p_type=0x6474e553");
+	says(&kdump, "input: the output does not carry program header 3 of type 0x6474e553 (4096 bytes)");
+	make(x86, "load kernel\nload ram\nload 0x1000000 0x1000\nphdr 3 p_type=0");
+	says(&kdump, NULL);
+}
+
+/* ELF output has them. */
+static void elf_flags(void)
+{
+	make(x86, "ehdr e_flags=6");
+	says(&kdump, "input: the output does not carry e_flags 0x6");
+	says(&elf, NULL);
+	make(x86, "ehdr e_flags=1"); /* incomplete, which is said already */
+	says(&elf, "input is marked incomplete, and so is the output");
+	says(&kdump, "input is marked incomplete, and so is the output");
+}
+
+static bool out_has(const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	for (size_t at = 0; at + len <= x.out.size; at++)
+		if (!memcmp(x.out.data + at, name, len))
+			return true;
+	return false;
+}
+
+/* Notes of any name go into both formats as they are. */
+static void unknown_notes(void)
+{
+	make(x86, "note UNHEARDOF 77 1000");
+	says(&kdump, NULL);
+	CHECK(out_has("UNHEARDOF"));
+	says(&elf, NULL);
+	CHECK(out_has("UNHEARDOF"));
+}
+
+/* ---- headers of kdump-compressed files; offsets in that of 64-bit machines */
+
+static void makes_kdump(uint32_t at, uint32_t value)
+{
+	struct mk plain = mk_plain;
+	struct mk_file file = { 0 };
+
+	end();
+	plain.pages = "  pprz.prs  p.zzp"; /* none is lost */
+	mk_build(&plain, &file);
+	x.in.data = malloc(file.size);
+	CHECK(x.in.data);
+	memcpy(x.in.data, file.data, file.size);
+	x.in.size = file.size;
+	mk_put(&plain, x.in.data + at, 4, value);
+	mk_free(&file);
+}
+
+static void kdump_headers(void)
+{
+	static const struct {
+		uint32_t at, value;
+		const char *text;
+	} rows[] = {
+		{ 8, 7, "input: the output does not carry what version 7 of its header has and version 6 has not" },
+		{ 424, 0x141, "input: the output does not carry bits 0x140 of its header's status" },
+		{ 440 + 4, 5, "input: the output does not carry total_ram_blocks 5 of its header" },
+		{ 440 + 8, 6, "input: the output does not carry device_blocks 6 of its header" },
+		{ 440 + 12, 7, "input: the output does not carry written_blocks 7 of its header" },
+		{ 440 + 16, 1, "input: the output does not carry current_cpu 1 of its header" },
+		{ 424, 1, NULL },
+	};
+	struct rf_how how = kdump;
+
+	how.level = 1;
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		makes_kdump(rows[i].at, rows[i].value);
+		CHECK(dump(&how) >= 0);
+		if (rows[i].text)
+			CHECK_STR(x.seen.warning, rows[i].text);
+		CHECK_EQ(x.seen.warnings, rows[i].text ? 1 : 0);
+	}
+}
+
+int main(void)
+{
+	RUN(sections);
+	RUN(sections_of_program_headers);
+	RUN(many_sections);
+	RUN(damaged_sections);
+	RUN(program_headers);
+	RUN(elf_flags);
+	RUN(unknown_notes);
+	RUN(kdump_headers);
+	end();
+	return T_END();
+}
