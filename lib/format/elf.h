@@ -13,11 +13,17 @@
 #define DF_ELF_PHDR_MAX        56u
 #define DF_ELF_SHDR_MAX        64u
 #define DF_ELF_PN_XNUM         0xffffu
+#define DF_ELF_ET_EXEC         2u
+#define DF_ELF_ET_DYN          3u
 #define DF_ELF_ET_CORE         4u
 #define DF_ELF_PT_NULL         0u
 #define DF_ELF_PT_LOAD         1u
 #define DF_ELF_PT_NOTE         4u
 #define DF_ELF_NT_PRSTATUS     1u
+#define DF_ELF_NT_AUXV         6u
+#define DF_ELF_NT_PV_CPU_DATA  0x30eu /* s390: registers of a protected guest, encrypted */
+#define DF_ELF_NT_FILE         0x46494c45u
+#define DF_ELF_NT_SIGINFO      0x53494749u
 #define DF_ELF_SHT_NOBITS      8u
 #define DF_ELF_FLAG_INCOMPLETE 1u /* e_flags: makedumpfile's mark */
 

@@ -94,6 +94,7 @@ struct df_image {
 	uint32_t cpus;         /* NT_PRSTATUS notes */
 	size_t vmcoreinfo_at;  /* in notes */
 	size_t vmcoreinfo_len; /* 0 = none */
+	const char *xen_note;  /* name of one that only dumps of Xen hosts have; NULL = none */
 	uint8_t *eraseinfo;    /* lines about what an earlier run erased */
 	size_t eraseinfo_len;  /* 0 = none */
 	bool eraseinfo_noted;  /* notes have them, too */

@@ -221,6 +221,18 @@ static void leave_other_headers(struct df_image *img, const struct df_elf_phdr *
 				       p[i].type, p[i].filesz);
 }
 
+static int check_kind(const struct df_image *img, const struct df_elf_header *h, struct df_err *err)
+{
+	if (h->type != DF_ELF_ET_CORE)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is an ELF file but no core file (e_type %u)%s",
+				  img->source.name, h->type,
+				  h->type == DF_ELF_ET_EXEC || h->type == DF_ELF_ET_DYN
+					  ? ": it is a program; a vmlinux is given with -x"
+					  : "");
+	return 0;
+}
+
+/* Headers and notes, of any word size: they tell what is no image of a kernel's memory. */
 static int read_headers(struct df_image *img, const struct df_elf_header *h, struct df_elf_phdr **p, uint32_t *n,
 			struct df_err *err)
 {
@@ -230,13 +242,16 @@ static int read_headers(struct df_image *img, const struct df_elf_header *h, str
 	if (!sections)
 		return df_err_nomem(err, img->env, "section headers", sizeof *sections);
 	df_sections_read(sections, &img->source, h);
-	r = read_phdrs(img, h, p, n, err);
+	r = df_sections_judge(sections, img->source.name, err);
+	if (!r)
+		r = read_phdrs(img, h, p, n, err);
 	if (!r)
 		r = read_notes(img, *p, *n, err);
 	if (!r) {
 		df_sections_leave(sections, img, *p, *n);
 		leave_other_headers(img, *p, *n);
 		df_input_scan_notes(img);
+		r = df_input_judge_notes(img, err);
 	}
 	df_free(img->env, sections);
 	return r;
@@ -251,12 +266,9 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 
 	if (r < 0)
 		return df_err_wrap(err, "%s", img->source.name);
-	if (h.type != DF_ELF_ET_CORE)
-		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is an ELF file but no core file (e_type %u)",
-				  img->source.name, h.type);
-	if (h.bits != 64)
-		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%s is an ELF32 core file, which is not supported yet",
-				  img->source.name);
+	r = check_kind(img, &h, err);
+	if (r < 0)
+		return r;
 	img->ops = &df_image_extent_ops;
 	img->format = "ELF64";
 	img->be = h.be;
@@ -266,6 +278,9 @@ static int open_elf(struct df_image *img, const uint8_t *head, size_t len, struc
 	img->osabi = h.osabi;
 	img->elf_flags = h.flags;
 	r = read_headers(img, &h, &p, &n, err);
+	if (!r && h.bits != 64)
+		r = df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%s is an ELF32 core file, which is not supported yet",
+			       img->source.name);
 	if (!r)
 		r = df_input_find_eraseinfo(img, err);
 	if (!r)

@@ -437,6 +437,8 @@ int df_kdump_read_rest(struct df_kdump_opener *o, struct df_err *err)
 	describe(o);
 	r = take_notes(o, err);
 	if (!r)
+		r = df_input_judge_notes(o->img, err);
+	if (!r)
 		find_machine(o->img);
 	if (!r)
 		r = make_sets(o, err);

@@ -9,20 +9,76 @@
 #define HEADER      12u
 #define ERASEINFO   "ERASEINFO"
 
+/* Of the hypervisor: XEN_ELFNOTE_CRASH_INFO and _CRASH_REGS (Xen's public/elfnote.h), its own VMCOREINFO; up to Xen 3.1
+ * the name was another. */
+static const char *of_xen(const struct df_elf_note *note)
+{
+	static const char *const names[] = { "Xen", "VMCOREINFO_XEN", "XEN CORE" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (df_elf_note_is(note, names[i]))
+			return names[i];
+	return NULL;
+}
+
 void df_input_scan_notes(struct df_image *img)
 {
 	struct df_elf_note note;
 
 	img->cpus = 0;
+	img->xen_note = NULL;
 	img->vmcoreinfo_at = img->vmcoreinfo_len = 0;
 	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
 		if (note.type == DF_ELF_NT_PRSTATUS && df_elf_note_is(&note, "CORE"))
 			img->cpus++;
+		if (!img->xen_note)
+			img->xen_note = of_xen(&note);
 		if (!img->vmcoreinfo_len && df_elf_note_is(&note, NAME)) {
 			img->vmcoreinfo_at = note.desc_offset;
 			img->vmcoreinfo_len = note.descsz;
 		}
 	}
+}
+
+/* What the kernel and gdb put into cores of processes and nobody into images of memory: /proc/kcore has NT_PRPSINFO and
+ * NT_TASKSTRUCT, zgetdump NT_PRPSINFO (fs/binfmt_elf.c and fs/proc/kcore.c of Linux 6.1, zdump/dfo_elf.c). */
+static const char *of_process(const struct df_elf_note *note)
+{
+	if (!df_elf_note_is(note, "CORE"))
+		return NULL;
+	switch (note->type) {
+	case DF_ELF_NT_AUXV:
+		return "NT_AUXV";
+	case DF_ELF_NT_FILE:
+		return "NT_FILE";
+	case DF_ELF_NT_SIGINFO:
+		return "NT_SIGINFO";
+	default:
+		return NULL;
+	}
+}
+
+int df_input_judge_notes(const struct df_image *img, struct df_err *err)
+{
+	struct df_elf_note note;
+	const char *name;
+
+	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
+		/* QEMU 7.2 adds it for each CPU of a protected guest, also where its owner allows no dump of it, so
+		 * that there are no sections to decrypt it by. */
+		if (note.type == DF_ELF_NT_PV_CPU_DATA && df_elf_note_is(&note, "LINUX"))
+			return df_err_set(
+				err, DUMPFILTER_E_UNSUPPORTED,
+				"%s is of a protected guest (IBM Secure Execution; note NT_S390_PV_CPU_DATA) and "
+				"lacks what decrypts it (section pv_compl): its memory cannot be read",
+				img->source.name);
+		name = img->vmcoreinfo_len ? NULL : of_process(&note);
+		if (name)
+			return df_err_set(err, DUMPFILTER_E_FORMAT,
+					  "%s is the core of a process (note %s), not of a kernel: gdb reads it",
+					  img->source.name, name);
+	}
+	return 0;
 }
 
 int df_input_add_vmcoreinfo(struct df_image *img, const struct df_source *source, uint64_t offset, uint32_t len,

@@ -68,6 +68,35 @@ void df_sections_read(struct df_sections *s, const struct df_source *source, con
 	}
 }
 
+bool df_sections_have(const struct df_sections *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i].name, name))
+			return true;
+	return false;
+}
+
+/* Names: Xen's tools/libs/guest/xg_core.h; QEMU 7.2's target/s390x/arch_dump.c. */
+int df_sections_judge(const struct df_sections *s, const char *file, struct df_err *err)
+{
+	bool meta = df_sections_have(s, "pv_mem_meta"), completion = df_sections_have(s, "pv_compl");
+
+	if (df_sections_have(s, ".xen_pages") || df_sections_have(s, ".note.Xen"))
+		return df_err_set(
+			err, DUMPFILTER_E_FORMAT,
+			"%s is a core of a Xen guest (xl dump-core; sections .note.Xen, .xen_pages): it is not "
+			"supported; crash opens it as it is, so copy the whole file",
+			file);
+	if (meta || completion)
+		return df_err_set(
+			err, DUMPFILTER_E_UNSUPPORTED,
+			"%s is the encrypted dump of a protected guest (IBM Secure Execution; section%s %s%s%s): "
+			"decrypt it first (zgetdump -k KEY OLD NEW), or copy the whole file",
+			file, meta && completion ? "s" : "", meta ? "pv_mem_meta" : "", meta && completion ? ", " : "",
+			completion ? "pv_compl" : "");
+	return 0;
+}
+
 /* Core files that went through objcopy have a section for each program header. */
 static bool is_covered(const struct df_section *s, const struct df_elf_phdr *p, uint32_t n)
 {

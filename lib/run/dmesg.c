@@ -6,7 +6,7 @@
 /* What must be there: facts and translation.  No memory map is needed. */
 static int can_find(const struct df_dump *d, struct df_err *err)
 {
-	if (!d->k.has_text)
+	if (!d->k.has_text && !d->image.xen_note)
 		return df_err_set(err, DUMPFILTER_E_NOINFO, "%s has no VMCOREINFO: the kernel log cannot be found",
 				  d->image.source.name);
 	if (!d->can_translate) {

@@ -169,6 +169,10 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 
 	d->can_translate = d->can_classify = false;
 	df_memmap_fini(&d->map, d->env);
+	if (d->image.xen_note) /* memory is counted in frames of the machine, page tables and VMCOREINFO in dom0's */
+		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
+				  "%s is of a Xen host (note %s): filtering these is not supported yet",
+				  d->image.source.name, d->image.xen_note);
 	if (!d->k.has_text)
 		return df_err_set(
 			err, DUMPFILTER_E_NOINFO,

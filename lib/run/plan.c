@@ -86,7 +86,7 @@ static int judge(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 {
 	if (d->can_classify || cfg->flags & DUMPFILTER_COPY_ALL)
 		return 0;
-	if (!d->k.has_text) {
+	if (!d->k.has_text && !d->image.xen_note) {
 		*err = d->why_not;
 		return cfg->level <= DUMPFILTER_LEVEL_ZERO ? 0 : err->code;
 	}

@@ -109,9 +109,11 @@ static int write_out(struct df_dump *d, const struct df_writer *writer, const st
  * to judge it by. */
 static uint64_t phys_base(const struct df_dump *d, const struct dumpfilter_config *cfg)
 {
-	bool own = cfg->flags & DUMPFILTER_COPY_ALL && d->image.past.has_phys_base && !d->can_translate;
+	bool own = cfg->flags & DUMPFILTER_COPY_ALL && d->image.past.has_phys_base;
 
-	return d->k.has_text && !own ? d->xlat.phys_base : d->image.past.phys_base;
+	if (d->can_translate)
+		return d->xlat.phys_base;
+	return own ? d->image.past.phys_base : df_fact(&d->k, DF_NUM_phys_base, d->image.past.phys_base);
 }
 
 struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg)

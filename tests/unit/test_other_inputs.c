@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What an input has that no output carries: a warning lists it.
+ * ELF cores that are no plain image of a kernel's memory: protected guests of s390, guests and hosts of Xen, processes;
+ * and what an input has that no output carries.  Files that are no ELF: test_foreign.c.
  */
 #include "build.h"
 #include "mkdump.h"
@@ -13,6 +14,7 @@ static struct {
 
 static const struct rf_how kdump = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
 static const struct rf_how elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF, .codec = DUMPFILTER_CODEC_NONE };
+static const struct rf_how all = { .level = 0, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
 
 static void end(void)
 {
@@ -41,7 +43,119 @@ static int dump(const struct rf_how *how)
 	return rf_dump(&x.in, how, &x.out, &x.seen);
 }
 
-static const char x86[] = "preset 6.1", i386[] = "machine i386\npreset 5.10-32bit\nmemmodel flat";
+static const char x86[] = "preset 6.1", s390[] = "machine s390x\npreset 6.12-s390x",
+		  i386[] = "machine i386\npreset 5.10-32bit\nmemmodel flat";
+
+/* ---- refused */
+
+static const struct {
+	const char *name, *head, *more;
+	int code;
+	const char *text;
+} others[] = {
+	{ "PV, both sections", s390, "shdr pv_mem_meta 4096 type=1\nshdr pv_compl 256 type=1\nelf style=qemu",
+	  DUMPFILTER_E_UNSUPPORTED,
+	  "input is the encrypted dump of a protected guest (IBM Secure Execution; sections pv_mem_meta, pv_compl): "
+	  "decrypt it first (zgetdump -k KEY OLD NEW), or copy the whole file" },
+	{ "PV, no metadata", s390, "shdr pv_compl 256", DUMPFILTER_E_UNSUPPORTED,
+	  "Secure Execution; section pv_compl):" },
+	{ "PV, no completion", s390, "shdr pv_mem_meta 256", DUMPFILTER_E_UNSUPPORTED,
+	  "Secure Execution; section pv_mem_meta):" },
+	{ "PV, no sections", s390, "note LINUX 0x30e 640", DUMPFILTER_E_UNSUPPORTED,
+	  "input is of a protected guest (IBM Secure Execution; note NT_S390_PV_CPU_DATA) and lacks what decrypts it" },
+	{ "Xen guest", x86, "shdr .note.Xen 564 type=7\nshdr .xen_pages 65536\nehdr e_phnum=0", DUMPFILTER_E_FORMAT,
+	  "input is a core of a Xen guest (xl dump-core; sections .note.Xen, .xen_pages): it is not supported" },
+	{ "Xen guest, 32 bits", i386, "shdr .xen_pages 65536", DUMPFILTER_E_FORMAT,
+	  "core of a Xen guest (xl dump-core" },
+	{ "process, NT_AUXV", x86, "info none\nnote CORE 6 320", DUMPFILTER_E_FORMAT,
+	  "input is the core of a process (note NT_AUXV), not of a kernel: gdb reads it" },
+	{ "process, NT_FILE", x86, "info none\nnote CORE 0x46494c45 64 first", DUMPFILTER_E_FORMAT,
+	  "core of a process (note NT_FILE)" },
+	{ "process, NT_SIGINFO", s390, "info none\nnote CORE 0x53494749 128", DUMPFILTER_E_FORMAT,
+	  "core of a process (note NT_SIGINFO)" },
+	{ "process, 32 bits", i386, "info none\nnote CORE 6 160", DUMPFILTER_E_FORMAT,
+	  "core of a process (note NT_AUXV)" },
+	{ "program", x86, "ehdr e_type=2", DUMPFILTER_E_FORMAT,
+	  "input is an ELF file but no core file (e_type 2): it is a program; a vmlinux is given with -x" },
+	{ "shared object", x86, "ehdr e_type=3", DUMPFILTER_E_FORMAT, "it is a program" },
+	{ "module", x86, "ehdr e_type=1", DUMPFILTER_E_FORMAT, "input is an ELF file but no core file (e_type 1)" },
+};
+
+static void refused(const struct rf_how *how, int code, const char *text)
+{
+	dump(how);
+	if (x.seen.opened != code || !strstr(x.seen.text, text))
+		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\"", x.seen.opened, code, x.seen.text, text);
+	CHECK_EQ(x.out.size, 0);
+	CHECK_EQ(x.seen.warnings, 0);
+}
+
+static size_t row; /* of others */
+
+static void refuses(size_t i)
+{
+	make(others[i].head, others[i].more);
+	refused(&kdump, others[i].code, others[i].text);
+	refused(&elf, others[i].code, others[i].text);
+	refused(&all, others[i].code, others[i].text);
+}
+
+/* What looks like these and is none: notes of /proc/kcore and of zgetdump; a process's note where there is
+ * VMCOREINFO, too; names that only begin like those. */
+static void taken(void)
+{
+	static const char *const looks[] = {
+		"note CORE 3 136\nnote CORE 4 1600",
+		"note CORE 6 320",
+		"note CORE 0x30e 64",
+		"note LINUX 6 64\nnote Xenon 1 64",
+	};
+
+	for (unsigned i = 0; i < sizeof looks / sizeof *looks; i++) {
+		make(x86, looks[i]);
+		CHECK_EQ(dump(&kdump), 0);
+		CHECK_EQ(x.seen.warnings, 0);
+	}
+}
+
+/* ---- Xen hosts: nothing is filtered, and it is said why */
+
+static void xen_host(void)
+{
+	static const char *const notes[] = { "note Xen 0x1000001 80", "note VMCOREINFO_XEN 0 64",
+					     "note \"XEN CORE\" 1 80 first", "note Xen 0x1000002 32\ninfo none" };
+
+	for (unsigned i = 0; i < sizeof notes / sizeof *notes; i++) {
+		char more[200];
+
+		snprintf(more, sizeof more, "%s\nbuddy 0x400 order=9\npage 0x600-0x6ff kind=anon", notes[i]);
+		make(x86, more);
+		CHECK_EQ(dump(&kdump), DUMPFILTER_WARN);
+		CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
+		CHECK_EQ(x.seen.warnings, 1);
+		CHECK_HAS(x.seen.warning, "pages cannot be told apart, all are kept: input is of a Xen host (note ");
+		CHECK_EQ(dump(&elf), DUMPFILTER_WARN);
+		CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
+		CHECK_EQ(dump(&all), 0);
+		CHECK_EQ(x.seen.warnings, 0);
+	}
+}
+
+/* A dump of such a dump has the notes, too. */
+static void xen_host_again(void)
+{
+	struct memory first;
+
+	make(x86, "note Xen 0x1000001 80\nbuddy 0x400 order=9");
+	CHECK_EQ(dump(&all), 0);
+	first = x.out;
+	x.out = (struct memory){ 0 };
+	free(x.in.data);
+	x.in = (struct memory){ first.data, first.size, 0 };
+	CHECK_EQ(dump(&kdump), DUMPFILTER_WARN);
+	CHECK_HAS(x.seen.warning, "of a Xen host (note Xen)");
+	CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
+}
 
 /* ---- what no output carries */
 
@@ -198,6 +312,11 @@ static void kdump_headers(void)
 
 int main(void)
 {
+	for (row = 0; row < sizeof others / sizeof *others; row++)
+		T_RUN(others[row].name, refuses(row));
+	RUN(taken);
+	RUN(xen_host);
+	RUN(xen_host_again);
 	RUN(sections);
 	RUN(sections_of_program_headers);
 	RUN(many_sections);
