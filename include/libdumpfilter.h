@@ -238,6 +238,7 @@ struct dumpfilter_image_info {
 	uint32_t has_vmcoreinfo; /* 0 or 1 */
 	uint32_t truncated;      /* 1: the file (or stream) ends before the memory that its headers promise */
 	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
+	uint32_t can_filter;     /* 1: pages can be told apart; 0: all are kept (dumpfilter_explain() says why) */
 };
 #define DUMPFILTER_IMAGE_INFO_INIT                           \
 	{                                                    \
@@ -349,8 +350,9 @@ DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_ran
 /* ------------------------------------------------------------------------------------------------ without output */
 
 /* Plan (unless done), then read every page that the plan keeps, in threads, and write nothing: dumpfilter_report() has
- * zero_pages (at any level) and unreadable_pages afterwards.  What else it tells of copying stays 0.  Returns OK, WARN
- * as plan does, PARTIAL where pages could not be read, or an error.  As often as wanted; run is possible afterwards. */
+ * zero_pages (at any level), unreadable_pages and absent_pages afterwards.  What else it tells of copying stays 0.
+ * Returns OK, WARN as plan does, PARTIAL where pages could not be read, or an error.  As often as wanted; run is
+ * possible afterwards. */
 DUMPFILTER_API int dumpfilter_survey(struct dumpfilter *df);
 
 #define DUMPFILTER_ESTIMATE_FLAT 1u /* of the flattened stream instead of the file */
@@ -495,6 +497,9 @@ struct dumpfilter_report {
 	int cause;                  /* DUMPFILTER_E_*: why the result is DUMPFILTER_PARTIAL; else 0 */
 	int codec;                  /* enum dumpfilter_codec in force */
 	uint64_t lost_before_pages; /* of lost_pages: lost already when the input was made (kdump-compressed output) */
+	/* Of a survey: frames that the image describes and does not store, by what their page structures say.  KEEP:
+	 * kernel data (zeros that an ELF file left out, lost pages), or nothing is known of them. */
+	uint64_t absent_pages[8];
 };
 #define DUMPFILTER_REPORT_INIT                           \
 	{                                                \

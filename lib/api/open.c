@@ -178,6 +178,7 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.has_vmcoreinfo = d->k.has_text;
 	i.truncated = d->image.truncated || df_source_cut(&d->image.source);
 	i.level = (uint32_t)d->image.past.level;
+	i.can_filter = d->can_classify;
 	return df_api_answer(df, info, &i, sizeof i, "image_info");
 }
 

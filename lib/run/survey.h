@@ -7,7 +7,7 @@
 /* Both read what the plan keeps and change nothing, so that they may be tried again with fewer threads: for
  * df_memory_read(). */
 
-/* Read all pages.  report: a struct dumpfilter_report, whose zero_pages and unreadable_pages are set.
+/* Read all pages.  report: a struct dumpfilter_report, whose zero_pages, unreadable_pages and absent_pages are set.
  * 0; DUMPFILTER_PARTIAL where pages could not be read; or an error. */
 int df_dump_survey(struct df_dump *d, const struct dumpfilter_config *cfg, void *report, struct df_err *err);
 

@@ -97,6 +97,20 @@ run -f --json report -z --compression-level 3 -d 31 vmcore dump
 check "the level of the compressor" report_is report 'r["config"]["compression_level"] == 3'
 run -f --json report --mem-usage vmcore
 check "of --mem-usage" report_is report 'r["mode"] == "mem-usage"' 'r["pages"]["zero"] > 0' 'r["outputs"] == []'
+cp report whole.report
+rm -f lacking
+run -c -d 31 vmcore lacking
+run -f --json report --mem-usage lacking
+check "of --mem-usage of a dump" report_is report 'r["mode"] == "mem-usage"'
+cat >same_classes <<'END'
+import json, sys
+dump, whole = (json.load(open(name))["pages"]["classes"] for name in sys.argv[1:])
+for name in whole:
+    assert whole[name]["absent_pages"] == 0, name
+    assert dump[name]["pages"] + dump[name]["absent_pages"] == whole[name]["pages"], name
+assert sum(c["absent_pages"] for c in dump.values()) > 0
+END
+check "of --mem-usage: what a dump lacks, by class" python3 same_classes report whole.report
 
 run -f --json report -l -d 31 --split vmcore a b
 check "of a split dump" report_is report 'r["mode"] == "dump"' \

@@ -72,11 +72,40 @@ done
 "$MAKEDUMPFILE" -F -d 0 plain >flat 2>"$tmp/err"
 run --mem-usage flat
 check "--mem-usage: the same table of a flattened stream" diff first "$tmp/out"
+# What a dump lacks is told by its page structures, which it has: the same rows, and how many pages are not there.
+for form in "-c" "-l --num-threads 3"; do
+	rm -f dump again
+	run $form -d 31 vmcore dump
+	run --mem-usage vmcore
+	cp "$tmp/out" table
+	run --mem-usage --num-threads 2 dump
+	grep -v "^Pages not in the dump" "$tmp/out" >rest
+	check "--mem-usage of a dump at level 31, $form: what the pages were" diff table rest
+	check "--mem-usage of a dump at level 31, $form: how many it lacks" \
+		out_has "$(printf 'Pages not in the dump:\t%-16s' 544)"
+	check "--mem-usage of a dump at level 31, $form: the rows are all pages" sums_up 8192
+	run --mem-usage vmcore
+	check "--mem-usage of an image that has all: no such line" not out_has "not in the dump"
+	run $form -d 8 vmcore again # kept: free, cache
+	run --mem-usage again
+	grep -v "^Pages not in the dump" "$tmp/out" >rest
+	check "--mem-usage of a dump at level 8, $form: the same" diff table rest
+done
+# Of an ELF file zeros are left out, too, and are no other page's: what they were used for is not known.
 rm -f dump
-run -d 31 vmcore dump
+run -E -d 31 vmcore dump
 run --mem-usage dump
-check "--mem-usage: what a dump lacks" row ABSENT 544 yes
-check "--mem-usage: all pages of a dump" sums_up 8192
+check "--mem-usage of an ELF dump at level 31: what the pages were" rows_of_vmcore
+check "--mem-usage of an ELF dump at level 31: zeros" row ABSENT "[1-9][0-9]*" yes
+check "--mem-usage of an ELF dump at level 31: the rows are all pages" sums_up 8192
+# Without its page structures nothing can be said of them.
+rm -f dump
+run -e -d 31 vmcore dump
+run --mem-usage dump
+check "--mem-usage of a dump with -e: the rows are all pages" sums_up 8192
+# 8 pages of page structures are left out
+check "--mem-usage of a dump with -e: no page is kernel data for want of knowledge" \
+	row KERN_DATA "$(($(awk '$1 == "KERN_DATA" { print $2 }' table) - 8))" no
 run --message-level 0 --mem-usage vmcore
 check "--mem-usage: silent where that is asked for" out_is_empty
 run --mem-usage nothing
@@ -87,6 +116,14 @@ make without bare || exit 1
 run --mem-usage bare
 check "--mem-usage: not without VMCOREINFO" status_is 1
 check "--mem-usage: which says so, too" err_has "VMCOREINFO"
+make "$DF_SRC/tests/fixtures/recipes/shape-xen-host.txt" xen || exit 1
+make "$DF_SRC/tests/fixtures/recipes/shape-arm64.txt" unknown || exit 1
+for image in xen unknown; do
+	run --mem-usage "$image"
+	check "--mem-usage: not where pages cannot be told apart ($image)" status_is 1
+	check "--mem-usage: no table of guesses ($image)" not out_has KERN_DATA
+	check "--mem-usage: says why ($image)" err_has "what memory is used for cannot be told: $image is of a "
+done
 
 # ---- --vtop
 
@@ -144,13 +181,22 @@ run --dry-run -E -d 30 vmcore dump
 check "--dry-run of ELF without level bit 1 needs no sample" [ -n "$(exactly "$tmp/out")" ]
 run --dry-run --show-stats -c -d 1 vmcore dump
 check "--dry-run with a report is exact" [ -n "$(exactly "$tmp/out")" ]
-run -d 31 vmcore whole
-run -d 31 -L $(($(stat -c %s whole) * 3 / 4)) vmcore partial
+# What the page structures and tables take lies in the first half, and the end is lost.
+printf '%s\n' "preset 6.1" "ram 0 32M" "layout kernel=2M alloc_end=12M" "random 0x1000-0x1f00" >recipe.low
+make recipe.low low || exit 1
+run -d 31 low whole
+run -d 31 -L $(($(stat -c %s whole) * 3 / 4)) low partial
 check "a dump that lacks pages" err_has "partial is incomplete but may be usable"
 lost=$(sed -nE 's/.* ([0-9]+) of [0-9]+ pages are missing.*/\1/p' "$tmp/err")
 run --mem-usage partial
 check "--mem-usage of a dump that lacks pages: exit status" status_is 1
 check "--mem-usage of a dump that lacks pages: how many" err_has "partial: $lost pages could not be read"
+rm -f whole partial
+run -d 31 vmcore whole
+run -d 31 -L $(($(stat -c %s whole) * 3 / 4)) vmcore partial
+run --mem-usage partial
+check "--mem-usage of a dump that lacks page tables: exit status" status_is 1
+check "--mem-usage of a dump that lacks page tables: says so" err_has "cannot be told: the page tables at "
 touch dump
 run --dry-run vmcore dump
 check "--dry-run: an existing file is an error" status_is 1

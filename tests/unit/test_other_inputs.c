@@ -131,6 +131,7 @@ static void xen_host(void)
 		snprintf(more, sizeof more, "%s\nbuddy 0x400 order=9\npage 0x600-0x6ff kind=anon", notes[i]);
 		make(x86, more);
 		CHECK_EQ(dump(&kdump), DUMPFILTER_WARN);
+		CHECK_EQ(x.seen.image.can_filter, 0);
 		CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
 		CHECK_EQ(x.seen.warnings, 1);
 		CHECK_HAS(x.seen.warning, "pages cannot be told apart, all are kept: input is of a Xen host (note ");

@@ -257,7 +257,8 @@ static void layout(void)
 	AT(image_info, max_pfn, 56);
 	AT(image_info, truncated, 76);
 	AT(image_info, level, 80);
-	CHECK_EQ(sizeof(struct dumpfilter_report), 304);
+	AT(image_info, can_filter, 84);
+	CHECK_EQ(sizeof(struct dumpfilter_report), 368);
 	AT(report, class_pages, 32);
 	AT(report, zero_pages, 160);
 	AT(report, bytes_out, 232);
@@ -268,6 +269,7 @@ static void layout(void)
 	AT(report, cause, 288);
 	AT(report, codec, 292);
 	AT(report, lost_before_pages, 296);
+	AT(report, absent_pages, 304);
 	CHECK_EQ(sizeof(struct dumpfilter_split_opts), 16);
 	AT(split_opts, block_bytes, 8);
 	CHECK_EQ(sizeof(struct dumpfilter_piece), 64);

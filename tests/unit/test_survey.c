@@ -33,6 +33,142 @@ static void survey(void)
 	}
 }
 
+/* ---- of a dump that lacks pages */
+
+static void same_classes(struct dumpfilter *df, const uint64_t whole[DUMPFILTER_CLASS_COUNT])
+{
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	uint64_t absent = 0;
+
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
+		CHECK_EQ(report.class_pages[i] + report.absent_pages[i], whole[i]);
+		absent += report.absent_pages[i];
+	}
+	CHECK_EQ(absent, report.max_pfn - report.kept_pages);
+	CHECK_EQ(report.absent_pages[DUMPFILTER_CLASS_KEEP], 0);
+}
+
+static struct memory lacking;
+
+/* Make the dump of the image, and give the classes of its pages. */
+static void make_lacking(int level, uint64_t whole[DUMPFILTER_CLASS_COUNT])
+{
+	struct rf_how how = { .level = level, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
+	struct memory image = { img.data, img.size, 0 };
+	struct rf_seen seen;
+
+	CHECK(rf_dump(&image, &how, &lacking, &seen) >= 0);
+	memcpy(whole, seen.report.class_pages, DUMPFILTER_CLASS_COUNT * sizeof *whole);
+}
+
+static struct dumpfilter *open_lacking(unsigned threads, const struct dumpfilter_new_opts *memory)
+{
+	struct dumpfilter_source_ops ops = memory_source(&lacking, "dump");
+	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter *df = dumpfilter_new(memory);
+
+	cfg.level = DUMPFILTER_LEVEL_ZERO;
+	cfg.threads = threads;
+	CHECK(df);
+	CHECK_EQ(dumpfilter_open(df, &ops, &lacking), 0);
+	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	return df;
+}
+
+static const char used[] = "page 0x600-0x6ff kind=anon\n"
+			   "page 0xc01-0xc40 kind=file\n"
+			   "page 0xc41-0xc44 kind=private\n"
+			   "compound 0x800 order=9 kind=thp\n"
+			   "page 0xc50 flags=+hwpoison\n"
+			   "page 0xc60-0xc67 kind=offline\n"
+			   "buddy 0x2400 order=10\n";
+
+/* Page structures tell of pages that are not there; the first survey and the second, with one thread and more. */
+static void what_a_dump_lacks(void)
+{
+	uint64_t whole[DUMPFILTER_CLASS_COUNT];
+
+	for (int level = 1; level < 32; level += 6) {
+		build(used);
+		make_lacking(level, whole);
+		CHECK_EQ(whole[DUMPFILTER_CLASS_FREE], 1024);
+		CHECK_EQ(whole[DUMPFILTER_CLASS_USER], 256 + 512);
+		CHECK_EQ(whole[DUMPFILTER_CLASS_OFFLINE], 8);
+		for (unsigned threads = 1; threads < 5; threads += 3) {
+			struct dumpfilter *df = open_lacking(threads, NULL);
+
+			CHECK_EQ(dumpfilter_survey(df), 0);
+			same_classes(df, whole);
+			CHECK_EQ(dumpfilter_survey(df), 0);
+			same_classes(df, whole);
+			dumpfilter_free(df);
+		}
+	}
+}
+
+/* Whose free pages are known by the lists alone. */
+static void what_an_old_dump_lacks(void)
+{
+	static const char recipe[] = "preset 2.6.32-el6\ninfo drop NUMBER(PG_buddy)\nram 0 48M\npage 0x600-0x6ff "
+				     "kind=anon\nbuddy 0x2400 order=10\n";
+	uint64_t whole[DUMPFILTER_CLASS_COUNT];
+	char why[BUILDER_ERR] = "";
+	struct dumpfilter *df;
+
+	builder_image_free(&img);
+	if (builder_build(recipe, strlen(recipe), &img, why))
+		T_FAIL("%s", why);
+	make_lacking(31, whole);
+	CHECK_EQ(whole[DUMPFILTER_CLASS_FREE], 1024);
+	df = open_lacking(3, NULL);
+	CHECK_EQ(dumpfilter_survey(df), 0);
+	same_classes(df, whole);
+	dumpfilter_free(df);
+}
+
+/* An image that has all lacks nothing. */
+static void what_an_image_lacks(void)
+{
+	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter *df;
+
+	build(used);
+	df = open_image(&h, NULL);
+	CHECK_EQ(dumpfilter_survey(df), 0);
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++)
+		CHECK_EQ(report.absent_pages[i], 0);
+	dumpfilter_free(df);
+}
+
+static void no_memory_for_what_a_dump_lacks(void)
+{
+	struct fi_heap heap = { .live = 0 };
+	struct dumpfilter_new_opts memory = { sizeof memory, fi_heap_alloc, fi_heap_free, &heap };
+	uint64_t whole[DUMPFILTER_CLASS_COUNT];
+
+	build(used);
+	make_lacking(31, whole);
+	for (unsigned long n = 0; !n || heap.calls >= n; n++) {
+		struct dumpfilter *df;
+		int r;
+
+		heap.fail_at = 0;
+		df = open_lacking(1, &memory);
+		CHECK(dumpfilter_plan(df) >= 0);
+		heap.calls = 0;
+		heap.fail_at = n;
+		r = dumpfilter_survey(df);
+		CHECK(r == DUMPFILTER_E_NOMEM || r == 0);
+		if (!r)
+			same_classes(df, whole);
+		dumpfilter_free(df);
+		CHECK_EQ(heap.live, 0);
+	}
+}
+
 static void order_of_calls(void)
 {
 	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
@@ -160,10 +296,15 @@ static void unreadable(void)
 int main(void)
 {
 	RUN(survey);
+	RUN(what_a_dump_lacks);
+	RUN(what_an_old_dump_lacks);
+	RUN(what_an_image_lacks);
+	RUN(no_memory_for_what_a_dump_lacks);
 	RUN(order_of_calls);
 	RUN(cancelled);
 	RUN(every_allocation);
 	RUN(unreadable);
+	memory_free(&lacking);
 	builder_image_free(&img);
 	return T_END();
 }

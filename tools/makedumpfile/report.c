@@ -136,7 +136,8 @@ static json *of_kernel(const struct tool *t, const struct dumpfilter_image_info 
 	return o;
 }
 
-static json *of_classes(const struct dumpfilter_report *r, uint32_t page_size)
+/* absent: what a survey alone tells. */
+static json *of_classes(const struct dumpfilter_report *r, uint32_t page_size, bool absent)
 {
 	static const char *const names[DUMPFILTER_CLASS_COUNT] = { "keep", "cache",    "cache_private", "user",
 								   "free", "hwpoison", "offline" };
@@ -148,18 +149,20 @@ static json *of_classes(const struct dumpfilter_report *r, uint32_t page_size)
 		add_number(n, "pages", r->class_pages[c]);
 		add_number(n, "bytes", r->class_pages[c] * page_size);
 		add_number(n, "excluded_pages", r->excluded_pages[c]);
+		if (absent)
+			add_number(n, "absent_pages", r->absent_pages[c]);
 		add(o, names[c], n);
 	}
 	return o;
 }
 
-static json *of_pages(const struct dumpfilter_report *r, uint32_t page_size)
+static json *of_pages(const struct dumpfilter_report *r, uint32_t page_size, bool absent)
 {
 	json *o = json_object_new_object();
 
 	add_number(o, "present", r->present_pages);
 	add_number(o, "max_pfn", r->max_pfn);
-	add(o, "classes", of_classes(r, page_size));
+	add(o, "classes", of_classes(r, page_size, absent));
 	add_number(o, "kept", r->kept_pages);
 	add_number(o, "zero", r->zero_pages);
 	add_number(o, "written", r->written_pages);
@@ -206,7 +209,7 @@ static void add_plan(json *o, const struct report *rep, const struct tool *t, ui
 	bool planned = t->df && dumpfilter_report(t->df, &r) >= 0;
 
 	add(o, "config", planned ? of_config(t, &r) : NULL);
-	add(o, "pages", planned ? of_pages(&r, page_size) : NULL);
+	add(o, "pages", planned ? of_pages(&r, page_size, t->options->mode == MODE_MEM_USAGE) : NULL);
 	add(o, "timings", of_timings(rep, &r));
 	add_number(o, "bytes_out", r.bytes_out);
 	add_number(o, "peak_memory", r.peak_memory);
