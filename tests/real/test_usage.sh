@@ -39,6 +39,12 @@ as_the_other_says() {
 	return $bad
 }
 
+# What a dump lacks is counted as what it was.
+same_usage() {
+	grep -v '^Pages not in the dump' "$tmp/out" >lacking
+	diff usage lacking
+}
+
 symbol() { grep -a -m 1 -oE "^SYMBOL\($1\)=[0-9a-f]+$" "$vmcore" | sed 's/.*=//'; }
 physical() { awk '/^VIRTUAL/ { getline; print $2 }' "$1"; }
 # same_place SYMBOL: both programs find the same address
@@ -52,13 +58,19 @@ same_place() {
 }
 
 one_dump() { # NAME
-	rm -f dump other.dump
+	rm -f dump other.dump again
 	run --message-level 6 --mem-usage "$vmcore"
 	cp "$tmp/out" usage
 	check "$1: --mem-usage" status_is 0
 	run "${quiet[@]}" --message-level 20 -d 31 "$vmcore" dump
 	cp "$tmp/out" report
 	check "$1: it has the numbers of a dump" as_the_report report
+	run --message-level 6 --mem-usage dump
+	check "$1: --mem-usage of that dump: status" status_is 0
+	check "$1: --mem-usage of that dump: the same" same_usage
+	check "$1: --mem-usage of that dump: what it lacks" out_has "Pages not in the dump:"
+	run "${quiet[@]}" --message-level 6 -f -l -d 31 dump again
+	check "$1: the dump of it: nothing left behind" not err_has "does not carry"
 	if [ -n "$other" ]; then
 		check "$1: it has the numbers of the installed makedumpfile" as_the_other_says
 		check "$1: --vtop of a variable" same_place init_uts_ns
