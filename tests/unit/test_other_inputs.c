@@ -12,9 +12,9 @@ static struct {
 	struct rf_seen seen;
 } x;
 
-static const struct rf_how kdump = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
+static const struct rf_how kdump = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_NONE };
 static const struct rf_how elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF, .codec = DUMPFILTER_CODEC_NONE };
-static const struct rf_how all = { .level = 0, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
+static const struct rf_how all = { .level = 0, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_NONE };
 
 static void end(void)
 {
@@ -30,7 +30,7 @@ static void make(const char *head, const char *more)
 	char text[6000], why[BUILDER_ERR] = "";
 
 	end();
-	snprintf(text, sizeof text, "%s\nram 0 32M\n%s\n", head, more);
+	snprintf(text, sizeof text, "%s\nram 0 20M\n%s\n", head, more);
 	if (builder_build(text, strlen(text), &image, why))
 		T_FAIL("%s", why);
 	x.in = (struct memory){ image.data, image.size, 0 };
