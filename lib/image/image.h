@@ -58,7 +58,7 @@ struct df_past {
 	bool no_vmemmap;     /* struct pages of what was left out are left out, too */
 	uint32_t codec_flag; /* of the codec that its maker was asked to use */
 	bool has_phys_base;
-	uint64_t phys_base, crash_time;
+	uint64_t phys_base, crash_time, crash_usec;
 	uint8_t uts[6 * 65]; /* as in the header: hostile */
 };
 

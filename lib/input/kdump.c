@@ -407,6 +407,7 @@ static void describe(struct df_kdump_opener *o)
 	past->has_phys_base = true;
 	past->phys_base = o->s.phys_base;
 	past->crash_time = o->h.time_sec;
+	past->crash_usec = o->h.time_usec;
 	memcpy(past->uts, o->h.uts, sizeof past->uts);
 	leave_header(o);
 }

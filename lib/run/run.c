@@ -136,6 +136,7 @@ struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_confi
 		.codec_level = cfg->compression_level,
 		.uts = d->uts,
 		.crash_time = df_fact(&d->k, DF_CRASHTIME, d->image.past.crash_time),
+		.crash_usec = df_has(&d->k, DF_CRASHTIME) ? 0 : d->image.past.crash_usec,
 		.phys_base = phys_base(d, cfg),
 		.without_vmemmap = d->plan.vmemmap.count || d->image.past.no_vmemmap,
 		.incomplete = d->image.truncated || was_incomplete(&d->image),

@@ -26,6 +26,7 @@ static void encode_header(const struct df_kdump *k, uint8_t buf[DF_KDUMP_HEADER_
 	struct df_kdump_header h = {
 		.version = DF_KDUMP_VERSION,
 		.time_sec = o->crash_time,
+		.time_usec = o->crash_usec,
 		.status = k->status | DF_KDUMP_INCOMPLETE,
 		.block_size = k->block,
 		.sub_hdr_size = k->at.sub_hdr_size,

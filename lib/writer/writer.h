@@ -42,7 +42,7 @@ struct df_output {
 	const struct df_codec *codec; /* NULL: none */
 	int codec_level;              /* 0 = its default */
 	const uint8_t *uts;           /* 6 × 65 bytes */
-	uint64_t crash_time, phys_base;
+	uint64_t crash_time, crash_usec, phys_base;
 	bool without_vmemmap; /* pages of struct pages are missing in keep */
 	bool incomplete;      /* the input is already known to lack pages: the mark stays */
 };

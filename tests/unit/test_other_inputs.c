@@ -293,6 +293,7 @@ static void kdump_headers(void)
 	} rows[] = {
 		{ 8, 7, "input: the output does not carry what version 7 of its header has and version 6 has not" },
 		{ 424, 0x141, "input: the output does not carry bits 0x140 of its header's status" },
+		{ 4096 + 8, 0x61, "input: dump level 97 in its header: only 1 of it counts" },
 		{ 440 + 4, 5, "input: the output does not carry total_ram_blocks 5 of its header" },
 		{ 440 + 8, 6, "input: the output does not carry device_blocks 6 of its header" },
 		{ 440 + 12, 7, "input: the output does not carry written_blocks 7 of its header" },
@@ -311,6 +312,20 @@ static void kdump_headers(void)
 	}
 }
 
+/* Where no note has the time of the crash, that of the header stays, to the microsecond. */
+static void kdump_time(void)
+{
+	static const uint8_t usec[8] = { 0x40, 0xe2, 0x01 };
+	struct rf_how how = kdump;
+
+	how.level = 1;
+	makes_kdump(416, 123456);
+	CHECK_EQ(dump(&how), 0);
+	CHECK_EQ(x.seen.warnings, 0);
+	CHECK(x.out.size > 424 && !memcmp(x.out.data + 408, x.in.data + 408, 16));
+	CHECK(!memcmp(x.out.data + 416, usec, sizeof usec));
+}
+
 int main(void)
 {
 	for (row = 0; row < sizeof others / sizeof *others; row++)
@@ -326,6 +341,7 @@ int main(void)
 	RUN(elf_flags);
 	RUN(unknown_notes);
 	RUN(kdump_headers);
+	RUN(kdump_time);
 	end();
 	return T_END();
 }
