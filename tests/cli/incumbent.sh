@@ -17,7 +17,7 @@ answer() {
 	*) tail -n 2 "$tmp/out" >"$tmp/last" ;;
 	esac
 	case $status in
-	0) if [ -s "$tmp/out" ] && [ "$1" != -h ] && [ "$1" != -v ]; then echo "loud"; else echo accepted; fi ;;
+	0) if [ -s "$tmp/out" ] && [ "$1" != -h ] && [ "$1" != -v ] && [ "$1" != --version ]; then echo "loud"; else echo accepted; fi ;;
 	1) if has_hint "$tmp/last"; then echo rejected; else echo refused; fi ;;
 	*) echo "status $status" ;;
 	esac

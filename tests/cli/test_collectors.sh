@@ -54,6 +54,10 @@ for name in lzo snappy zstd; do
 	check "-v: $name" grep -qE "^$name	(enabled|disabled)\$" "$tmp/out"
 done
 check "-v: version" grep -qE '^makedumpfile: version [0-9]+\.[0-9]+\.[0-9]+ ' "$tmp/out"
+cp "$tmp/out" version
+call makedumpfile --version
+check "--version" ok
+check "--version: the same" cmp -s "$tmp/out" version
 
 # ---- kdump-utils: when the service starts, the settings are checked, with names that exist nowhere
 for params in "-$fast --message-level 7 -d 31" "-c --message-level 1 -d 31" "-E -d 17" "-c --num-threads=2 -d 31"; do

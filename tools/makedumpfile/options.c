@@ -291,6 +291,7 @@ static const struct {
 	{ "mem", "mem-usage" },
 	{ "co", "config" },
 	{ "p", "partial-dmesg" },
+	{ "v", "vtop" },
 };
 #define SPELLINGS (sizeof short_spellings / sizeof short_spellings[0])
 
