@@ -254,6 +254,35 @@ reject "a stream holds one file" -R --piece a dump
 refuse "--splitblock-size 'x': expected a number" --split --splitblock-size x vmcore a b
 refuse "--piece '': expected a name" --piece "" vmcore dump
 
+# ---- "-" is a stream, or refused: no file gets that name
+accept -d 31 - dump
+accept -F -
+accept --dump-dmesg - log
+accept --mem-usage -
+accept --mem-usage /proc/kcore -
+accept -d 31 vmcore ./-
+accept -x ./- -g ./-
+accept --json - vmcore dump
+flat="the output '-': use -F to write to standard output, or ./- for a file of that name"
+file="the output '-': a file is needed: give its name, ./- for that one"
+reject "$flat" -d 31 vmcore -
+reject "$flat" -d 31 - -
+reject "$flat" -E --dry-run vmcore -
+reject "$flat" --dump-dmesg vmcore -
+reject "$file" -R -
+reject "$file" --split vmcore a -
+reject "$file" --split vmcore - b
+reject "$file" --reassemble a b -
+reject "standard input cannot be a piece of a split dump" --reassemble a - dump
+reject "standard input cannot be a piece of a split dump" --reassemble - a dump
+reject "standard input cannot be a piece of a split dump" --piece - vmcore dump
+reject "standard input cannot be a piece of a split dump" --piece b - dump
+reject "-x -: a file is needed: give its name, ./- for that one" -x - vmcore dump
+reject "-i -: a file is needed" -i - vmcore dump
+reject "-g -: a file is needed" -g - -x vmlinux
+run -d 31 vmcore -
+check "no file is named -" no_file -
+
 # ---- unknown
 reject "unrecognized option '--non-cyclic'" --non-cyclic vmcore dump
 reject "unrecognized option '--exclude-threshold'" --exclude-threshold vmcore dump

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which options go together, and how many names follow them. */
-#include "options.h"
+#include "tool.h"
+
+#include <string.h>
 
 /* ------------------------------------------------------------------------------------------------ combinations */
 
@@ -104,6 +106,63 @@ static void check_names(struct options *o)
 			       n.extra);
 }
 
+/* Somebody who writes "-" means a stream.  Where there is none, no file of that name is made or read instead. */
+static bool is_stream(const char *name)
+{
+	return name && !strcmp(name, "-");
+}
+
+static int first_output(const struct options *o)
+{
+	switch (o->mode) {
+	case MODE_REARRANGE:
+		return 0;
+	case MODE_REASSEMBLE:
+		return o->operand_count - 1;
+	case MODE_MEM_USAGE:
+		return o->operand_count; /* it has none; a second name is ignored */
+	default:
+		return 1;
+	}
+}
+
+static void check_outputs(struct options *o)
+{
+	bool may_be_flat = (o->mode == MODE_DUMP && !asked(o, OPT_SPLIT)) || o->mode == MODE_DMESG;
+
+	for (int i = first_output(o); i < o->operand_count; i++)
+		if (is_stream(o->operands[i]))
+			options_refuse(o, REFUSED_COMBINATION,
+				       may_be_flat
+					       ? "the output '-': use -F to write to standard output, or ./- for a "
+						 "file of that name"
+					       : "the output '-': a file is needed: give its name, ./- for that one");
+}
+
+static void check_inputs(struct options *o)
+{
+	bool split = o->mode == MODE_REASSEMBLE || o->piece_count;
+	const char *name;
+
+	for (unsigned i = 0; split && (name = tool_input(o, i)); i++)
+		if (is_stream(name))
+			options_refuse(o, REFUSED_COMBINATION,
+				       "standard input cannot be a piece of a split dump: give the names of all its "
+				       "files");
+}
+
+/* Of the options that take a file's name only --json takes this one. */
+static void check_option_files(struct options *o)
+{
+	static const enum option_id files[] = { OPT_VMLINUX, OPT_VMCOREINFO, OPT_GENERATE };
+
+	for (unsigned i = 0; i < sizeof files / sizeof *files; i++)
+		if (is_stream(o->text[files[i]]))
+			options_refuse(o, REFUSED_COMBINATION,
+				       "%s -: a file is needed: give its name, ./- for that one",
+				       name_of(o, files[i]).text);
+}
+
 /* ------------------------------------------------------------------------------------------------ the rest */
 
 /* What it would mean to go on without it. */
@@ -132,7 +191,7 @@ static void check_streams(struct options *o)
 {
 	const char *json = o->text[OPT_JSON];
 
-	if (json && json[0] == '-' && !json[1] && asked(o, OPT_FLAT))
+	if (is_stream(json) && asked(o, OPT_FLAT))
 		options_refuse(o, REFUSED_COMBINATION,
 			       "--json - cannot be combined with -F: there is only one standard output");
 }
@@ -173,6 +232,9 @@ void options_check(struct options *o)
 	check_supported(o);
 	check_combinations(o);
 	check_names(o);
+	check_outputs(o);
+	check_inputs(o);
+	check_option_files(o);
 	check_streams(o);
 	check_built_in(o);
 	check_compression_level(o);

@@ -7,19 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Standard input is one file, and may be a pipe. */
-static bool names_are_files(struct tool *t, const char *const *names, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (strcmp(names[i], "-"))
-			continue;
-		msg(t->messages, MSG_ERROR,
-		    "standard input cannot be a piece of a split dump: give the names of all its files");
-		return false;
-	}
-	return true;
-}
-
 static bool open_pieces(struct tool *t, const char *const *names, unsigned n, unsigned flags)
 {
 	if (dumpfilter_open_paths(t->df, names, n, flags) >= 0)
@@ -37,7 +24,7 @@ bool tool_open_input(struct tool *t)
 	if (t->options->mode == MODE_REASSEMBLE || t->options->piece_count) {
 		while (n < 1 + MAX_PIECES && (names[n] = tool_input(t->options, n)))
 			n++;
-		open = names_are_files(t, names, n) && open_pieces(t, names, n, flags);
+		open = open_pieces(t, names, n, flags);
 	} else if (!strcmp(t->options->operands[0], "-")) {
 		open = tool_open_stdin(t, flags);
 	} else if (dumpfilter_open_path(t->df, t->options->operands[0], flags) >= 0) {
