@@ -186,16 +186,28 @@ static void line(struct df_kdesc *k, const char *s, size_t len, enum df_origin f
 			df_kdesc_set(k, spellings[i].fact, v, from);
 }
 
+/* Length without the blanks and the carriage return that editors and mailers leave at the end of a line. */
+static size_t trimmed(const char *s, size_t len)
+{
+	while (len && strchr(" \t\r", s[len - 1]))
+		len--;
+	return len;
+}
+
 void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from)
 {
 	const char *nul = memchr(text, '\0', len), *end = nul ? nul : text + len;
+	bool edited = from == DF_FROM_TEXT; /* a kernel writes none of this: in a note it is damage */
 
+	if (edited && end - text >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		text += 3; /* byte order mark */
 	while (text < end) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((nl ? nl : end) - text);
 
-		if (!nl && !nul)
+		if (!nl && !nul && !edited)
 			break; /* cut by the kernel: the page was full */
-		line(k, text, (size_t)((nl ? nl : end) - text), from);
+		line(k, text, edited ? trimmed(text, n) : n, from);
 		if (!nl)
 			break;
 		text = nl + 1;

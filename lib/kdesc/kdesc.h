@@ -73,8 +73,9 @@ bool df_fact_text_first(enum df_fact f);
 /* Addresses that came from a text: all of them lie delta further. */
 void df_kdesc_move(struct df_kdesc *k, uint64_t delta);
 
-/* Read VMCOREINFO text; what is there already stays.  A last line without newline that fills the text to its end
- * was cut by the kernel and is ignored. */
+/* Read VMCOREINFO text; what is there already stays.  A last line without newline that fills a note to its end was cut
+ * by the kernel and is ignored.  A text that the caller gave may have been edited: blanks and carriage returns at the
+ * ends of lines and a byte order mark say nothing. */
 void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from);
 
 /* Drop facts whose values cannot be (sizes, offsets behind the struct, bit numbers …); each is logged.  After

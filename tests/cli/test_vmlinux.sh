@@ -228,4 +228,12 @@ check "--dump-dmesg with -x" eval 'status_is 1 && err_has "log" && not err_has "
 printf '%s' "$(cat new)" >unended
 run --message-level 4 -f -d 31 -i unended note.vmcore b
 check "-i: no newline at the end" status_is 0
+run --message-level 4 -f -d 31 -i new note.vmcore reference
+for edit in 's/$/\r/' 's/$/ \t/' '1s/^/\xef\xbb\xbf/' '1s/^/\xef\xbb\xbf/; s/$/ \r/'; do
+	sed "$edit" new >edited
+	run --message-level 4 -f -d 31 -i edited note.vmcore b
+	check "-i: edited with $edit" eval 'status_is 0 && err_is_empty && cmp -s reference b'
+	run --message-level 4 -f -d 31 -i edited nonote.vmcore b
+	check "-i: edited with $edit, without a note" eval 'status_is 0 && err_is_empty'
+done
 test_end

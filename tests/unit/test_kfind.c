@@ -166,6 +166,29 @@ static void types_that_no_vmlinux_has(void)
 	CHECK(!df_has(&k, DF_NUM_PAGE_BUDDY));
 }
 
+/* Texts go through editors, mailers and other systems; notes do not. */
+static void texts_that_were_edited(void)
+{
+	static const char *const texts[] = {
+		"OSRELEASE=6.1.0\r\nBUILD-ID=aa\r\nSYMBOL(_stext)=ffffffff92400000\r\nSIZE(page)=56\r\n",
+		"OSRELEASE=6.1.0 \nBUILD-ID=aa\t\nSYMBOL(_stext)=ffffffff92400000  \nSIZE(page)=56 \t\r\n",
+		"\xef\xbb\xbfOSRELEASE=6.1.0\nBUILD-ID=aa\nSYMBOL(_stext)=ffffffff92400000\nSIZE(page)=56\n",
+		"OSRELEASE=6.1.0\nBUILD-ID=aa\nSYMBOL(_stext)=ffffffff92400000\nSIZE(page)=56",
+		"\xef\xbb\xbf\r\n\r\nOSRELEASE=6.1.0\r\nBUILD-ID=aa\r\nSIZE(page)=56\r",
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		CHECK_EQ(find(NOTE, texts[i]), 0);
+		CHECK_STR(k.osrelease, "6.1.0");
+		CHECK_STR(k.build_id, "aa");
+		CHECK(k.confirmed);
+		CHECK_FACT(DF_SIZE_page, 56);
+	}
+	CHECK_EQ(find("OSRELEASE=6.1.0\nSYMBOL(prb)=ffffffff9340300 \nSIZE(page)=64", NULL), 0);
+	CHECK(!df_has(&k, DF_SYM_prb));   /* a digit was overwritten */
+	CHECK(!df_has(&k, DF_SIZE_page)); /* or is missing */
+}
+
 int main(void)
 {
 	RUN(linked_addresses_are_moved_by_kaslr);
@@ -179,5 +202,6 @@ int main(void)
 	RUN(what_cannot_be_in_one_the_other_says);
 	RUN(types_by_the_names_of_flags);
 	RUN(types_that_no_vmlinux_has);
+	RUN(texts_that_were_edited);
 	return T_END();
 }

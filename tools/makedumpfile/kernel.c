@@ -35,11 +35,13 @@ static ssize_t read_all(const char *path, char *buf, size_t size)
 /* NULL: it is a VMCOREINFO text. */
 static const char *why_no_text(const char *text, size_t len)
 {
+	const char *first = text + (strncmp(text, "\xef\xbb\xbf", 3) ? 0 : 3); /* byte order mark */
+
 	if (len > TEXT_MAX)
 		return "it is larger than 1 MiB";
 	if (strlen(text) != len)
 		return "there are zero bytes in it";
-	if (strncmp(text, "OSRELEASE=", 10) && !strstr(text, "\nOSRELEASE="))
+	if (strncmp(first, "OSRELEASE=", 10) && !strstr(text, "\nOSRELEASE="))
 		return "it has no line OSRELEASE=, as -g would have made it";
 	return NULL;
 }
