@@ -99,6 +99,8 @@ static int read_subheader(struct df_kdump_opener *o, struct df_err *err)
 	o->start = o->h.version >= 6 ? o->s.start_pfn_64 : o->s.start_pfn;
 	o->end = o->h.version >= 6 ? o->s.end_pfn_64 : o->s.end_pfn;
 	o->max_mapnr = o->s.max_mapnr_64 ? o->s.max_mapnr_64 : o->h.max_mapnr;
+	/* as collectors know it (docs/collectors.md), and before anything is refused: a piece alone has a level, too */
+	df_log(o->img->env, DUMPFILTER_LOG_DEBUG, "  dump_level       : %u", o->s.dump_level & DUMPFILTER_LEVEL_MAX);
 	if (o->s.dump_level > DUMPFILTER_LEVEL_MAX)
 		df_log(o->img->env, DUMPFILTER_LOG_WARN, "%s: dump level %u in its header: only %u of it counts",
 		       source->name, o->s.dump_level, o->s.dump_level & DUMPFILTER_LEVEL_MAX);

@@ -264,11 +264,22 @@ check "abrt: the log" file_is crash/dmesg_log "$log"
 # ---- retrace-server: the level of a dump is in the debug messages
 level() { sed -nE 's/^[ 	]*dump_level[ 	]*:[ 	]*([0-9]+).*$/\1/p' "$tmp/out" | head -n 1; }
 makedumpfile -c -d 17 vmcore crash/low >"$tmp/out" 2>&1
-for dump in "fs/vmcore 31" "crash/low 17"; do
+makedumpfile --split -c -d 17 vmcore crash/piece1 crash/piece2 >"$tmp/log" 2>&1
+makedumpfile -F -c -d 17 vmcore >crash/low.flat 2>"$tmp/log"
+for dump in "fs/vmcore 31" "crash/low 17" "crash/low.flat 17" "crash/piece1 17" "crash/piece2 17"; do
 	call makedumpfile -D --dump-dmesg ${dump% *} crash/dmesg
 	check "retrace-server: level of $dump" test "$(level)" = "${dump#* }"
 	rm -f crash/dmesg
 done
+call makedumpfile -D --dump-dmesg --piece crash/piece2 crash/piece1 crash/dmesg
+check "retrace-server: level of both pieces" test "$(level)" = 17
+rm -f crash/dmesg
+call makedumpfile -D --dump-dmesg crash/piece1 crash/dmesg
+check "retrace-server: a piece alone has no log" fails
+: >crash/dmesg
+call makedumpfile -D --dump-dmesg crash/low crash/dmesg
+check "retrace-server: level where the log is there already" test "$(level)" = 17
+rm -f crash/dmesg
 call makedumpfile -D --dump-dmesg vmcore crash/dmesg
 check "retrace-server: a vmcore has no level" test -z "$(level)"
 shell "makedumpfile -R crash/normal <fs/vmcore.flat"

@@ -42,14 +42,13 @@ static void print_crash_time(void *user, const char *name, uint64_t value, const
 		msg(user, MSG_DEBUG, "  CRASHTIME=%" PRIu64, value);
 }
 
-/* Lines that collectors look for in the debug messages, in the form that they know: docs/collectors.md. */
+/* Lines that collectors look for in the debug messages, in the form that they know: docs/collectors.md.  Another one,
+ * dump_level, the library logs when it reads the header. */
 static void print_known_lines(struct tool *t, const struct dumpfilter_image_info *i)
 {
 	if (i->osrelease[0])
 		msg(t->messages, MSG_DEBUG, "  OSRELEASE=%s", i->osrelease);
 	dumpfilter_fact_foreach(t->df, print_crash_time, t->messages);
-	if (!strcmp(i->format, "kdump-compressed"))
-		msg(t->messages, MSG_DEBUG, "  dump_level       : %u", i->level);
 }
 
 void tool_print_input(struct tool *t)
