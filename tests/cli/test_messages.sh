@@ -41,7 +41,8 @@ good() { # LEVEL OUT
 	status_is 0 && one_class progress 1 "$1" "$tmp/err" "$tmp/out" && one_class common 2 "$1" "$2" "$3" &&
 		one_class debug 8 "$1" "$2" "$3" && one_class report 16 "$1" "$2" "$3"
 }
-bad() { status_is 1 && one_class error 4 "$1" "$tmp/err" "$tmp/out" && one_class common 2 "$1" "$2" "$3"; }
+# errors: at every level but 0
+bad() { status_is 1 && one_class error 31 "$1" "$tmp/err" "$tmp/out" && one_class common 2 "$1" "$2" "$3"; }
 # silent streams have nothing at all
 rest() { [ "$1" -ne 0 ] || { [ ! -s "$2" ] && [ ! -s "$3" ]; }; }
 for level in 0 1 2 3 4 6 7 8 16 18 31; do
@@ -67,6 +68,51 @@ check "-D and --show-stats on top of 0" good 24 "$tmp/out" "$tmp/err"
 silent() { status_is 0 && out_is_empty && err_is_empty; }
 run --check-params -D --show-stats --message-level 31 vmcore dump
 check "--check-params takes no notice of these" silent
+
+# ---- no mode fails, and none makes another dump than was asked for, without a word, but at level 0
+"$DF_BUILD/mkvmcore" "$DF_SRC/tests/fixtures/recipes/shape-arm64.txt" unknown || exit 1
+"$MAKEDUMPFILE" -f -c -d 31 vmcore dump >"$tmp/log" 2>&1
+"$MAKEDUMPFILE" -F -c -d 31 vmcore >flat 2>"$tmp/log"
+head -c 100000 flat >cut
+"$MAKEDUMPFILE" --split -d 31 vmcore p1 p2 >"$tmp/log" 2>&1
+said() { status_is "$1" && err_has "makedumpfile: $2"; }
+quiet() { status_is "$1" && out_is_empty && err_is_empty; }
+# everywhere STATUS TEXT INPUT ARGUMENT...: at levels that leave out errors and common messages; nothing at level 0
+everywhere() {
+	wanted=$1
+	text=$2
+	input=$3
+	shift 3
+	for level in 1 8 16 0; do
+		rm -f new log
+		"$MAKEDUMPFILE" --message-level $level "$@" <"$input" >"$tmp/out" 2>"$tmp/err"
+		status=$?
+		if [ $level -ne 0 ]; then
+			check "level $level: $*: says so" said "$wanted" "$text"
+		else
+			check "level 0: $*: says nothing" quiet "$wanted"
+		fi
+	done
+}
+everywhere 1 "nosuch: No such file" /dev/null -d 31 nosuch new
+everywhere 1 "dump: File exists" /dev/null -d 31 vmcore dump
+everywhere 1 "nosuch: No such file" /dev/null --dump-dmesg nosuch log
+everywhere 1 "dump: File exists" /dev/null --dump-dmesg vmcore dump
+everywhere 1 "nosuch: No such file" /dev/null --mem-usage nosuch
+everywhere 1 "standard input" cut -R new
+everywhere 1 "dump: File exists" flat -R dump
+everywhere 1 "Size limit(1000) reached." flat -L 1000 -R new
+everywhere 1 "dump: File exists" /dev/null --reassemble p1 p2 dump
+everywhere 1 "nosuch: No such file" /dev/null --reassemble p1 nosuch new
+everywhere 1 "p1: File exists" /dev/null --split -d 31 vmcore p1 new
+everywhere 1 "nosuch: No such file" /dev/null -g new -x nosuch
+everywhere 1 "nosuch: No such file" /dev/null -i nosuch -d 31 vmcore new
+everywhere 1 "/nosuch/report: No such file" /dev/null --json /nosuch/report -d 31 vmcore new
+everywhere 1 "too many names from 'third' on" /dev/null -d 31 vmcore new third
+everywhere 1 "-d '99': expected a number" /dev/null -d 99 vmcore new
+everywhere 1 "Size limit(40960) reached." /dev/null -L 40K -d 31 vmcore new
+everywhere 0 "warning: pages cannot be told apart, all are kept" /dev/null -d 31 unknown new
+everywhere 0 "The dump level is 31: 1 was asked for, and dump was made with 31." /dev/null -d 1 dump new
 
 # ---- errors are one line: what, where
 one_line() { status_is 1 && lines_are "$tmp/err" 1 && err_has "makedumpfile: nosuch: No such file or directory"; }

@@ -319,10 +319,10 @@ check "--check-params goes back to the default level" is_rejected "the name of t
 errors_only() { status_is 1 && out_is_empty && lines_are "$tmp/err" 1; }
 run --message-level 4 vmcore
 check "message level 4: the error line only" errors_only
-common_only() { has_failed "$hint
-$end" && err_is_empty; }
+common_and_error() { has_failed "$hint
+$end" && lines_are "$tmp/err" 1; }
 run --message-level 2 vmcore
-check "message level 2: no error line" common_only
+check "message level 2: the error line, too" common_and_error
 
 # ---- help and version win over other options, not over a wrong argument
 helped() { status_is 0 && err_is_empty && out_has "Usage:" && out_has "--num-threads N" && out_has "Examples:"; }

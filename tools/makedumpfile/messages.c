@@ -18,24 +18,45 @@ static void blot_controls(char *line)
 			*p = '?';
 }
 
-void msg(struct messages *m, enum message_class cls, const char *fmt, ...)
+/* Who leaves out what is said of errors still sees them: a failure without a word cannot be mended. */
+static bool is_wanted(const struct messages *m, enum message_class cls)
+{
+	return m->level & cls || (cls == MSG_ERROR && m->level);
+}
+
+static void vmsg(struct messages *m, enum message_class cls, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
-	va_list ap;
 
-	if (!(m->level & cls) && !(cls == MSG_ERROR && m->hear))
+	if (!is_wanted(m, cls) && !(cls == MSG_ERROR && m->hear))
 		return;
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
 	blot_controls(line);
 	if (cls == MSG_ERROR && m->hear)
 		m->hear(m->hear_user, line);
-	if (!(m->level & cls))
+	if (!is_wanted(m, cls))
 		return;
 	if (m->open_line)
 		msg_progress(m, "\n");
 	fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
+}
+
+void msg(struct messages *m, enum message_class cls, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vmsg(m, cls, fmt, ap);
+	va_end(ap);
+}
+
+void msg_needed(struct messages *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vmsg(m, is_wanted(m, MSG_COMMON) ? MSG_COMMON : MSG_ERROR, fmt, ap);
+	va_end(ap);
 }
 
 void msg_progress(struct messages *m, const char *text)

@@ -11,7 +11,7 @@
 enum message_class {
 	MSG_PROGRESS = 1, /* stderr */
 	MSG_COMMON = 2,   /* stdout, with -F stderr */
-	MSG_ERROR = 4,    /* stderr, "makedumpfile: " in front */
+	MSG_ERROR = 4,    /* stderr, "makedumpfile: " in front; at every level but 0 */
 	MSG_DEBUG = 8,    /* as common */
 	MSG_REPORT = 16,  /* as common */
 	MSG_DEFAULT = MSG_PROGRESS | MSG_COMMON | MSG_ERROR,
@@ -29,6 +29,10 @@ struct messages {
 /* Print a line (the newline is added) if its class is wanted.  Control characters in it, which may come from a dump
  * or a file name, become '?'. */
 void msg(struct messages *m, enum message_class cls, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
+
+/* Of the common class, and where that is not wanted an error: why a run fails, or makes another dump than was asked
+ * for, is said at every level but 0. */
+void msg_needed(struct messages *m, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 
 /* A piece of a progress line, as it is: "\r…" leaves the line open, "…\n" ends it. */
 void msg_progress(struct messages *m, const char *text);

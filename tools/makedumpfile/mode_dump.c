@@ -45,8 +45,8 @@ static void print_level(struct tool *t, int level)
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
 
 	if (dumpfilter_image_info(t->df, &i) >= 0 && (i.level & ~(unsigned)level))
-		msg(t->messages, MSG_COMMON, "The dump level is %u: %d was asked for, and %s was made with %u.",
-		    i.level | (unsigned)level, level, tool_input_name(t), i.level);
+		msg_needed(t->messages, "The dump level is %u: %d was asked for, and %s was made with %u.",
+			   i.level | (unsigned)level, level, tool_input_name(t), i.level);
 }
 
 /* What a run left, kept until it is clear that no other one follows. */

@@ -110,7 +110,7 @@ void tool_print_full(struct tool *t, const char *why)
 {
 	msg(t->messages, MSG_COMMON, "%s", "");
 	if (tool_at_limit(t))
-		msg(t->messages, MSG_COMMON, "Size limit(%" PRIu64 ") reached.", t->options->size_limit);
+		msg_needed(t->messages, "Size limit(%" PRIu64 ") reached.", t->options->size_limit);
 	else
 		msg(t->messages, MSG_ERROR, "%s", why);
 }
