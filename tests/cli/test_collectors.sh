@@ -209,7 +209,7 @@ head -c 5000 fifo >saved
 kill $! 2>/dev/null
 wait $!
 status=$?
-check "kdump: ended where saving failed" fails
+check "kdump: ended where saving failed" not ok # by the signal, or by the pipe that nobody reads
 
 # ---- kdump (SUSE, kdumptool up to 2023): -F behind the operand; directly to a file
 shell "makedumpfile --dump-dmesg -F vmcore >saved"

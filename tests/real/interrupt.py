@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Run a command and send it a signal in the middle of its output.  Prints the command's exit status.
+"""Run a command and send it a signal in the middle of its output.  Prints the command's exit status, as a
+shell sees it.
 
 interrupt.py file SIGNAL OUTPUT BYTES COMMAND...    as soon as OUTPUT has BYTES; "finished N" where it never came to that
 interrupt.py stream SIGNAL OUTPUT BYTES COMMAND...  standard output is a pipe that is read into OUTPUT; after BYTES the
@@ -23,6 +24,10 @@ def start(command, **more):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=default_signals, **more)
 
 
+def in_shell(status):
+    return 128 - status if status < 0 else status
+
+
 def size(path):
     try:
         return os.stat(path).st_size
@@ -37,10 +42,10 @@ def into_file(number, output, amount, command):
                 child.wait(0.002)
             except subprocess.TimeoutExpired:
                 continue
-            print("finished", child.returncode)
+            print("finished", in_shell(child.returncode))
             return
         child.send_signal(number)
-        print(child.wait())
+        print(in_shell(child.wait()))
 
 
 def into_stream(number, output, amount, command):
@@ -49,7 +54,7 @@ def into_stream(number, output, amount, command):
         child.send_signal(number)
         while chunk := child.stdout.read(1 << 16):
             f.write(chunk)
-        print(child.wait())
+        print(in_shell(child.wait()))
 
 
 def main(mode, name, output, amount, *command):

@@ -15,8 +15,8 @@ one_error() { # TEXT
 	status_is 1 && out_is_empty && [ "$(errors | wc -l)" -eq 1 ] && errors | grep -q '^makedumpfile: ' && err_has "$1"
 }
 # Why, and what is there: one line, or one for each.
-incomplete_said() {
-	status_is 1 && [ "$(errors | wc -l)" -le 2 ] &&
+incomplete_said() { # OUTPUT [STATUS]
+	status_is "${2-1}" && [ "$(errors | wc -l)" -le 2 ] &&
 		[ "$(errors | grep -c "$1 is incomplete but may be usable")" -eq 1 ] &&
 		missing_makes_sense
 }
@@ -235,7 +235,14 @@ for bytes in 100000 9000000; do
 	check "-F to a reader that goes away after $bytes bytes: fails, and says why" failed_with "Broken pipe"
 done
 
-# ---- signals
+# ---- signals: they end the program, too, and a line of its own says so
+by_signal() { # SIGNAL OUTPUT
+	err_has "makedumpfile: interrupted by SIG$1" && sed -i '/interrupted by SIG/d' "$tmp/err" || return 1
+	case $1 in
+	INT) incomplete_said "$2" 130 ;;
+	*) incomplete_said "$2" 143 ;;
+	esac
+}
 # interrupted SIGNAL ARGUMENT...: in the middle of writing "dump", behind its index, which ends at 1.5 MB; again where the
 # tool was too quick
 interrupted() {
@@ -254,7 +261,7 @@ interrupted() {
 for how in "INT -c -d 0 --num-threads 1" "TERM -d 0" "INT -E -d 0"; do
 	# shellcheck disable=SC2086 # words
 	if interrupted $how; then
-		check "SIG$how: says so" incomplete_said dump
+		check "SIG$how: says so" by_signal "${how%% *}" dump
 		check "SIG$how: the pages are right, the mark is set" at_least 1
 	else
 		skip "SIG$how" "this machine is too quick"
@@ -265,7 +272,7 @@ for how in "INT -c -d 0" "TERM -E -d 0"; do
 	# shellcheck disable=SC2086 # words
 	status=$(python3 "$here/interrupt.py" stream ${how%% *} flat 1000000 "$MAKEDUMPFILE" "${quiet[@]}" \
 		-F ${how#* } "$vmcore" 2>"$tmp/err")
-	check "SIG$how, -F: says so" incomplete_said STDOUT
+	check "SIG$how, -F: says so" by_signal "${how%% *}" STDOUT
 	rm -f dump
 	"$MAKEDUMPFILE" "${quiet[@]}" -R dump <flat >"$tmp/out" 2>"$tmp/err"
 	status=$?

@@ -2,6 +2,8 @@
 /* -x and -i: what is known of the kernel besides the vmcore. */
 #include "kernel.h"
 
+#include "signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@ static ssize_t read_all(const char *path, char *buf, size_t size)
 		n = read(fd, buf + total, size - (size_t)total);
 		if (n == 0)
 			break;
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !signals_taken())
 			continue;
 		total = n < 0 ? -1 : total + n;
 	}

@@ -69,6 +69,15 @@ static bool work(struct tool *t)
 	return ok;
 }
 
+/* From now on it is settled how the program ends. */
+static void print_interrupted(struct tool *t, int status)
+{
+	t->signal = signals_taken();
+	if (t->signal)
+		msg(t->messages, MSG_ERROR, "interrupted by %s%s", signals_name(t->signal),
+		    status ? "" : ", when all was done");
+}
+
 /* The program's exit status. */
 static int run_mode(const struct options *o, struct messages *m)
 {
@@ -82,6 +91,7 @@ static int run_mode(const struct options *o, struct messages *m)
 		t.report = report_open(json, asked(o, OPT_FORCE), m);
 	if (!json || t.report)
 		status = work(&t) ? EXIT_SUCCESS : t.status;
+	print_interrupted(&t, status);
 	if (!report_close(t.report, &t, status) && !status)
 		status = EXIT_FAILURE;
 	dumpfilter_free(t.df);
@@ -92,7 +102,11 @@ static int run_mode(const struct options *o, struct messages *m)
 		msg(m, MSG_COMMON, "%s", "");
 		msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
 	}
+	status = tool_exit_status(&t, status);
 	progress_end(&t.progress, status);
+	fflush(NULL);
+	if (t.signal)
+		signals_end(t.signal);
 	return status;
 }
 

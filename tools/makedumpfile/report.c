@@ -238,7 +238,7 @@ static json *of_run(const struct report *rep, const struct tool *t, int status)
 	add(o, "tool", of_tool());
 	add_text(o, "mode", mode_name(t->options->mode));
 	add_text(o, "result", result_name(t, status));
-	add_number(o, "exit_status", (uint64_t)status);
+	add_number(o, "exit_status", (uint64_t)tool_exit_status(t, status));
 	add(o, "input", open ? of_input(t, &i) : NULL);
 	add(o, "kernel", open ? of_kernel(t, &i) : NULL);
 	add_plan(o, rep, t, i.page_size);

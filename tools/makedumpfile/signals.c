@@ -2,40 +2,61 @@
 #include "signals.h"
 
 #include <signal.h>
+#include <stddef.h>
 
-static struct dumpfilter *volatile interruptible;
-static volatile sig_atomic_t interrupted;
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+#define CAUGHT (sizeof caught / sizeof caught[0])
 
-void signals_stop(struct dumpfilter *df)
+static struct dumpfilter *volatile stoppable;
+static volatile sig_atomic_t taken;
+
+static void on_signal(int number)
 {
-	interruptible = df;
+	if (taken) { /* the second one: the default action follows when this function returns */
+		signal(number, SIG_DFL);
+		raise(number);
+		return;
+	}
+	taken = number;
+	if (stoppable)
+		dumpfilter_cancel(stoppable);
 }
 
-bool signals_interrupted(void)
-{
-	return interrupted;
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-	if (interruptible)
-		dumpfilter_cancel(interruptible);
-}
-
-/* The first signal ends the run in order, the second one kills.  No SA_RESTART: a read or write that blocks must come
- * back.  A signal that is ignored (nohup, a shell's background job) stays ignored. */
+/* No SA_RESTART: a read or write that blocks must come back. */
 void signals_catch(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction catch = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	struct sigaction catch = { .sa_handler = on_signal };
 	struct sigaction before;
 
 	sigemptyset(&catch.sa_mask);
-	for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &catch, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write(), with a message */
-	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow any more */
+	for (unsigned i = 0; i < CAUGHT; i++)
+		sigaddset(&catch.sa_mask, caught[i]);
+	for (unsigned i = 0; i < CAUGHT; i++)
+		if (!sigaction(caught[i], NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(caught[i], &catch, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+void signals_stop(struct dumpfilter *df)
+{
+	stoppable = df;
+	if (df && taken)
+		dumpfilter_cancel(df);
+}
+
+int signals_taken(void)
+{
+	return taken;
+}
+
+const char *signals_name(int number)
+{
+	return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
+}
+
+void signals_end(int number)
+{
+	signal(number, SIG_DFL);
+	raise(number);
 }

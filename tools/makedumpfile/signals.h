@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Signals that end a run. */
+/* SIGINT, SIGTERM and SIGHUP: the work is brought to an end in order, then the program ends by the signal. */
 #ifndef MAKEDUMPFILE_SIGNALS_H
 #define MAKEDUMPFILE_SIGNALS_H
 
 #include <libdumpfilter.h>
-#include <stdbool.h>
 
-/* From now on the first signal ends the run in order, the second one kills. */
+/* The first of these signals stops the work, the next one kills.  One that is ignored (nohup, a shell's background job)
+ * stays ignored.  SIGPIPE and SIGXFSZ become errors of write(), with a message. */
 void signals_catch(void);
-/* What a signal stops; NULL = nothing runs. */
+
+/* What a signal stops from now on; NULL: nothing.  One that came before stops it at once. */
 void signals_stop(struct dumpfilter *df);
-/* A signal has asked for an end. */
-bool signals_interrupted(void);
+
+/* The signal that has come; 0: none has. */
+int signals_taken(void);
+
+/* "SIGINT" */
+const char *signals_name(int number);
+
+/* End by this signal, so that a shell sees 128 + number and ends its script's loop, too.  Returns where the signal does
+ * nothing: to process 1 of a name space. */
+void signals_end(int number);
 
 #endif

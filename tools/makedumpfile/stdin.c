@@ -56,7 +56,7 @@ static ssize_t read_some(uint8_t *buf, size_t len)
 		struct pollfd wait = { .fd = STDIN_FILENO, .events = POLLIN };
 		ssize_t n;
 
-		if (signals_interrupted()) {
+		if (signals_taken()) {
 			errno = ECANCELED;
 			return -1;
 		}

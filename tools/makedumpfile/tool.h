@@ -27,12 +27,19 @@ struct tool {
 	int level;                   /* that is configured */
 	struct report *report;       /* --json; NULL: none is asked for */
 	int status;                  /* exit status of a run that fails */
+	int signal;                  /* that the program will end by; 0 = none */
 	int input_copy;              /* of a standard input that cannot be read at offsets; 0 = none */
 };
 
 static inline bool tool_asked(const struct tool *t, enum option_id id)
 {
 	return asked(t->options, id);
+}
+
+/* What a shell sees of a run with this status: where a signal ends it 128 + the signal. */
+static inline int tool_exit_status(const struct tool *t, int status)
+{
+	return t->signal ? 128 + t->signal : status;
 }
 
 /* Print what the library says of the last call that failed. */
