@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "progress.h"
 
+#include "human.h"
+
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,9 +14,12 @@
 #define PLAIN_INTERVAL    5.0 /* in a log file or on a serial console behind a pipe */
 #define JSON_INTERVAL     1.0
 #define RATE_AFTER        0.2 /* seconds of a phase before a rate means something */
-#define TEXT_BYTES        32
+#define TEXT_BYTES        40
 #define LINE_BYTES        160
-#define LINE_COLUMNS      79 /* one less than a terminal, so that it does not wrap */
+#define DEFAULT_COLUMNS   80 /* of a terminal that does not tell, such as a serial console */
+#define LABEL_COLUMNS     30 /* with the colon */
+#define PERCENT_COLUMNS   9
+#define GAP               2
 
 void progress_init(struct progress *p, struct messages *m, enum progress_kind kind)
 {
@@ -46,16 +54,6 @@ double progress_clock(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void format_bytes(char text[TEXT_BYTES], double bytes)
-{
-	static const char units[][4] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	unsigned u = 0;
-
-	for (; bytes >= 1024 && u < sizeof units / sizeof units[0] - 1; u++)
-		bytes /= 1024;
-	snprintf(text, TEXT_BYTES, "%.*f %s", u ? 1 : 0, bytes, units[u]);
-}
-
 static void format_eta(char text[TEXT_BYTES], double seconds)
 {
 	unsigned s;
@@ -75,35 +73,94 @@ static void format_eta(char text[TEXT_BYTES], double seconds)
 		snprintf(text, TEXT_BYTES, "eta: %ud%uh", s / 86400, s / 3600 % 24);
 }
 
-/* "[ 45.3 %]"; cut, not rounded: 100.0 means that all is done.  Blank where the total is not known. */
+/* "[ 45.3 %]"; cut, not rounded: 100.0 means that all is done.  Empty where the total is not known. */
 static void format_percent(char text[TEXT_BYTES], const struct dumpfilter_progress *now)
 {
 	unsigned permille = 1000;
 
+	text[0] = '\0';
+	if (!now->total)
+		return;
 	if (now->done < now->total)
 		permille = (unsigned)((double)now->done / (double)now->total * 1000);
-	if (now->total)
-		snprintf(text, TEXT_BYTES, "[%3u.%u %%]", permille / 10, permille % 10);
-	else
-		snprintf(text, TEXT_BYTES, "         ");
+	snprintf(text, TEXT_BYTES, "[%3u.%u %%]", permille / 10, permille % 10);
 }
 
-static void format_line(char line[LINE_BYTES], const struct dumpfilter_progress *now, double elapsed)
-{
-	char percent[TEXT_BYTES], bytes[TEXT_BYTES], rate[TEXT_BYTES], eta[TEXT_BYTES];
-	int n;
+/* What stands behind the label, in this order. */
+enum part { PART_PERCENT, PART_BYTES, PART_RATE, PART_ETA, PART_COUNT };
 
-	format_percent(percent, now);
-	format_bytes(bytes, (double)now->bytes_in);
-	n = snprintf(line, LINE_BYTES, "%-27s : %s  %s", progress_label(now->phase), percent, bytes);
+/* A part that has nothing to say is empty: the phase that plans tells no bytes. */
+static void format_parts(char parts[PART_COUNT][TEXT_BYTES], const struct dumpfilter_progress *now, double elapsed)
+{
+	memset(parts, 0, PART_COUNT * TEXT_BYTES);
+	format_percent(parts[PART_PERCENT], now);
+	if (now->bytes_in)
+		snprintf(parts[PART_BYTES], TEXT_BYTES, "%s", human_bytes((double)now->bytes_in).text);
 	if (elapsed < RATE_AFTER)
 		return;
-	format_bytes(rate, (double)now->bytes_in / elapsed);
-	n += snprintf(line + n, (size_t)(LINE_BYTES - n), "  %s/s", rate);
-	if (!now->done || now->done >= now->total)
-		return;
-	format_eta(eta, elapsed * (double)(now->total - now->done) / (double)now->done);
-	snprintf(line + n, (size_t)(LINE_BYTES - n), "  %s", eta);
+	if (now->bytes_in)
+		snprintf(parts[PART_RATE], TEXT_BYTES, "%s/s", human_bytes((double)now->bytes_in / elapsed).text);
+	if (now->done && now->done < now->total)
+		format_eta(parts[PART_ETA], elapsed * (double)(now->total - now->done) / (double)now->done);
+}
+
+/* Which parts a line has room for behind its label: those that tell most come first. */
+static void drop_parts(char parts[PART_COUNT][TEXT_BYTES], int room)
+{
+	static const enum part by_need[PART_COUNT] = { PART_PERCENT, PART_ETA, PART_BYTES, PART_RATE };
+	int used = 0;
+
+	for (unsigned i = 0; i < PART_COUNT; i++) {
+		char *text = parts[by_need[i]];
+		int need = (int)strlen(text) + (used ? GAP : 0);
+
+		if (text[0] && used + need <= room)
+			used += need;
+		else
+			text[0] = '\0';
+	}
+}
+
+/* At most so many columns, so that the line does not wrap. */
+static void format_line(char line[LINE_BYTES], int columns, const struct dumpfilter_progress *now, double elapsed)
+{
+	const char *label = progress_label(now->phase);
+	bool narrow = columns < LABEL_COLUMNS + PERCENT_COLUMNS;
+	char parts[PART_COUNT][TEXT_BYTES];
+	int n;
+
+	line[0] = '\0';
+	format_parts(parts, now, elapsed);
+	if (narrow) {
+		int room = columns - PERCENT_COLUMNS - 1;
+
+		drop_parts(parts, columns < PERCENT_COLUMNS ? 0 : PERCENT_COLUMNS);
+		n = room > 0 ? snprintf(line, LINE_BYTES, "%.*s ", room, label) : 0;
+	} else {
+		drop_parts(parts, columns - LABEL_COLUMNS);
+		n = snprintf(line, LINE_BYTES, "%-27s : ", label);
+	}
+	for (unsigned i = 0, shown = 0; i < PART_COUNT; i++)
+		if (parts[i][0])
+			n += snprintf(line + n, (size_t)(LINE_BYTES - n), "%*s%s", shown++ ? GAP : 0, "", parts[i]);
+	while (n && line[n - 1] == ' ')
+		line[--n] = '\0';
+}
+
+/* One less than the terminal has, where the cursor stays. */
+static int terminal_columns(void)
+{
+	const char *text = getenv("COLUMNS");
+	struct winsize size;
+	long columns = 0;
+
+	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		columns = size.ws_col;
+	else if (text)
+		columns = strtol(text, NULL, 10);
+	if (columns < 2 || columns > DEFAULT_COLUMNS)
+		columns = DEFAULT_COLUMNS; /* a longer line would not say more */
+	return (int)columns - 1;
 }
 
 /* {"event":"progress","phase":"copy","unit":"pages","done":12,"total":34,…}; total 0: not known. */
@@ -129,15 +186,16 @@ static void print_json(struct progress *p, const struct dumpfilter_progress *now
 
 static void print_line(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
 {
+	int columns = p->terminal ? terminal_columns() : LINE_BYTES;
 	char line[LINE_BYTES], out[LINE_BYTES + 4];
 
 	if (p->kind == PROGRESS_JSON) {
 		print_json(p, now, elapsed);
 		return;
 	}
-	format_line(line, now, elapsed);
+	format_line(line, columns, now, elapsed);
 	if (p->terminal)
-		snprintf(out, sizeof out, "\r%-*s%s", LINE_COLUMNS, line, p->complete ? "\n" : "");
+		snprintf(out, sizeof out, "\r%-*s%s", columns, line, p->complete ? "\n" : "");
 	else
 		snprintf(out, sizeof out, "%s\n", line);
 	msg_progress(p->messages, out);
