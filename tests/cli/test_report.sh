@@ -132,22 +132,64 @@ run -f --json precious -l -d 31 --piece precious a other
 check "not over a piece" not_over_the_piece
 
 # ---- progress
-lines_ok() { grep '^{' "$tmp/err" | python3 -c '
+lines_ok() { python3 -c '
 import json, sys
-lines = [json.loads(l) for l in sys.stdin]
+lines = [json.loads(l) for l in sys.stdin.buffer]
+lines = [l for l in lines if l["event"] != "message"]
 assert lines[-1] == {"event": "end", "exit_status": int(sys.argv[1])}, lines
 steps = lines[:-1]
 for s in steps:
     assert sorted(s) == ["bytes_in", "bytes_out", "done", "event", "phase", "seconds", "total", "unit"], s
     assert s["event"] == "progress" and s["phase"] in sys.argv[2:], s
 assert [s["phase"] for s in steps if s["done"] == s["total"]] == sys.argv[2:], steps
-' "$@"; }
+' "$@" <"$tmp/err"; }
 run -f --progress=json --message-level 0 -l -d 31 vmcore dump
 check "--progress=json: each phase up to its end" lines_ok 0 plan copy
 run -f --progress=json -E -d 31 vmcore dump
 check "--progress=json with -E: zero pages are looked for" lines_ok 0 plan zero copy
 run -f --progress=json -d 31 missing dump
 check "--progress=json of a run that fails" lines_ok 1
+# every line is an event, whatever is said
+says() { # CLASS TEXT: a message; all lines are what they may be
+	python3 -c '
+import json, sys
+found = False
+for line in sys.stdin.buffer:
+    event = json.loads(line.decode("utf-8"))
+    if event["event"] == "message":
+        assert sorted(event) == ["class", "event", "text"] and event["text"], event
+        found |= event["class"] == sys.argv[1] and sys.argv[2] in event["text"]
+    else:
+        assert event["event"] in ("progress", "end"), event
+assert found, sys.argv
+' "$@" <"$tmp/err"
+}
+run -f --progress=json -d 31 missing dump
+check "an error is an event" says error "missing: No such file or directory"
+odd=$(printf 'a"b\\c\t\303\244\377')
+run -f --progress=json -d 31 "$odd" dump
+check "quotes, backslashes, controls and bytes that are no UTF-8" says error 'a"b\c?ä�'
+run -f --progress=json -d 99 vmcore dump
+check "a wrong command line" says error "-d '99': expected a number"
+run --progress=json vmcore dump third
+check "too many names" says error "too many names"
+run -f --progress=json --message-level 8 -d 31 missing dump
+check "an error at a level without errors" says error "missing: No such file or directory"
+cut -c 1-3 "$0" >damaged
+run -f --progress=json -d 31 damaged dump
+check "what is no dump" says error damaged
+head -c 1000000 vmcore >short
+run -f --progress=json -d 31 short dump
+check "a warning" says error "short"
+"$MAKEDUMPFILE" --progress=json --message-level 31 -F -d 31 vmcore >flat.json 2>"$tmp/err" </dev/null
+status=$?
+check "a stream with all messages: common" says common "saved to STDOUT"
+check "a stream with all messages: debug" says debug "input: ELF64"
+check "a stream with all messages: the report" says report "Original pages"
+run -f --progress=json --message-level 31 --json - -d 31 vmcore dump
+check "the report on standard output: messages" says common "saved to dump"
+run -f --progress=json -L 40K -d 31 vmcore dump
+check "a limit that is too small" says error "a size limit of 40960 bytes"
 run -f --progress none -d 31 vmcore dump
 check "--progress none: nothing is shown" err_is_empty
 run --check-params --progress xml vmcore dump

@@ -148,6 +148,8 @@ int main(int argc, char *argv[])
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* in order with stderr where both go to one console */
 	options_read(&o, argc, argv);
 	options_check(&o);
-	m = (struct messages){ .level = o.message_level, .flat = stdout_is_taken(&o) };
+	m = (struct messages){ .level = o.message_level,
+			       .flat = stdout_is_taken(&o),
+			       .json = o.progress == PROGRESS_JSON };
 	return dispatch(&o, &m);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "messages.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -16,6 +18,41 @@ static void blot_controls(char *line)
 	for (char *p = line; *p; p++)
 		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
 			*p = '?';
+}
+
+static const char *class_name(enum message_class cls)
+{
+	switch (cls) {
+	case MSG_PROGRESS:
+		return "progress";
+	case MSG_ERROR:
+		return "error";
+	case MSG_DEBUG:
+		return "debug";
+	case MSG_REPORT:
+		return "report";
+	default:
+		return "common";
+	}
+}
+
+/* Of control characters only tabs are left. */
+static void print_event(enum message_class cls, const char *line)
+{
+	char valid[LINE_MAX_BYTES];
+
+	if (!line[0])
+		return;
+	fprintf(stderr, "{\"event\":\"message\",\"class\":\"%s\",\"text\":\"", class_name(cls));
+	for (const char *next = utf8_valid(line, valid, sizeof valid); *next; next++) {
+		if (*next == '"' || *next == '\\')
+			fputc('\\', stderr);
+		if (*next == '\t')
+			fputs("\\t", stderr);
+		else
+			fputc(*next, stderr);
+	}
+	fputs("\"}\n", stderr);
 }
 
 /* Who leaves out what is said of errors still sees them: a failure without a word cannot be mended. */
@@ -38,7 +75,10 @@ static void vmsg(struct messages *m, enum message_class cls, const char *fmt, va
 		return;
 	if (m->open_line)
 		msg_progress(m, "\n");
-	fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
+	if (m->json && stream_of(m, cls) == stderr)
+		print_event(cls, line);
+	else
+		fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
 }
 
 void msg(struct messages *m, enum message_class cls, const char *fmt, ...)

@@ -21,13 +21,15 @@ enum message_class {
 struct messages {
 	unsigned level;                             /* bits of message_class */
 	bool flat;                                  /* stdout carries the dump */
+	bool json;                                  /* a program reads stderr: each line is an event */
 	bool open_line;                             /* an unfinished progress line stands on the terminal */
 	void (*hear)(void *user, const char *line); /* is told every error line, wanted or not; NULL: nobody */
 	void *hear_user;
 };
 
 /* Print a line (the newline is added) if its class is wanted.  Control characters in it, which may come from a dump
- * or a file name, become '?'. */
+ * or a file name, become '?'.  With json what goes to stderr becomes {"event":"message","class":"error","text":"…"},
+ * and an empty line nothing. */
 void msg(struct messages *m, enum message_class cls, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
 
 /* Of the common class, and where that is not wanted an error: why a run fails, or makes another dump than was asked
