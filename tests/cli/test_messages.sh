@@ -153,6 +153,23 @@ run -f --message-level 16 -E -d 31 vmcore dump
 check "the report of ELF" layout
 written() { sed -n 's/^Write bytes     : //p' "$tmp/out"; }
 run -f --message-level 16 -d 31 vmcore dump
+one_sum() { # PATTERN: one line of that form, behind the counts
+	status_is 0 && [ "$(sed -n '/^Write bytes/,$p' "$tmp/out" | grep -cE "$1")" -eq 1 ]
+}
+size='[0-9.]+ ([KM]i)?B'
+sum="$size → $size \\([0-9.]+ %\\), [0-9,]+ of [0-9,]+ pages, [0-9.]+ s\$"
+check "a line for people" one_sum "^vmcore → dump: $sum"
+run -f --message-level 16 -d 31 dump smaller
+check "a line for people: of a dump" one_sum "^dump → smaller: $sum"
+run -f --message-level 16 --dry-run -d 31 vmcore dump
+check "a line for people: a dry run" one_sum "^Dry run: vmcore → dump: $sum"
+run -f --message-level 16 -d 31 --split vmcore a b
+check "a line for people: a split dump" one_sum "^vmcore → a and b: $sum"
+run -f --message-level 16 --reassemble a b joined
+check "a line for people: pieces" one_sum "^a and 1 more → joined: $sum"
+run -f -d 31 vmcore dump
+check "no line for people where no report is wanted" not out_has "→"
+run -f --message-level 16 -d 31 vmcore dump
 # What is written twice, as the room for the index, counts twice.
 size_is_written() { [ "$(written)" -ge "$(stat -c %s dump)" ] && [ "$(written)" -le $((2 * $(stat -c %s dump))) ]; }
 check "Write bytes: at least the size of the file" size_is_written

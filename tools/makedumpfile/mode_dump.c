@@ -69,6 +69,8 @@ static void finish_run(struct tool *t, const struct result *r)
 	split_report(t);
 	if (r->code != DUMPFILTER_PARTIAL)
 		tool_print_saved(t, size);
+	if (r->code != DUMPFILTER_PARTIAL)
+		stats_print_sum(t, &r->report, size);
 }
 
 /* why: where it has not been said yet. */

@@ -40,6 +40,7 @@ static bool run(struct tool *t)
 		return false;
 	}
 	tool_print_saved(t, r.output_size);
+	stats_print_sum(t, &r, r.output_size);
 	return true;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stats.h"
 
+#include "human.h"
 #include "progress.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void print_step(struct messages *m, int phase, double seconds)
 {
@@ -96,4 +98,48 @@ void stats_print(struct messages *m, const struct dumpfilter_report *r, bool elf
 	msg(m, MSG_REPORT, "Write bytes     : %" PRIu64, r->bytes_out);
 	print_troubles(m, r);
 	msg(m, MSG_REPORT, "%s", "");
+}
+
+/* What the input takes on disk.  /proc/kcore says the size of the address space: there it is the memory.  0: not known.
+ */
+static uint64_t input_size(struct tool *t, const struct dumpfilter_report *r)
+{
+	struct dumpfilter_image_info info = DUMPFILTER_IMAGE_INFO_INIT;
+	uint64_t size = 0;
+	struct stat file;
+	const char *name;
+
+	if (dumpfilter_image_info(t->df, &info) < 0)
+		return 0;
+	for (unsigned i = 0; (name = tool_input(t->options, i)); i++) {
+		if (!strcmp(name, "-"))
+			return r->present_pages * info.page_size;
+		if (stat(name, &file) || !S_ISREG(file.st_mode))
+			return 0;
+		size += (uint64_t)file.st_size;
+	}
+	return size >> 46 ? r->present_pages * info.page_size : size;
+}
+
+void stats_print_sum(struct tool *t, const struct dumpfilter_report *r, uint64_t output_size)
+{
+	uint64_t from = input_size(t, r);
+	char sizes[128], more[24] = "";
+	unsigned pieces = 1;
+
+	if (!(t->messages->level & MSG_REPORT))
+		return;
+	while (tool_input(t->options, pieces))
+		pieces++;
+	if (pieces > 1)
+		snprintf(more, sizeof more, " and %u more", pieces - 1);
+	if (from)
+		snprintf(sizes, sizeof sizes, "%s → %s (%s)", human_bytes((double)from).text,
+			 human_bytes((double)output_size).text, human_share((double)output_size, (double)from).text);
+	else
+		snprintf(sizes, sizeof sizes, "%s", human_bytes((double)output_size).text);
+	msg(t->messages, MSG_REPORT, "%s%s%s → %s: %s, %s of %s pages, %s",
+	    tool_asked(t, OPT_DRY_RUN) ? "Dry run: " : "", tool_input_name(t), more, t->output, sizes,
+	    human_count(r->present_pages - excluded_sum(r)).text, human_count(r->present_pages).text,
+	    human_seconds(r->plan_seconds + r->copy_seconds).text);
 }
