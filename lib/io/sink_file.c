@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define RESERVE (UINT64_C(16) << 20)
+#define BLOCK   UINT64_C(4096) /* space is given back in whole ones */
 
 #define CAPS (DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT)
 
@@ -29,15 +30,20 @@ struct origin {
 struct file_sink {
 	struct dumpfilter_sink sink;
 	struct origin from;
-	bool regular;                   /* else a block device */
-	char *path;                     /* where it was created; NULL where it is not ours to remove */
-	pthread_mutex_t lock;           /* held while old contents are cut off */
-	atomic_bool begun;              /* old contents are gone */
-	atomic_bool wrote;              /* a byte is in the file */
-	bool discard;                   /* what is in it is of no use */
-	bool flush_at_end;              /* with the sink: until then it may be given up */
-	bool reserves;                  /* space is reserved ahead … */
-	atomic_uint_least64_t reserved; /* … up to here; UINT64_MAX = no more of it */
+	bool regular;         /* else a block device */
+	char *path;           /* where it was created; NULL where it is not ours to remove */
+	pthread_mutex_t lock; /* held while old contents are cut off */
+	atomic_bool begun;    /* old contents are gone */
+	atomic_bool wrote;    /* a byte is in the file */
+	bool discard;         /* what is in it is of no use */
+	bool flush_at_end;    /* with the sink: until then it may be given up */
+	/* Space is reserved ahead.  Bytes [window.from, window.to) are written without a gap, or reserved for that. */
+	bool reserving; /* was so from the beginning */
+	bool reserves;  /* still */
+	struct {
+		uint64_t from, to;
+	} window;
+	pthread_rwlock_t writing; /* for reading: while bytes are written; for writing: while space is given back */
 };
 
 static int sys_error(const struct file_sink *f, const char *what, struct df_err *err)
@@ -64,46 +70,111 @@ static int begin(struct file_sink *f, struct df_err *err)
 	return r;
 }
 
-/* Space for what comes next, where that makes writing cheaper: ext4 finds blocks for each page that is written
- * otherwise. Whatever is too much goes when the length is set. */
-static void reserve(struct file_sink *f, uint64_t end)
+/* Of [from, to) what was reserved and not written; nobody writes meanwhile.  Such space reads as a hole, also where it
+ * lies between bytes that were written.  Behind the end of the file no hole can be made (ext4_punch_hole, v6.12), but
+ * setting its length gives all of that back. */
+static void give_back(const struct file_sink *f, uint64_t from, uint64_t to)
 {
-	uint64_t from = atomic_load_explicit(&f->reserved, memory_order_relaxed);
+	int fd = f->from.fd;
+	struct stat st;
 
-	if (end <= from)
+	if (fstat(fd, &st) || ((uint64_t)st.st_size < to && ftruncate(fd, st.st_size)))
 		return;
+	if (to > (uint64_t)st.st_size)
+		to = (uint64_t)st.st_size;
+	while (from < to) {
+		off_t hole = lseek(fd, (off_t)from, SEEK_HOLE), data;
+		uint64_t end;
+
+		if (hole < 0 || (uint64_t)hole >= to)
+			return;
+		data = lseek(fd, hole, SEEK_DATA); /* fails where only a hole follows */
+		end = data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
+		from = ((uint64_t)hole + BLOCK - 1) & ~(BLOCK - 1);
+		if (from < end &&
+		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(end - from)))
+			return;
+		from = end;
+	}
+}
+
+/* Bytes [offset, end) are to be written.  Where they go on from those before, space for more is reserved with them:
+ * ext4 finds blocks for each page that is written otherwise.  Where they do not, they may be the last ones there, and
+ * what was reserved before is given back. */
+static void reserve(struct file_sink *f, uint64_t offset, uint64_t end)
+{
+	uint64_t most;
+
 	pthread_mutex_lock(&f->lock);
-	from = atomic_load(&f->reserved);
-	if (end > from) {
-		if (from < end && end - from > RESERVE)
-			from = end - RESERVE; /* a gap stays one */
-		if (fallocate(f->from.fd, FALLOC_FL_KEEP_SIZE, (off_t)from, RESERVE))
-			from = UINT64_MAX -
-			       RESERVE; /* little space is left, or the file system cannot: no more of it */
-		atomic_store(&f->reserved, from + RESERVE);
+	if (f->reserves && offset > f->window.to) {
+		pthread_rwlock_wrlock(&f->writing);
+		give_back(f, f->window.from, f->window.to);
+		pthread_rwlock_unlock(&f->writing);
+		f->window.from = offset;
+		f->window.to = end;
+	} else if (f->reserves && offset >= f->window.from && end > f->window.to) {
+		most = end > f->window.to + RESERVE ? end : f->window.to + RESERVE;
+		/* little space is left, or the file system cannot: no more of it */
+		f->reserves = !fallocate(f->from.fd, FALLOC_FL_KEEP_SIZE, (off_t)f->window.to,
+					 (off_t)(most - f->window.to));
+		f->window.to = most;
 	}
 	pthread_mutex_unlock(&f->lock);
+}
+
+/* The disk is full: without what is reserved it may not be.  false: nothing was. */
+static bool stop_reserving(struct file_sink *f)
+{
+	bool had;
+
+	pthread_mutex_lock(&f->lock);
+	had = f->window.from < f->window.to;
+	pthread_rwlock_wrlock(&f->writing);
+	if (had)
+		give_back(f, f->window.from, f->window.to);
+	pthread_rwlock_unlock(&f->writing);
+	f->reserves = false;
+	f->window.to = f->window.from;
+	pthread_mutex_unlock(&f->lock);
+	return had;
+}
+
+/* As much as goes in one call; errno where it returns no more than 0. */
+static ssize_t write_some(struct file_sink *f, const uint8_t *bytes, size_t len, uint64_t offset)
+{
+	ssize_t done;
+
+	pthread_rwlock_rdlock(&f->writing);
+	do
+		done = pwrite(f->from.fd, bytes, len, (off_t)offset);
+	while (done < 0 && errno == EINTR);
+	pthread_rwlock_unlock(&f->writing);
+	if (!done)
+		errno = ENOSPC;
+	return done;
 }
 
 static int file_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
 {
 	struct file_sink *f = (struct file_sink *)s;
-	const uint8_t *p = buf;
+	const uint8_t *bytes = buf;
 	int r = begin(f, err);
 
-	if (!r)
-		reserve(f, offset + len);
+	if (!r && f->reserving)
+		reserve(f, offset, offset + len);
 	while (!r && len) {
-		ssize_t n = pwrite(f->from.fd, p, len, (off_t)offset);
+		ssize_t done = write_some(f, bytes, len, offset);
 
-		if (n > 0) {
+		if (done > 0) {
 			atomic_store_explicit(&f->wrote, true, memory_order_relaxed);
-			p += n;
-			len -= (size_t)n;
-			offset += (uint64_t)n;
-		} else if (n == 0 || errno != EINTR) {
-			int why = n ? errno : ENOSPC;
+			bytes += done;
+			len -= (size_t)done;
+			offset += (uint64_t)done;
+		} else {
+			int why = errno;
 
+			if (f->reserving && (why == ENOSPC || why == EDQUOT) && stop_reserving(f))
+				continue;
 			r = df_err_sys(err, df_err_of_errno(why), why, "%s: writing %zu bytes at offset %" PRIu64,
 				       s->name, len, offset);
 		}
@@ -118,8 +189,10 @@ static int set_length(struct file_sink *f, uint64_t end, struct df_err *err)
 
 	if (!f->regular)
 		return 0;
+	if (f->reserving)
+		(void)stop_reserving(f);
 	if (fstat(f->from.fd, &st) ||
-	    ((f->reserves || (uint64_t)st.st_size != end) && ftruncate(f->from.fd, (off_t)end)))
+	    ((f->reserving || (uint64_t)st.st_size != end) && ftruncate(f->from.fd, (off_t)end)))
 		return sys_error(f, "setting its length", err);
 	return 0;
 }
@@ -194,6 +267,7 @@ static void file_free(struct dumpfilter_sink *s)
 		f->discard = false; /* then its mark must do */
 	if (f->from.own)
 		close(f->from.fd);
+	pthread_rwlock_destroy(&f->writing);
 	pthread_mutex_destroy(&f->lock);
 	df_free(s->env, f->path);
 	df_free(s->env, f);
@@ -240,8 +314,8 @@ static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, 
 	/* buffered writes to one file hold the inode's lock (ext4, xfs, btrfs, tmpfs and nfs in v6.12), and who waits
 	 * for it spins for a while */
 	f->sink.writers = regular;
-	f->reserves = regular && on_ext4(from.fd);
-	atomic_init(&f->reserved, f->reserves ? 0 : UINT64_MAX);
+	f->reserving = f->reserves = regular && on_ext4(from.fd);
+	pthread_rwlock_init(&f->writing, NULL);
 	pthread_mutex_init(&f->lock, NULL);
 	return &f->sink;
 }

@@ -51,6 +51,34 @@ static void path_keeps_no_space(void)
 	}
 }
 
+/* Reserved space on neither side of a gap stays: a dump of little memory far apart is small, also while it is written.
+ */
+static void path_gaps_keep_no_space(void)
+{
+	static uint8_t block[65536];
+	static const uint64_t pieces[][2] = { /* at, blocks that follow each other there */
+					      { 0, 3 },          { 40u << 20, 1 }, { 100u << 20, 4 },
+					      { 101u << 20, 2 }, { 90u << 20, 1 }, { UINT64_C(1) << 40, 2 }
+	};
+	struct dumpfilter_sink *sink = open_path("gaps", 0);
+	uint64_t written = 0;
+	struct stat st;
+
+	memset(block, 1, sizeof block);
+	for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		for (uint64_t n = 0; n < pieces[i][1]; n++, written += sizeof block)
+			CHECK_EQ(df_sink_write(sink, pieces[i][0] + n * sizeof block, block, sizeof block, &err), 0);
+		CHECK(!stat(in_dir("gaps"), &st));
+		/* no more than one piece reserved ahead */
+		CHECK((uint64_t)st.st_blocks * 512 <= written + (17u << 20));
+	}
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
+	CHECK(!stat(in_dir("gaps"), &st));
+	CHECK((uint64_t)st.st_blocks * 512 <= written + (1u << 20)); /* and what the file system keeps of it itself */
+	unlink(in_dir("gaps"));
+}
+
 static void path_umask(void)
 {
 	mode_t old = umask(0277);
@@ -332,6 +360,7 @@ int main(void)
 	files_begin();
 	RUN(path_creates);
 	RUN(path_keeps_no_space);
+	RUN(path_gaps_keep_no_space);
 	RUN(path_umask);
 	RUN(path_refused);
 	RUN(path_overwrites);
