@@ -60,6 +60,14 @@ static void measure(struct df_source *s)
 	s->length = none;
 }
 
+static const struct df_input *input_of(const uint8_t *head, size_t len)
+{
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+		if (inputs[i]->probe(head, len))
+			return inputs[i];
+	return NULL;
+}
+
 /* The first block must be readable, the second is there to name what is no input. */
 static int read_head(const struct df_source *s, uint8_t *head, size_t *len, struct df_err *err)
 {
@@ -69,7 +77,8 @@ static int read_head(const struct df_source *s, uint8_t *head, size_t *len, stru
 
 	*len = all < first ? all : first;
 	r = df_source_read(s, 0, head, *len, err);
-	if (!r && all > first && !df_source_read(s, first, head + first, all - first, &ignored))
+	if (!r && all > first && !input_of(head, *len) &&
+	    !df_source_read(s, first, head + first, all - first, &ignored))
 		*len = all;
 	return r;
 }
