@@ -21,11 +21,15 @@
  * dumpfilter_errmsg() has one line of text that says what failed, where, and what to do about it.
  *
  * Order.  new → open → [configure] → [plan] → run → report.  A call out of order returns
- * DUMPFILTER_E_SEQUENCE and changes nothing.  After plan or run another configure leads back to behind open: the
- * same image can be dumped again, in another way and to another sink.
+ * DUMPFILTER_E_SEQUENCE and changes nothing.  After plan or run, configure gives up the plan: the same image
+ * can be dumped again, in another way and to another sink.  A call that is refused before the first byte is written
+ * costs nothing: context and sink are as before.
  *
  * Option structs begin with their own size: use the _INIT macros.  A library older than the caller's header
  * accepts a longer struct only where the bytes it does not know are zero (else DUMPFILTER_E_INVAL).
+ *
+ * C++.  The header compiles from C++11 on.  Some functions have the name of the struct that they fill, so the struct
+ * is always named with its keyword: struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
  *
  * Threads.  Worker threads exist only inside dumpfilter_plan(), _survey(), _estimate(), _run() and _run_split().  They
  * call the source's and sinks' functions only where these declare DUMPFILTER_IO_CONCURRENT, and the allocator, which
@@ -55,6 +59,26 @@ extern "C" {
 
 struct dumpfilter;      /* one dump: opaque */
 struct dumpfilter_sink; /* where output goes: opaque */
+
+/* Structs that callers fill begin with their size.  DUMPFILTER_INIT(name) is struct name with that and zeros, as an
+ * initializer in C and as a value in C++; each struct has its own macro, as DUMPFILTER_CONFIG_INIT. */
+#ifdef __cplusplus
+extern "C++" {
+template <typename Struct> inline Struct dumpfilter_sized()
+{
+	Struct made = Struct();
+
+	made.size = sizeof(Struct);
+	return made;
+}
+}
+#define DUMPFILTER_INIT(name) dumpfilter_sized<struct name>()
+#else
+#define DUMPFILTER_INIT(name)               \
+	{                                   \
+		.size = sizeof(struct name) \
+	}
+#endif
 
 /* ------------------------------------------------------------------------------------------------ results */
 
@@ -96,10 +120,7 @@ struct dumpfilter_new_opts {
 	void (*free)(void *user, void *ptr);
 	void *alloc_user;
 };
-#define DUMPFILTER_NEW_OPTS_INIT                           \
-	{                                                  \
-		.size = sizeof(struct dumpfilter_new_opts) \
-	}
+#define DUMPFILTER_NEW_OPTS_INIT DUMPFILTER_INIT(dumpfilter_new_opts)
 
 /* A new context, or NULL where there is no memory or opts is wrong.  opts may be NULL. */
 DUMPFILTER_API struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts);
@@ -107,9 +128,12 @@ DUMPFILTER_API struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opt
 /* Close and free.  Sinks made with this context must be freed before.  NULL is fine. */
 DUMPFILTER_API void dumpfilter_free(struct dumpfilter *df);
 
-/* Text of the last error on this context: one line, no newline, empty where there was none.  Valid until the
- * next call on the context.  Needs no memory. */
+/* Text of the last error on this context: one line, no newline, empty where there was none.  A call that does something
+ * begins without one; calls that only tell what is known (report, piece, image_info, plan_count, plan_kept,
+ * plan_foreach, fact_foreach, explain) leave it alone where they succeed.  Valid until the next call on the context. */
 DUMPFILTER_API const char *dumpfilter_errmsg(const struct dumpfilter *df);
+/* Its code, DUMPFILTER_E_*: also of what returns NULL instead of a code (sinks).  0 where there was no error. */
+DUMPFILTER_API int dumpfilter_errcode(const struct dumpfilter *df);
 
 enum dumpfilter_log_level {
 	DUMPFILTER_LOG_ERROR = 0,
@@ -160,6 +184,7 @@ struct dumpfilter_source_ops {
 	uint64_t length;  /* bytes in all; UINT64_MAX where not known */
 	const char *name; /* for messages; copied; may be NULL */
 };
+#define DUMPFILTER_SOURCE_OPS_INIT DUMPFILTER_INIT(dumpfilter_source_ops)
 
 /* How a file is read.  By default the quicker way: files of procfs (/proc/vmcore) are mapped, others read with pread().
  * NO_MMAP: always pread().  MMAP: any regular file is mapped; one that shrinks while it is open can raise SIGBUS then,
@@ -240,10 +265,7 @@ struct dumpfilter_image_info {
 	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
 	uint32_t can_filter;     /* 1: pages can be told apart; 0: all are kept (dumpfilter_explain() says why) */
 };
-#define DUMPFILTER_IMAGE_INFO_INIT                           \
-	{                                                    \
-		.size = sizeof(struct dumpfilter_image_info) \
-	}
+#define DUMPFILTER_IMAGE_INFO_INIT DUMPFILTER_INIT(dumpfilter_image_info)
 DUMPFILTER_API int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info);
 
 /* Calls fn for each known fact: its VMCOREINFO spelling ("OFFSET(page.flags)"), value, and where it came from
@@ -312,10 +334,7 @@ struct dumpfilter_config {
 	int compression_level;
 };
 #define DUMPFILTER_MEMORY_UNLIMITED SIZE_MAX
-#define DUMPFILTER_CONFIG_INIT                           \
-	{                                                \
-		.size = sizeof(struct dumpfilter_config) \
-	}
+#define DUMPFILTER_CONFIG_INIT      DUMPFILTER_INIT(dumpfilter_config)
 /* Copies cfg.  In any state.  After plan or run it gives up the plan and the report; plan and run may then be called
  * as after open, with the same results (a run that found no room can be repeated at another level). */
 DUMPFILTER_API int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg);
@@ -364,10 +383,7 @@ struct dumpfilter_estimate_opts {
 	 * 1, where neighbours must be looked at, too: 4096, or all of up to 65536. */
 	uint64_t max_pages;
 };
-#define DUMPFILTER_ESTIMATE_OPTS_INIT                           \
-	{                                                       \
-		.size = sizeof(struct dumpfilter_estimate_opts) \
-	}
+#define DUMPFILTER_ESTIMATE_OPTS_INIT DUMPFILTER_INIT(dumpfilter_estimate_opts)
 struct dumpfilter_estimate {
 	size_t size;            /* in: sizeof this struct */
 	uint64_t bytes;         /* that the output would most likely have */
@@ -377,10 +393,7 @@ struct dumpfilter_estimate {
 	 * flattened stream and of program headers, a few bytes in 100000. */
 	uint64_t pages;
 };
-#define DUMPFILTER_ESTIMATE_INIT                           \
-	{                                                  \
-		.size = sizeof(struct dumpfilter_estimate) \
-	}
+#define DUMPFILTER_ESTIMATE_INIT DUMPFILTER_INIT(dumpfilter_estimate)
 /* Plan (unless done), then say how large the output of run would be, with the level, format and codec that are
  * configured.  What follows from the plan is exact; what the pages take is extrapolated from groups of them that are
  * spread evenly, so the same image gives the same numbers, whatever the threads.  Where contents do not matter (no
@@ -401,6 +414,7 @@ struct dumpfilter_sink_ops {
 	int (*finish)(void *user, int result);
 	const char *name; /* for messages; copied; may be NULL */
 };
+#define DUMPFILTER_SINK_OPS_INIT DUMPFILTER_INIT(dumpfilter_sink_ops)
 
 #define DUMPFILTER_SINK_OVERWRITE \
 	1u /* an existing file may be replaced (it is truncated when the first byte is written) */
@@ -441,10 +455,7 @@ struct dumpfilter_split_opts {
 	 * multiple in any case, as crash asks for that. */
 	uint64_t block_bytes;
 };
-#define DUMPFILTER_SPLIT_OPTS_INIT                           \
-	{                                                    \
-		.size = sizeof(struct dumpfilter_split_opts) \
-	}
+#define DUMPFILTER_SPLIT_OPTS_INIT DUMPFILTER_INIT(dumpfilter_split_opts)
 /* As dumpfilter_run(), into n pieces (2 to DUMPFILTER_PIECES_MAX) of about the same size, all written at the same time:
  * each has the headers and the index of bits of the whole dump, and the data of a range of page frames.  Only for
  * DUMPFILTER_FORMAT_KDUMP.  sinks: n different ones; opts may be NULL.  The result is that of the whole: where one
@@ -463,10 +474,7 @@ struct dumpfilter_piece {
 	uint64_t bytes_out;          /* handed to its sink */
 	uint64_t output_size;        /* end of the output file */
 };
-#define DUMPFILTER_PIECE_INIT                           \
-	{                                               \
-		.size = sizeof(struct dumpfilter_piece) \
-	}
+#define DUMPFILTER_PIECE_INIT DUMPFILTER_INIT(dumpfilter_piece)
 /* Piece number i of dumpfilter_run_split(), in the order of sinks, which is that of memory.  After that. */
 DUMPFILTER_API int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece *piece);
 
@@ -501,10 +509,7 @@ struct dumpfilter_report {
 	 * kernel data (zeros that an ELF file left out, lost pages), or nothing is known of them. */
 	uint64_t absent_pages[8];
 };
-#define DUMPFILTER_REPORT_INIT                           \
-	{                                                \
-		.size = sizeof(struct dumpfilter_report) \
-	}
+#define DUMPFILTER_REPORT_INIT DUMPFILTER_INIT(dumpfilter_report)
 /* After plan (copy fields 0) or run. */
 DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report);
 
@@ -517,10 +522,7 @@ struct dumpfilter_dmesg_opts {
 	size_t size;    /* sizeof this struct */
 	unsigned flags; /* DUMPFILTER_DMESG_* */
 };
-#define DUMPFILTER_DMESG_OPTS_INIT                           \
-	{                                                    \
-		.size = sizeof(struct dumpfilter_dmesg_opts) \
-	}
+#define DUMPFILTER_DMESG_OPTS_INIT DUMPFILTER_INIT(dumpfilter_dmesg_opts)
 
 /* Write the log of the crashed kernel as text, in order, so that any sink will do.  Needs VMCOREINFO and page tables,
  * no memory map and no plan.  opts may be NULL.  Returns OK; PARTIAL where a part of the log is damaged or not in the

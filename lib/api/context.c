@@ -58,41 +58,6 @@ const char *dumpfilter_strerror(int result)
 	}
 }
 
-bool df_api_options(void *to, size_t size, const void *from)
-{
-	size_t given, n;
-	const uint8_t *p = from;
-
-	if (!from)
-		return false;
-	memcpy(&given, from, sizeof given);
-	if (given < sizeof given || given > 64u << 10)
-		return false;
-	for (size_t i = size; i < given; i++)
-		if (p[i])
-			return false;
-	n = given < size ? given : size;
-	memcpy(to, from, n);
-	memcpy(to, &size, sizeof size);
-	return true;
-}
-
-int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size, const char *what)
-{
-	size_t given, n;
-
-	if (df_api_given(df, to, what))
-		return df->err.code;
-	memcpy(&given, to, sizeof given);
-	if (given < sizeof given || given > 64u << 10)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: the struct's size member is %zu", what, given);
-	n = given < size ? given : size;
-	memcpy(to, from, n);
-	memset((char *)to + n, 0, given - n);
-	memcpy(to, &given, sizeof given);
-	return 0;
-}
-
 int df_api_given(struct dumpfilter *df, const void *arg, const char *what)
 {
 	return arg ? 0 : df_api_missing(df, what);
@@ -103,23 +68,37 @@ int df_api_missing(struct dumpfilter *df, const char *what)
 	return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s: an argument is NULL", what);
 }
 
-int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call)
+int df_api_look(struct dumpfilter *df, enum state from, enum state to, const char *call)
 {
 	static const char *const names[] = { "nothing is open", "an image is open", "the plan is made",
 					     "run was called" };
 
-	df_err_clear(&df->err);
 	if (df->state >= from && df->state <= to)
 		return 0;
 	return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "%s is not possible now: %s", call, names[df->state]);
+}
+
+int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call)
+{
+	df_err_clear(&df->err);
+	return df_api_look(df, from, to, call);
+}
+
+void df_api_forget_pieces(struct dumpfilter *df)
+{
+	df_free(&df->env, df->pieces);
+	df->pieces = NULL;
+	df->npieces = 0;
 }
 
 struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts)
 {
 	struct dumpfilter_new_opts o = DUMPFILTER_NEW_OPTS_INIT;
 	struct dumpfilter *df;
+	struct df_err untold; /* there is no context yet that could tell */
 
-	if (opts && (!df_api_options(&o, sizeof o, opts) || !o.alloc != !o.free))
+	if (opts &&
+	    (df_args_copy(&o, sizeof o, opts, "new", "DUMPFILTER_NEW_OPTS_INIT", &untold) || !o.alloc != !o.free))
 		return NULL;
 	df = o.alloc ? o.alloc(o.alloc_user, sizeof *df) : malloc(sizeof *df);
 	if (!df)
@@ -131,6 +110,17 @@ struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts)
 	df->cfg = (struct dumpfilter_config)DUMPFILTER_CONFIG_INIT;
 	df->dump.env = &df->env;
 	return df;
+}
+
+void dumpfilter_close(struct dumpfilter *df)
+{
+	df_dump_fini(&df->dump);
+	df_api_forget_pieces(df);
+	atomic_store(&df->env.cancelled, 0);
+	if (!df->cfg.memory_limit) /* what was left is for planning to find out again */
+		atomic_store(&df->env.mem_limit, 0);
+	df->state = ST_NEW;
+	df->report = (struct dumpfilter_report){ 0 };
 }
 
 void dumpfilter_free(struct dumpfilter *df)
@@ -150,6 +140,11 @@ void dumpfilter_free(struct dumpfilter *df)
 const char *dumpfilter_errmsg(const struct dumpfilter *df)
 {
 	return df->err.text;
+}
+
+int dumpfilter_errcode(const struct dumpfilter *df)
+{
+	return df->err.code;
 }
 
 void dumpfilter_set_log(struct dumpfilter *df, dumpfilter_log_fn fn, void *user, int max_level)

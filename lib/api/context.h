@@ -2,6 +2,7 @@
 #ifndef DF_API_CONTEXT_H
 #define DF_API_CONTEXT_H
 
+#include "io/args.h"
 #include "run/dump.h"
 
 enum state { ST_NEW, ST_OPEN, ST_PLANNED, ST_RUN };
@@ -23,16 +24,15 @@ void df_api_forget_pieces(struct dumpfilter *df);
 /* dumpfilter_run() to any target; call: its name. */
 int df_api_run(struct dumpfilter *df, const struct df_target *to, const char *call);
 
-/* DUMPFILTER_E_SEQUENCE with text unless the state is in [from, to]. */
+/* DUMPFILTER_E_SEQUENCE with text unless the state is in [from, to].  check: the beginning of a call that does
+ * something, so that the error of an earlier one is forgotten.  look: of a call that only tells what is known, and
+ * leaves it alone where it succeeds. */
 int df_api_check(struct dumpfilter *df, enum state from, enum state to, const char *call);
+int df_api_look(struct dumpfilter *df, enum state from, enum state to, const char *call);
 
-/* Copy an option struct of the caller (its first member is its size) over *to, which has the defaults and size bytes.
- * false: too small to be one, or longer with bytes that this library does not know and are not zero. */
-bool df_api_options(void *to, size_t size, const void *from);
-
-/* Fill an option struct of the caller, whose size member says how long it is, from *from (size bytes): bytes that this
- * library does not know become 0.  DUMPFILTER_E_INVAL with text where it is NULL or too short. */
-int df_api_answer(struct dumpfilter *df, void *to, const void *from, size_t size, const char *what);
+/* io/args.h for structs of the type dumpfilter_NAME; call: what was called. */
+#define df_api_options(df, to, from, call, init) df_args_copy((to), sizeof *(to), (from), (call), (init), &(df)->err)
+#define df_api_answer(df, to, from, call, init)  df_args_answer((to), (from), sizeof *(from), (call), (init), &(df)->err)
 
 /* DUMPFILTER_E_INVAL with text where an argument that must not be NULL is. */
 int df_api_given(struct dumpfilter *df, const void *arg, const char *what);

@@ -12,8 +12,10 @@ int dumpfilter_dmesg(struct dumpfilter *df, const struct dumpfilter_dmesg_opts *
 		r = df_api_given(df, sink, "dmesg");
 	if (r)
 		return r;
-	if ((opts && !df_api_options(&o, sizeof o, opts)) || o.flags & ~FLAGS)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dmesg: options of a newer library");
+	if (opts && df_api_options(df, &o, opts, "dmesg", "DUMPFILTER_DMESG_OPTS_INIT"))
+		return df->err.code;
+	if (o.flags & ~FLAGS)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dmesg: flags %#x do not exist", o.flags & ~FLAGS);
 	if (sink->used)
 		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "dmesg: %s has taken an output already", sink->name);
 	sink->used = true;

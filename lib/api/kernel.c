@@ -99,6 +99,7 @@ int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char *vmlinux, stru
 		sink->used = true;
 		r = df_sink_write(sink, 0, v.text, v.len, &df->err);
 		f = sink->touched ? df_sink_finish(sink, r, &late) : 0;
+		sink->used = sink->touched;
 		if (!r && f < 0) {
 			df->err = late;
 			r = f;

@@ -49,11 +49,12 @@ int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned
 
 static int open_source(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user, struct df_source *s)
 {
-	struct dumpfilter_source_ops o = { .size = sizeof o };
+	struct dumpfilter_source_ops o = DUMPFILTER_SOURCE_OPS_INIT;
 
-	if (!df_api_options(&o, sizeof o, ops) || !o.read)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
-				  "source: wrong size of the struct, or no read function");
+	if (df_api_options(df, &o, ops, "open", "DUMPFILTER_SOURCE_OPS_INIT"))
+		return df->err.code;
+	if (!o.read)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "open: the source has no read function");
 	return df_source_open_ops(s, &df->env, &o, user, &df->err);
 }
 
@@ -143,23 +144,12 @@ int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source
 	return r ? r : open_set(df, n, open_one_ops, &x);
 }
 
-void dumpfilter_close(struct dumpfilter *df)
-{
-	df_dump_fini(&df->dump);
-	df_api_forget_pieces(df);
-	atomic_store(&df->env.cancelled, 0);
-	if (!df->cfg.memory_limit) /* what was left is for planning to find out again */
-		atomic_store(&df->env.mem_limit, 0);
-	df->state = ST_NEW;
-	df->report = (struct dumpfilter_report){ 0 };
-}
-
 int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info)
 {
 	const struct df_dump *d = &df->dump;
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
 	uint64_t round = (UINT64_C(1) << d->page_shift) - 1;
-	int r = df_api_check(df, ST_OPEN, ST_RUN, "image_info");
+	int r = df_api_look(df, ST_OPEN, ST_RUN, "image_info");
 
 	if (r)
 		return r;
@@ -179,13 +169,13 @@ int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *i
 	i.truncated = d->image.truncated || df_source_cut(&d->image.source);
 	i.level = (uint32_t)d->image.past.level;
 	i.can_filter = d->can_classify;
-	return df_api_answer(df, info, &i, sizeof i, "image_info");
+	return df_api_answer(df, info, &i, "image_info", "DUMPFILTER_IMAGE_INFO_INIT");
 }
 
 int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *user)
 {
 	char name[96];
-	int r = df_api_check(df, ST_OPEN, ST_RUN, "fact_foreach");
+	int r = df_api_look(df, ST_OPEN, ST_RUN, "fact_foreach");
 
 	if (!r && !fn)
 		return df_api_missing(df, "fact_foreach");
@@ -199,7 +189,7 @@ int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *
 int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user)
 {
 	struct df_dump *d = &df->dump;
-	int r = df_api_check(df, ST_OPEN, ST_RUN, "explain");
+	int r = df_api_look(df, ST_OPEN, ST_RUN, "explain");
 
 	if (!r && !fn)
 		return df_api_missing(df, "explain");

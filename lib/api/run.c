@@ -47,8 +47,8 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 
 	if (r)
 		return r;
-	if (!df_api_options(&c, sizeof c, cfg))
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: options of a newer library");
+	if (df_api_options(df, &c, cfg, "configure", "DUMPFILTER_CONFIG_INIT"))
+		return df->err.code;
 	if (c.level < 0 || c.level > DUMPFILTER_LEVEL_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", c.level,
 				  DUMPFILTER_LEVEL_MAX);
@@ -159,7 +159,7 @@ int dumpfilter_plan(struct dumpfilter *df)
 
 int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 {
-	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_count");
+	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_count");
 
 	if (r)
 		return r;
@@ -173,7 +173,7 @@ int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 
 int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 {
-	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_kept");
+	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_kept");
 
 	if (r)
 		return r;
@@ -188,7 +188,7 @@ int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 
 int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user)
 {
-	int r = df_api_check(df, ST_PLANNED, ST_RUN, "plan_foreach");
+	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_foreach");
 
 	if (!r && !fn)
 		return df_api_missing(df, "plan_foreach");
@@ -235,8 +235,8 @@ static int run_to(struct dumpfilter *df, const struct df_target *to)
 		r = df->plan_result;
 	df->report.result = r;
 	df->report.cause = r == DUMPFILTER_PARTIAL ? df->err.code : 0;
-	/* where nothing was written the caller may try again, with fewer threads or more memory */
-	used = df_dump_touched(&df->dump) || (r != DUMPFILTER_E_NOMEM && r != DUMPFILTER_E_CANCELLED);
+	/* where it was refused before the first byte the caller may try again: in another way, or to another sink */
+	used = r >= 0 || df_dump_touched(&df->dump);
 	set_used(to, used);
 	df->state = used ? ST_RUN : ST_PLANNED;
 	return r;
@@ -300,8 +300,11 @@ int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_
 
 	if (r || df_api_given(df, estimate, "estimate"))
 		return df->err.code;
-	if ((opts && !df_api_options(&in, sizeof in, opts)) || in.flags & ~DUMPFILTER_ESTIMATE_FLAT)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "estimate: options of a newer library");
+	if (opts && df_api_options(df, &in, opts, "estimate", "DUMPFILTER_ESTIMATE_OPTS_INIT"))
+		return df->err.code;
+	if (in.flags & ~DUMPFILTER_ESTIMATE_FLAT)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "estimate: flags %#x do not exist",
+				  in.flags & ~DUMPFILTER_ESTIMATE_FLAT);
 	r = ready_to_read(df, "estimate", &cfg);
 	e = (struct df_estimate){ .most = in.max_pages, .flat = in.flags & DUMPFILTER_ESTIMATE_FLAT };
 	if (!r)
@@ -313,22 +316,24 @@ int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_
 	out.high = e.high;
 	out.sampled_pages = e.sampled;
 	out.pages = e.of;
-	r = df_api_answer(df, estimate, &out, sizeof out, "estimate");
+	r = df_api_answer(df, estimate, &out, "estimate", "DUMPFILTER_ESTIMATE_INIT");
 	return r ? r : df->plan_result;
 }
 
 int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report)
 {
-	int r = df_api_check(df, ST_PLANNED, ST_RUN, "report");
+	int r = df_api_look(df, ST_PLANNED, ST_RUN, "report");
 
 	if (r)
 		return r;
 	df->report.peak_memory = atomic_load(&df->env.mem_peak);
-	return df_api_answer(df, report, &df->report, sizeof df->report, "report");
+	return df_api_answer(df, report, &df->report, "report", "DUMPFILTER_REPORT_INIT");
 }
 
 int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink)
 {
+	int r;
+
 	df_err_clear(&df->err);
 	if (df_api_given(df, sink, "rearrange"))
 		return df->err.code;
@@ -336,7 +341,9 @@ int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct
 		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "rearrange: %s has taken an output already",
 				  sink->name);
 	sink->used = true;
-	return df_rearrange(&df->env, fd, name, sink, &df->err);
+	r = df_rearrange(&df->env, fd, name, sink, &df->err);
+	sink->used = r >= 0 || sink->touched;
+	return r;
 }
 
 /* A sink is small, and its dump may be possible although its memory is not there now: before planning it is counted,

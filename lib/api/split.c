@@ -15,8 +15,8 @@ static int check_options(struct dumpfilter *df, const struct dumpfilter_split_op
 	struct dumpfilter_split_opts o = DUMPFILTER_SPLIT_OPTS_INIT;
 	uint64_t page = UINT64_C(1) << df->dump.page_shift;
 
-	if (opts && !df_api_options(&o, sizeof o, opts))
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, CALL ": options of a newer library");
+	if (opts && df_api_options(df, &o, opts, CALL, "DUMPFILTER_SPLIT_OPTS_INIT"))
+		return df->err.code;
 	if (o.block_bytes % page || o.block_bytes >> 60)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
 				  "pieces cannot begin at multiples of %" PRIu64 " bytes: give whole pages of %" PRIu64
@@ -43,13 +43,6 @@ static int check_sinks(struct dumpfilter *df, struct dumpfilter_sink *const *sin
 		return df_err_set(&df->err, DUMPFILTER_E_UNSUPPORTED, CALL ": %s output cannot be split",
 				  df_writer_find(df->cfg.format)->name);
 	return 0;
-}
-
-void df_api_forget_pieces(struct dumpfilter *df)
-{
-	df_free(&df->env, df->pieces);
-	df->pieces = NULL;
-	df->npieces = 0;
 }
 
 static int set_pieces(struct dumpfilter *df, struct dumpfilter_sink *const *sinks, unsigned n)
@@ -104,7 +97,7 @@ int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece 
 {
 	struct dumpfilter_piece a = DUMPFILTER_PIECE_INIT;
 	const struct df_piece *p;
-	int r = df_api_check(df, ST_RUN, ST_RUN, "piece");
+	int r = df_api_look(df, ST_RUN, ST_RUN, "piece");
 
 	if (r)
 		return r;
@@ -118,5 +111,5 @@ int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece 
 	a.written_pages = p->pages;
 	a.bytes_out = p->bytes;
 	a.output_size = p->size;
-	return df_api_answer(df, piece, &a, sizeof a, "piece");
+	return df_api_answer(df, piece, &a, "piece", "DUMPFILTER_PIECE_INIT");
 }

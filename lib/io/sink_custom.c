@@ -62,7 +62,7 @@ struct dumpfilter_sink *df_sink_custom(struct df_env *env, const struct dumpfilt
 	struct dumpfilter_sink_ops known;
 	struct custom_sink *c;
 
-	if (df_args_copy(&known, sizeof known, ops, "struct dumpfilter_sink_ops", err))
+	if (df_args_copy(&known, sizeof known, ops, "sink_custom", "DUMPFILTER_SINK_OPS_INIT", err))
 		return NULL;
 	if (!known.write || known.caps & ~CAPS) {
 		df_err_set(err, DUMPFILTER_E_INVAL, "struct dumpfilter_sink_ops: %s",

@@ -228,6 +228,9 @@ static int flat_finish(struct dumpfilter_sink *s, int result, struct df_err *err
 
 static void flat_free(struct dumpfilter_sink *s)
 {
+	struct flat_sink *f = (struct flat_sink *)s;
+
+	f->inner->used = s->touched || f->inner->touched; /* else it takes another output */
 	df_free(s->env, s);
 }
 

@@ -160,7 +160,7 @@ int df_source_open_ops(struct df_source *s, struct df_env *env, const struct dum
 		       struct df_err *err)
 {
 	struct dumpfilter_source_ops known;
-	int r = df_args_copy(&known, sizeof known, ops, "struct dumpfilter_source_ops", err);
+	int r = df_args_copy(&known, sizeof known, ops, "open", "DUMPFILTER_SOURCE_OPS_INIT", err);
 
 	if (r)
 		return r;

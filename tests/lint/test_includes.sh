@@ -17,19 +17,23 @@ strict=(-pedantic -Wall -Wextra -Wundef -Wstrict-prototypes -Werror -Iinclude)
 for std in c99 c11 gnu17; do
 	try "libdumpfilter.h in $std" "$cc" -x c -std=$std "${strict[@]}" <<<"$use"
 done
-initialisers='#include <libdumpfilter.h>
-int main(void)
-{
-	struct dumpfilter_new_opts a = DUMPFILTER_NEW_OPTS_INIT;
-	struct dumpfilter_image_info b = DUMPFILTER_IMAGE_INFO_INIT;
-	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
-	struct dumpfilter_report d = DUMPFILTER_REPORT_INIT;
-	return !(a.size && b.size && c.size && d.size);
-}'
+# each struct with its own macro, as they are in the header
+initialisers=$(
+	echo '#include <libdumpfilter.h>'
+	echo 'int main(void) { size_t sum = 0;'
+	grep -oE '^#define DUMPFILTER_[A-Z_]+_INIT' include/libdumpfilter.h | while read -r _ macro; do
+		name=${macro#DUMPFILTER_}
+		name=${name%_INIT}
+		echo "{ struct dumpfilter_${name,,} made = $macro; sum += made.size - sizeof made; }"
+	done
+	echo 'return sum != 0; }'
+)
 try "its initialisers in c99" "$cc" -x c -std=c99 "${strict[@]}" <<<"$initialisers"
 if command -v "$cxx" >/dev/null; then
-	for std in c++11 c++17; do
+	for std in c++11 c++17 c++20; do
 		try "libdumpfilter.h in $std" "$cxx" -x c++ -std=$std -pedantic -Wall -Wextra -Werror -Iinclude <<<"$use"
+		try "its initialisers in $std" "$cxx" -x c++ -std=$std -pedantic -Wall -Wextra -Werror -Iinclude \
+			<<<"$initialisers"
 	done
 else
 	skip "libdumpfilter.h in C++" "no C++ compiler"

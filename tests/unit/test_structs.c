@@ -199,6 +199,39 @@ static void sizes(void)
 	}
 }
 
+/* Whatever struct it is: the same words, with the macro that does it right. */
+static void one_text_for_a_wrong_size(void)
+{
+	struct dumpfilter *df = in_state(DONE);
+	struct dumpfilter *fresh = in_state(NEW);
+	struct dumpfilter_config config = { .size = 3 };
+	struct dumpfilter_report report = { .size = 0 };
+	struct dumpfilter_source_ops source = { .size = 1 << 20 };
+	struct dumpfilter_sink_ops sink = { .size = 0 };
+	struct dumpfilter_dmesg_opts dmesg = { .size = 1 };
+	struct dumpfilter_sink *null = dumpfilter_sink_null(df);
+
+	CHECK_EQ(dumpfilter_configure(df, &config), DUMPFILTER_E_INVAL);
+	CHECK_STR(dumpfilter_errmsg(df),
+		  "configure: the struct's size is 3, not 40: begin it with DUMPFILTER_CONFIG_INIT");
+	CHECK_EQ(dumpfilter_report(df, &report), DUMPFILTER_E_INVAL);
+	CHECK_STR(dumpfilter_errmsg(df),
+		  "report: the struct's size is 0, not 368: begin it with DUMPFILTER_REPORT_INIT");
+	CHECK_EQ(dumpfilter_open(fresh, &source, NULL), DUMPFILTER_E_INVAL);
+	CHECK_STR(dumpfilter_errmsg(fresh),
+		  "open: the struct's size is 1048576, not 40: begin it with DUMPFILTER_SOURCE_OPS_INIT");
+	CHECK(!dumpfilter_sink_custom(df, &sink, NULL));
+	CHECK_EQ(dumpfilter_errcode(df), DUMPFILTER_E_INVAL);
+	CHECK_STR(dumpfilter_errmsg(df),
+		  "sink_custom: the struct's size is 0, not 40: begin it with DUMPFILTER_SINK_OPS_INIT");
+	CHECK_EQ(dumpfilter_dmesg(df, &dmesg, null), DUMPFILTER_E_INVAL);
+	CHECK_STR(dumpfilter_errmsg(df),
+		  "dmesg: the struct's size is 1, not 16: begin it with DUMPFILTER_DMESG_OPTS_INIT");
+	dumpfilter_sink_free(null);
+	dumpfilter_free(fresh);
+	dumpfilter_free(df);
+}
+
 /* Output structs of an older header: nothing is written behind them. */
 static void short_outputs(void)
 {
@@ -296,6 +329,7 @@ int main(void)
 	if (!states_begin())
 		return EXIT_FAILURE;
 	RUN(sizes);
+	RUN(one_text_for_a_wrong_size);
 	RUN(short_outputs);
 	RUN(layout);
 	states_end();
