@@ -108,9 +108,6 @@ enum dumpfilter_result {
 /* A fixed English name for a result code; never NULL, never freed. */
 DUMPFILTER_API const char *dumpfilter_strerror(int result);
 
-/* "MAJOR.MINOR.PATCH" of the library that is running. */
-DUMPFILTER_API const char *dumpfilter_version(void);
-
 /* ------------------------------------------------------------------------------------------------ context */
 
 struct dumpfilter_new_opts {
@@ -132,6 +129,7 @@ DUMPFILTER_API void dumpfilter_free(struct dumpfilter *df);
  * begins without one; calls that only tell what is known (report, piece, image_info, plan_count, plan_kept,
  * plan_foreach, fact_foreach, explain) leave it alone where they succeed.  Valid until the next call on the context. */
 DUMPFILTER_API const char *dumpfilter_errmsg(const struct dumpfilter *df);
+
 /* Its code, DUMPFILTER_E_*: also of what returns NULL instead of a code (sinks).  0 where there was no error. */
 DUMPFILTER_API int dumpfilter_errcode(const struct dumpfilter *df);
 
@@ -141,6 +139,7 @@ enum dumpfilter_log_level {
 	DUMPFILTER_LOG_INFO = 2,
 	DUMPFILTER_LOG_DEBUG = 3,
 };
+
 /* Receives one line of text, without newline, valid during the call. */
 typedef void (*dumpfilter_log_fn)(void *user, int level, const char *line);
 /* Lines up to max_level go to fn; NULL turns logging off (the default). */
@@ -152,6 +151,7 @@ enum dumpfilter_phase {
 	DUMPFILTER_PHASE_COPY = 2,      /* copying pages, or looking at some for an estimate; unit: kept pages */
 	DUMPFILTER_PHASE_REARRANGE = 3, /* dumpfilter_rearrange; unit: bytes read, total 0 where not known */
 };
+
 struct dumpfilter_progress {
 	int phase;          /* enum dumpfilter_phase */
 	uint64_t done;      /* units done */
@@ -159,6 +159,7 @@ struct dumpfilter_progress {
 	uint64_t bytes_in;  /* bytes of pages (or of the stream) read in this phase */
 	uint64_t bytes_out; /* bytes handed to the sink in this phase */
 };
+
 /* Called at the start and at the end of each phase and between batches of pages, at most once a batch.  Limiting how
  * often that is shown is the callee's part. */
 typedef void (*dumpfilter_progress_fn)(void *user, const struct dumpfilter_progress *p);
@@ -171,21 +172,6 @@ DUMPFILTER_API void dumpfilter_cancel(struct dumpfilter *df);
 
 /* ------------------------------------------------------------------------------------------------ input */
 
-#define DUMPFILTER_IO_CONCURRENT 1u /* may be called by several threads at once */
-#define DUMPFILTER_IO_RANDOM     2u /* sink: any offset, any order, gaps read as zeros */
-#define DUMPFILTER_IO_REWRITE    4u /* sink: a range may be written again */
-
-struct dumpfilter_source_ops {
-	size_t size;   /* sizeof this struct */
-	unsigned caps; /* DUMPFILTER_IO_CONCURRENT or 0 */
-	/* Read up to len bytes at offset into buf.  Returns bytes read (fewer are asked for again), 0 at the end,
-	 * or -errno. */
-	int64_t (*read)(void *user, uint64_t offset, void *buf, size_t len);
-	uint64_t length;  /* bytes in all; UINT64_MAX where not known */
-	const char *name; /* for messages; copied; may be NULL */
-};
-#define DUMPFILTER_SOURCE_OPS_INIT DUMPFILTER_INIT(dumpfilter_source_ops)
-
 /* How a file is read.  By default the quicker way: files of procfs (/proc/vmcore) are mapped, others read with pread().
  * NO_MMAP: always pread().  MMAP: any regular file is mapped; one that shrinks while it is open can raise SIGBUS then,
  * as with any mapping (/proc/vmcore does not shrink).  Where a mapping cannot be had the file is read.  Not both. */
@@ -196,87 +182,12 @@ struct dumpfilter_source_ops {
  * filtered before (ELF64 or kdump-compressed), and flattened streams of these in a file.  On failure the context stays
  * as it was.  With callbacks, user must stay valid until dumpfilter_close(). */
 DUMPFILTER_API int dumpfilter_open_path(struct dumpfilter *df, const char *path, unsigned flags);
-/* Open the n pieces of a split dump as one image, in any order: all of them, which is checked, and none twice.
- * DUMPFILTER_E_INVAL names what is missing, E_FORMAT and E_CORRUPT the file that is none of them. */
-DUMPFILTER_API int dumpfilter_open_paths(struct dumpfilter *df, const char *const *paths, unsigned n, unsigned flags);
+
 /* fd stays the caller's and must stay open until dumpfilter_close(); its file position is not used. */
 DUMPFILTER_API int dumpfilter_open_fd(struct dumpfilter *df, int fd, const char *name, unsigned flags);
-DUMPFILTER_API int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user);
-/* As dumpfilter_open_paths(), of callbacks: ops[i] is called with user[i].  Where one is not DUMPFILTER_IO_CONCURRENT
- * none is called concurrently. */
-DUMPFILTER_API int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source_ops *const *ops,
-					  void *const *user, unsigned n);
-#define DUMPFILTER_PIECES_MAX 1024u
+
 /* Back to the state after dumpfilter_new(); configuration and callbacks stay. */
 DUMPFILTER_API void dumpfilter_close(struct dumpfilter *df);
-
-/* Kernel facts from a VMCOREINFO text (OSRELEASE=… lines) beside the image.  What it says of layouts and addresses goes
- * before the image's own note, numbers of the note before its.  Addresses may be as the kernel was linked, or of a
- * kernel that was running: they are moved to where the image's kernel is.  After open, before plan; replaces what an
- * earlier call gave.  text: len bytes, copied.  DUMPFILTER_E_OTHER_KERNEL: it is of another kernel; all is as before
- * the call, as after any error. */
-DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len);
-
-/* The same from debug information: path names the kernel's vmlinux, or the debug file that was split from it.  Enough
- * for an image without VMCOREINFO, where KASLR does not hide the kernel (x86_64: it is found all the same).  It is
- * compared with the image by build id, else by the kernel's version text.  flags: 0.  DUMPFILTER_E_UNSUPPORTED where
- * this build does not read debug information.  The file is read through libelf and libdw, whose memory (some MiB) is
- * not counted, and which may end the process where they get none: only give files that are trusted, and do not change
- * them meanwhile. */
-DUMPFILTER_API int dumpfilter_add_vmlinux(struct dumpfilter *df, const char *path, unsigned flags);
-
-/* Write what a vmlinux says as VMCOREINFO text, addresses as linked, for dumpfilter_add_vmcoreinfo() where the vmlinux
- * is not at hand.  In order, so that any sink will do.  In any state of the context; needs no image. */
-DUMPFILTER_API int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char *vmlinux,
-					       struct dumpfilter_sink *sink);
-
-/* VMCOREINFO from the image's own memory: the ELF note of that name among len bytes at a physical address, as
- * /sys/kernel/vmcoreinfo tells them, for a /proc/kcore without that note (Linux before 4.19).  A note that the image
- * has goes before it.  After open, before plan.  After an error all is as before. */
-DUMPFILTER_API int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len);
-
-/* Physical memory [paddr, paddr + bytes) is to count as not in the image: not described, not read, in no number and in
- * no output (what is reserved for a capture kernel, seen from the running one).  ELF input only, else
- * DUMPFILTER_E_UNSUPPORTED; DUMPFILTER_E_INVAL where nothing would be left.  After open, before plan, as often as
- * wanted; what is known about the image is found out again.  After an error all is as before. */
-DUMPFILTER_API int dumpfilter_cut(struct dumpfilter *df, uint64_t paddr, uint64_t bytes);
-
-/* The physical address that the crashed kernel had at a virtual one, by its page tables or, where the machine has such,
- * by a linear mapping.  Whether the image holds that memory is another matter.  DUMPFILTER_E_NODATA: it is not mapped,
- * or can be no address of the kernel; DUMPFILTER_E_NOINFO and others: the page tables were not found (errmsg says why).
- * *paddr is set on success only.  After open. */
-DUMPFILTER_API int dumpfilter_translate(struct dumpfilter *df, uint64_t vaddr, uint64_t *paddr);
-
-/* What is known about the image; pointers valid until close.  After open. */
-struct dumpfilter_image_info {
-	size_t size;             /* in: sizeof this struct */
-	const char *format;      /* "ELF64", "kdump-compressed" */
-	const char *machine;     /* "x86_64", "s390x", … or "unknown" */
-	const char *osrelease;   /* "" where not known */
-	const char *build_id;    /* hex digits or "" */
-	uint32_t page_size;      /* bytes */
-	uint32_t word_bits;      /* 32 or 64 */
-	uint32_t big_endian;     /* 0 or 1 */
-	uint32_t cpus;           /* NT_PRSTATUS notes */
-	uint64_t max_pfn;        /* first page frame number behind the last memory */
-	uint64_t present_pages;  /* distinct page frames that the image describes */
-	uint32_t has_vmcoreinfo; /* 0 or 1 */
-	uint32_t truncated;      /* 1: the file (or stream) ends before the memory that its headers promise */
-	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
-	uint32_t can_filter;     /* 1: pages can be told apart; 0: all are kept (dumpfilter_explain() says why) */
-};
-#define DUMPFILTER_IMAGE_INFO_INIT DUMPFILTER_INIT(dumpfilter_image_info)
-DUMPFILTER_API int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info);
-
-/* Calls fn for each known fact: its VMCOREINFO spelling ("OFFSET(page.flags)"), value, and where it came from
- * ("note", "text", "known layout", "derived").  After open. */
-typedef void (*dumpfilter_fact_fn)(void *user, const char *name, uint64_t value, const char *origin);
-DUMPFILTER_API int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *user);
-
-/* Calls fn with lines of text: which rule recognises each class of page in this kernel, and why; which are off and
- * which facts they miss.  After open. */
-typedef void (*dumpfilter_line_fn)(void *user, const char *line);
-DUMPFILTER_API int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user);
 
 /* ------------------------------------------------------------------------------------------------ configure */
 
@@ -302,14 +213,11 @@ enum dumpfilter_codec {
 	DUMPFILTER_CODEC_ZSTD = 4,
 	DUMPFILTER_CODEC_INPUT = 100, /* in a configuration: what the input was compressed with; NONE for ELF */
 };
-/* 1 where this build has the codec, else 0. */
-DUMPFILTER_API int dumpfilter_codec_available(int codec);
-/* "none", "zlib", "lzo", "snappy", "zstd"; NULL for a number that is no codec. */
-DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
 
 /* Leave out also page frames that hold nothing but struct pages of frames that are left out: on large machines most of
  * what is left at level 31.  Readers of such a dump cannot list all pages (crash: kmem -p, kmem -i). */
 #define DUMPFILTER_EXCLUDE_VMEMMAP 1u
+
 /* Keep every page that the input stores, and judge nothing: for putting split dumps together and for changing the
  * format or the codec.  Nothing need be known about the kernel.  The level may be 0 or 1. */
 #define DUMPFILTER_COPY_ALL 2u
@@ -333,13 +241,33 @@ struct dumpfilter_config {
 	 * unless a level is given. */
 	int compression_level;
 };
+
 #define DUMPFILTER_MEMORY_UNLIMITED SIZE_MAX
 #define DUMPFILTER_CONFIG_INIT      DUMPFILTER_INIT(dumpfilter_config)
+
 /* Copies cfg.  In any state.  After plan or run it gives up the plan and the report; plan and run may then be called
  * as after open, with the same results (a run that found no room can be repeated at another level). */
 DUMPFILTER_API int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg);
 
-/* ------------------------------------------------------------------------------------------------ plan */
+/* ------------------------------------------------------------------------------------------------ output */
+
+#define DUMPFILTER_SINK_OVERWRITE \
+	1u /* an existing file may be replaced (it is truncated when the first byte is written) */
+
+/* Sinks.  NULL on failure, text in dumpfilter_errmsg(df).  A sink takes one output, and belongs to the caller.
+ * path: created with mode 0600 at once, so that an unwritable place is found early; a file that this call
+ * created and nothing was written to is removed again by dumpfilter_sink_free(). */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags);
+
+/* fd stays the caller's.  A regular file or block device is written at offsets, anything else as a stream. */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const char *name);
+
+/* Flattened stream into inner, in order, never seeking.  inner stays the caller's and must outlive this. */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner);
+
+DUMPFILTER_API void dumpfilter_sink_free(struct dumpfilter_sink *sink);
+
+/* ------------------------------------------------------------------------------------------------ plan, run, report */
 
 enum dumpfilter_class {
 	DUMPFILTER_CLASS_KEEP = 0, /* nothing the kernel says would leave it out */
@@ -355,128 +283,10 @@ enum dumpfilter_class {
 /* Classify every page frame: reads only the kernel's page structures.  Returns OK, WARN (something could not be
  * judged and is kept; the log says what) or an error. */
 DUMPFILTER_API int dumpfilter_plan(struct dumpfilter *df);
-/* Page frames of a class (present in the image; each frame is counted once, in the first class that fits in the order
- * free, cache, private cache, user, hwpoison, offline).  After plan. */
-DUMPFILTER_API int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages);
-/* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference), those included that
- * DUMPFILTER_EXCLUDE_VMEMMAP leaves out: how many that are, the report says for the configured level.  After plan. */
-DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages);
-/* Calls fn for each run of kept page frames [first, first + count) in ascending order; a non-zero return of fn stops
- * and is returned.  After plan.  (Writing ELF at a level with bit 1 takes the pages of zeros out.) */
-typedef int (*dumpfilter_range_fn)(void *user, uint64_t first_pfn, uint64_t count);
-DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user);
-
-/* ------------------------------------------------------------------------------------------------ without output */
-
-/* Plan (unless done), then read every page that the plan keeps, in threads, and write nothing: dumpfilter_report() has
- * zero_pages (at any level), unreadable_pages and absent_pages afterwards.  What else it tells of copying stays 0.
- * Returns OK, WARN as plan does, PARTIAL where pages could not be read, or an error.  As often as wanted; run is
- * possible afterwards. */
-DUMPFILTER_API int dumpfilter_survey(struct dumpfilter *df);
-
-#define DUMPFILTER_ESTIMATE_FLAT 1u /* of the flattened stream instead of the file */
-
-struct dumpfilter_estimate_opts {
-	size_t size;    /* sizeof this struct */
-	unsigned flags; /* DUMPFILTER_ESTIMATE_FLAT or 0 */
-	/* Pages to look at; UINT64_MAX = all.  0: one of 64, but at least 4096 and at most 65536; of ELF with level bit
-	 * 1, where neighbours must be looked at, too: 4096, or all of up to 65536. */
-	uint64_t max_pages;
-};
-#define DUMPFILTER_ESTIMATE_OPTS_INIT DUMPFILTER_INIT(dumpfilter_estimate_opts)
-struct dumpfilter_estimate {
-	size_t size;            /* in: sizeof this struct */
-	uint64_t bytes;         /* that the output would most likely have */
-	uint64_t low, high;     /* two standard errors below and above: 19 of 20 outputs should be inside */
-	uint64_t sampled_pages; /* pages that were looked at … */
-	/* … of this many.  Where both are the same nothing is extrapolated, but for the number of records of a
-	 * flattened stream and of program headers, a few bytes in 100000. */
-	uint64_t pages;
-};
-#define DUMPFILTER_ESTIMATE_INIT DUMPFILTER_INIT(dumpfilter_estimate)
-/* Plan (unless done), then say how large the output of run would be, with the level, format and codec that are
- * configured.  What follows from the plan is exact; what the pages take is extrapolated from groups of them that are
- * spread evenly, so the same image gives the same numbers, whatever the threads.  Where contents do not matter (no
- * codec and no level bit 1) no page is read.  opts may be NULL.  Returns OK, WARN as plan does, or an error.  As often
- * as wanted; run is possible afterwards. */
-DUMPFILTER_API int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_opts *opts,
-				       struct dumpfilter_estimate *estimate);
-
-/* ------------------------------------------------------------------------------------------------ output */
-
-struct dumpfilter_sink_ops {
-	size_t size;   /* sizeof this struct */
-	unsigned caps; /* DUMPFILTER_IO_*.  Without RANDOM offsets only ever follow one another from 0 on */
-	/* Write all of buf at offset; 0 or -errno. */
-	int (*write)(void *user, uint64_t offset, const void *buf, size_t len);
-	/* All has been written (result OK or WARN), or the run ended early (PARTIAL or negative): 0 or -errno.
-	 * Called once, and not where nothing was written.  May be NULL. */
-	int (*finish)(void *user, int result);
-	const char *name; /* for messages; copied; may be NULL */
-};
-#define DUMPFILTER_SINK_OPS_INIT DUMPFILTER_INIT(dumpfilter_sink_ops)
-
-#define DUMPFILTER_SINK_OVERWRITE \
-	1u /* an existing file may be replaced (it is truncated when the first byte is written) */
-
-/* Sinks.  NULL on failure, text in dumpfilter_errmsg(df).  A sink takes one output, and belongs to the caller.
- * path: created with mode 0600 at once, so that an unwritable place is found early; a file that this call
- * created and nothing was written to is removed again by dumpfilter_sink_free(). */
-DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_path(struct dumpfilter *df, const char *path, unsigned flags);
-/* fd stays the caller's.  A regular file or block device is written at offsets, anything else as a stream. */
-DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_fd(struct dumpfilter *df, int fd, const char *name);
-/* Flattened stream into inner, in order, never seeking.  inner stays the caller's and must outlive this. */
-DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_flat(struct dumpfilter *df, struct dumpfilter_sink *inner);
-DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter *df,
-							      const struct dumpfilter_sink_ops *ops, void *user);
-/* Counts bytes and drops them (dry run). */
-DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df);
-/* Let the output have at most `bytes`, before anything is written.  A file ends there at the latest (gaps count), a
- * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and a whole one needs a limit
- * up to 250 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes too
- * much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
- * marked incomplete (its index is complete, a stream has its end record), or DUMPFILTER_E_NOSPACE, before anything is
- * written, where not even headers and index have room. */
-DUMPFILTER_API int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes);
-/* 1 where that limit refused something, else 0: what is full is not the disk. */
-DUMPFILTER_API int dumpfilter_sink_at_limit(const struct dumpfilter_sink *sink);
-/* Give up what was written: dumpfilter_sink_free() then removes a file that dumpfilter_sink_path() created, and empties
- * one that was there before.  Other sinks stay as they are.  After a run that found no room, before the next one. */
-DUMPFILTER_API void dumpfilter_sink_discard(struct dumpfilter_sink *sink);
-DUMPFILTER_API void dumpfilter_sink_free(struct dumpfilter_sink *sink);
 
 /* Plan (unless done), then copy the kept pages to sink.  Returns OK, WARN, PARTIAL (the report says what is missing;
  * dumpfilter_errmsg() says why) or an error (no usable output).  Once per open or configure. */
 DUMPFILTER_API int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink);
-
-struct dumpfilter_split_opts {
-	size_t size; /* sizeof this struct */
-	/* Pieces begin at multiples of so many bytes of memory; whole pages; 0 = 64 pages, of which it becomes a
-	 * multiple in any case, as crash asks for that. */
-	uint64_t block_bytes;
-};
-#define DUMPFILTER_SPLIT_OPTS_INIT DUMPFILTER_INIT(dumpfilter_split_opts)
-/* As dumpfilter_run(), into n pieces (2 to DUMPFILTER_PIECES_MAX) of about the same size, all written at the same time:
- * each has the headers and the index of bits of the whole dump, and the data of a range of page frames.  Only for
- * DUMPFILTER_FORMAT_KDUMP.  sinks: n different ones; opts may be NULL.  The result is that of the whole: where one
- * piece takes no more, the others are written nevertheless, all are marked incomplete, and the result is PARTIAL.  Put
- * together the pieces are what dumpfilter_run() would have written (dumpfilter_open_paths() and DUMPFILTER_COPY_ALL).
- */
-DUMPFILTER_API int dumpfilter_run_split(struct dumpfilter *df, struct dumpfilter_sink *const *sinks, unsigned n,
-					const struct dumpfilter_split_opts *opts);
-
-struct dumpfilter_piece {
-	size_t size;                 /* in: sizeof this struct */
-	int result;                  /* of this piece; negative: nothing that opens */
-	uint64_t start_pfn, end_pfn; /* its page frames: [start_pfn, end_pfn) */
-	uint64_t kept_pages;         /* of these: frames that the plan keeps */
-	uint64_t written_pages;      /* of these: frames that are in the piece */
-	uint64_t bytes_out;          /* handed to its sink */
-	uint64_t output_size;        /* end of the output file */
-};
-#define DUMPFILTER_PIECE_INIT DUMPFILTER_INIT(dumpfilter_piece)
-/* Piece number i of dumpfilter_run_split(), in the order of sinks, which is that of memory.  After that. */
-DUMPFILTER_API int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece *piece);
 
 struct dumpfilter_report {
 	size_t size; /* in: sizeof this struct */
@@ -510,6 +320,7 @@ struct dumpfilter_report {
 	uint64_t absent_pages[8];
 };
 #define DUMPFILTER_REPORT_INIT DUMPFILTER_INIT(dumpfilter_report)
+
 /* After plan (copy fields 0) or run. */
 DUMPFILTER_API int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report);
 
@@ -530,6 +341,250 @@ struct dumpfilter_dmesg_opts {
  * nothing was written.  After open, as often as wanted, each time with a sink of its own. */
 DUMPFILTER_API int dumpfilter_dmesg(struct dumpfilter *df, const struct dumpfilter_dmesg_opts *opts,
 				    struct dumpfilter_sink *sink);
+
+/* What stands above is what a collector needs that dumps one file.  The rest follows by subject. */
+
+/* ------------------------------------------------------------------------------------------------ what this library
+ * can do */
+
+/* "MAJOR.MINOR.PATCH" of the library that is running. */
+DUMPFILTER_API const char *dumpfilter_version(void);
+
+/* 1 where this build has the codec, else 0. */
+DUMPFILTER_API int dumpfilter_codec_available(int codec);
+
+/* "none", "zlib", "lzo", "snappy", "zstd"; NULL for a number that is no codec. */
+DUMPFILTER_API const char *dumpfilter_codec_name(int codec);
+
+/* ------------------------------------------------------------------------------------------------ input through
+ * functions of the caller */
+
+#define DUMPFILTER_IO_CONCURRENT 1u /* may be called by several threads at once */
+#define DUMPFILTER_IO_RANDOM     2u /* sink: any offset, any order, gaps read as zeros */
+#define DUMPFILTER_IO_REWRITE    4u /* sink: a range may be written again */
+
+struct dumpfilter_source_ops {
+	size_t size;   /* sizeof this struct */
+	unsigned caps; /* DUMPFILTER_IO_CONCURRENT or 0 */
+	/* Read up to len bytes at offset into buf.  Returns bytes read (fewer are asked for again), 0 at the end,
+	 * or -errno. */
+	int64_t (*read)(void *user, uint64_t offset, void *buf, size_t len);
+	uint64_t length;  /* bytes in all; UINT64_MAX where not known */
+	const char *name; /* for messages; copied; may be NULL */
+};
+#define DUMPFILTER_SOURCE_OPS_INIT DUMPFILTER_INIT(dumpfilter_source_ops)
+
+DUMPFILTER_API int dumpfilter_open(struct dumpfilter *df, const struct dumpfilter_source_ops *ops, void *user);
+
+/* ------------------------------------------------------------------------------------------------ input in pieces */
+
+#define DUMPFILTER_PIECES_MAX 1024u
+
+/* Open the n pieces of a split dump as one image, in any order: all of them, which is checked, and none twice.
+ * DUMPFILTER_E_INVAL names what is missing, E_FORMAT and E_CORRUPT the file that is none of them. */
+DUMPFILTER_API int dumpfilter_open_paths(struct dumpfilter *df, const char *const *paths, unsigned n, unsigned flags);
+
+/* As dumpfilter_open_paths(), of callbacks: ops[i] is called with user[i].  Where one is not DUMPFILTER_IO_CONCURRENT
+ * none is called concurrently. */
+DUMPFILTER_API int dumpfilter_open_pieces(struct dumpfilter *df, const struct dumpfilter_source_ops *const *ops,
+					  void *const *user, unsigned n);
+
+/* ------------------------------------------------------------------------------------------------ what is known about
+ * the image */
+
+/* What is known about the image; pointers valid until close.  After open. */
+struct dumpfilter_image_info {
+	size_t size;             /* in: sizeof this struct */
+	const char *format;      /* "ELF64", "kdump-compressed" */
+	const char *machine;     /* "x86_64", "s390x", … or "unknown" */
+	const char *osrelease;   /* "" where not known */
+	const char *build_id;    /* hex digits or "" */
+	uint32_t page_size;      /* bytes */
+	uint32_t word_bits;      /* 32 or 64 */
+	uint32_t big_endian;     /* 0 or 1 */
+	uint32_t cpus;           /* NT_PRSTATUS notes */
+	uint64_t max_pfn;        /* first page frame number behind the last memory */
+	uint64_t present_pages;  /* distinct page frames that the image describes */
+	uint32_t has_vmcoreinfo; /* 0 or 1 */
+	uint32_t truncated;      /* 1: the file (or stream) ends before the memory that its headers promise */
+	uint32_t level;          /* dump level that the input was made with; its bits are in force, too */
+	uint32_t can_filter;     /* 1: pages can be told apart; 0: all are kept (dumpfilter_explain() says why) */
+};
+#define DUMPFILTER_IMAGE_INFO_INIT DUMPFILTER_INIT(dumpfilter_image_info)
+
+DUMPFILTER_API int dumpfilter_image_info(struct dumpfilter *df, struct dumpfilter_image_info *info);
+
+/* Calls fn for each known fact: its VMCOREINFO spelling ("OFFSET(page.flags)"), value, and where it came from
+ * ("note", "text", "known layout", "derived").  After open. */
+typedef void (*dumpfilter_fact_fn)(void *user, const char *name, uint64_t value, const char *origin);
+DUMPFILTER_API int dumpfilter_fact_foreach(struct dumpfilter *df, dumpfilter_fact_fn fn, void *user);
+
+/* Calls fn with lines of text: which rule recognises each class of page in this kernel, and why; which are off and
+ * which facts they miss.  After open. */
+typedef void (*dumpfilter_line_fn)(void *user, const char *line);
+DUMPFILTER_API int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user);
+
+/* The physical address that the crashed kernel had at a virtual one, by its page tables or, where the machine has such,
+ * by a linear mapping.  Whether the image holds that memory is another matter.  DUMPFILTER_E_NODATA: it is not mapped,
+ * or can be no address of the kernel; DUMPFILTER_E_NOINFO and others: the page tables were not found (errmsg says why).
+ * *paddr is set on success only.  After open. */
+DUMPFILTER_API int dumpfilter_translate(struct dumpfilter *df, uint64_t vaddr, uint64_t *paddr);
+
+/* Physical memory [paddr, paddr + bytes) is to count as not in the image: not described, not read, in no number and in
+ * no output (what is reserved for a capture kernel, seen from the running one).  ELF input only, else
+ * DUMPFILTER_E_UNSUPPORTED; DUMPFILTER_E_INVAL where nothing would be left.  After open, before plan, as often as
+ * wanted; what is known about the image is found out again.  After an error all is as before. */
+DUMPFILTER_API int dumpfilter_cut(struct dumpfilter *df, uint64_t paddr, uint64_t bytes);
+
+/* ------------------------------------------------------------------------------------------------ facts about the
+ * kernel from elsewhere */
+
+/* Kernel facts from a VMCOREINFO text (OSRELEASE=… lines) beside the image.  What it says of layouts and addresses goes
+ * before the image's own note, numbers of the note before its.  Addresses may be as the kernel was linked, or of a
+ * kernel that was running: they are moved to where the image's kernel is.  After open, before plan; replaces what an
+ * earlier call gave.  text: len bytes, copied.  DUMPFILTER_E_OTHER_KERNEL: it is of another kernel; all is as before
+ * the call, as after any error. */
+DUMPFILTER_API int dumpfilter_add_vmcoreinfo(struct dumpfilter *df, const char *text, size_t len);
+
+/* The same from debug information: path names the kernel's vmlinux, or the debug file that was split from it.  Enough
+ * for an image without VMCOREINFO, where KASLR does not hide the kernel (x86_64: it is found all the same).  It is
+ * compared with the image by build id, else by the kernel's version text.  flags: 0.  DUMPFILTER_E_UNSUPPORTED where
+ * this build does not read debug information.  The file is read through libelf and libdw, whose memory (some MiB) is
+ * not counted, and which may end the process where they get none: only give files that are trusted, and do not change
+ * them meanwhile. */
+DUMPFILTER_API int dumpfilter_add_vmlinux(struct dumpfilter *df, const char *path, unsigned flags);
+
+/* Write what a vmlinux says as VMCOREINFO text, addresses as linked, for dumpfilter_add_vmcoreinfo() where the vmlinux
+ * is not at hand.  In order, so that any sink will do.  In any state of the context; needs no image. */
+DUMPFILTER_API int dumpfilter_write_vmcoreinfo(struct dumpfilter *df, const char *vmlinux,
+					       struct dumpfilter_sink *sink);
+
+/* VMCOREINFO from the image's own memory: the ELF note of that name among len bytes at a physical address, as
+ * /sys/kernel/vmcoreinfo tells them, for a /proc/kcore without that note (Linux before 4.19).  A note that the image
+ * has goes before it.  After open, before plan.  After an error all is as before. */
+DUMPFILTER_API int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len);
+
+/* ------------------------------------------------------------------------------------------------ what a plan says */
+
+/* Page frames of a class (present in the image; each frame is counted once, in the first class that fits in the order
+ * free, cache, private cache, user, hwpoison, offline).  After plan. */
+DUMPFILTER_API int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages);
+
+/* Page frames that a level would keep (zero pages are not looked for: bit 1 makes no difference), those included that
+ * DUMPFILTER_EXCLUDE_VMEMMAP leaves out: how many that are, the report says for the configured level.  After plan. */
+DUMPFILTER_API int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages);
+
+/* Calls fn for each run of kept page frames [first, first + count) in ascending order; a non-zero return of fn stops
+ * and is returned.  After plan.  (Writing ELF at a level with bit 1 takes the pages of zeros out.) */
+typedef int (*dumpfilter_range_fn)(void *user, uint64_t first_pfn, uint64_t count);
+DUMPFILTER_API int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user);
+
+/* ------------------------------------------------------------------------------------------------ without output */
+
+/* Plan (unless done), then read every page that the plan keeps, in threads, and write nothing: dumpfilter_report() has
+ * zero_pages (at any level), unreadable_pages and absent_pages afterwards.  What else it tells of copying stays 0.
+ * Returns OK, WARN as plan does, PARTIAL where pages could not be read, or an error.  As often as wanted; run is
+ * possible afterwards. */
+DUMPFILTER_API int dumpfilter_survey(struct dumpfilter *df);
+
+#define DUMPFILTER_ESTIMATE_FLAT 1u /* of the flattened stream instead of the file */
+
+struct dumpfilter_estimate_opts {
+	size_t size;    /* sizeof this struct */
+	unsigned flags; /* DUMPFILTER_ESTIMATE_FLAT or 0 */
+	/* Pages to look at; UINT64_MAX = all.  0: one of 64, but at least 4096 and at most 65536; of ELF with level bit
+	 * 1, where neighbours must be looked at, too: 4096, or all of up to 65536. */
+	uint64_t max_pages;
+};
+#define DUMPFILTER_ESTIMATE_OPTS_INIT DUMPFILTER_INIT(dumpfilter_estimate_opts)
+
+struct dumpfilter_estimate {
+	size_t size;            /* in: sizeof this struct */
+	uint64_t bytes;         /* that the output would most likely have */
+	uint64_t low, high;     /* two standard errors below and above: 19 of 20 outputs should be inside */
+	uint64_t sampled_pages; /* pages that were looked at … */
+	/* … of this many.  Where both are the same nothing is extrapolated, but for the number of records of a
+	 * flattened stream and of program headers, a few bytes in 100000. */
+	uint64_t pages;
+};
+#define DUMPFILTER_ESTIMATE_INIT DUMPFILTER_INIT(dumpfilter_estimate)
+
+/* Plan (unless done), then say how large the output of run would be, with the level, format and codec that are
+ * configured.  What follows from the plan is exact; what the pages take is extrapolated from groups of them that are
+ * spread evenly, so the same image gives the same numbers, whatever the threads.  Where contents do not matter (no
+ * codec and no level bit 1) no page is read.  opts may be NULL.  Returns OK, WARN as plan does, or an error.  As often
+ * as wanted; run is possible afterwards. */
+DUMPFILTER_API int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_opts *opts,
+				       struct dumpfilter_estimate *estimate);
+
+/* ------------------------------------------------------------------------------------------------ other sinks, and
+ * limits */
+
+struct dumpfilter_sink_ops {
+	size_t size;   /* sizeof this struct */
+	unsigned caps; /* DUMPFILTER_IO_*.  Without RANDOM offsets only ever follow one another from 0 on */
+	/* Write all of buf at offset; 0 or -errno. */
+	int (*write)(void *user, uint64_t offset, const void *buf, size_t len);
+	/* All has been written (result OK or WARN), or the run ended early (PARTIAL or negative): 0 or -errno.
+	 * Called once, and not where nothing was written.  May be NULL. */
+	int (*finish)(void *user, int result);
+	const char *name; /* for messages; copied; may be NULL */
+};
+#define DUMPFILTER_SINK_OPS_INIT DUMPFILTER_INIT(dumpfilter_sink_ops)
+
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter *df,
+							      const struct dumpfilter_sink_ops *ops, void *user);
+
+/* Counts bytes and drops them (dry run). */
+DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df);
+
+/* Let the output have at most `bytes`, before anything is written.  A file ends there at the latest (gaps count), a
+ * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and a whole one needs a limit
+ * up to 250 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes too
+ * much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
+ * marked incomplete (its index is complete, a stream has its end record), or DUMPFILTER_E_NOSPACE, before anything is
+ * written, where not even headers and index have room. */
+DUMPFILTER_API int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes);
+
+/* 1 where that limit refused something, else 0: what is full is not the disk. */
+DUMPFILTER_API int dumpfilter_sink_at_limit(const struct dumpfilter_sink *sink);
+
+/* Give up what was written: dumpfilter_sink_free() then removes a file that dumpfilter_sink_path() created, and empties
+ * one that was there before.  Other sinks stay as they are.  After a run that found no room, before the next one. */
+DUMPFILTER_API void dumpfilter_sink_discard(struct dumpfilter_sink *sink);
+
+/* ------------------------------------------------------------------------------------------------ output in pieces */
+
+struct dumpfilter_split_opts {
+	size_t size; /* sizeof this struct */
+	/* Pieces begin at multiples of so many bytes of memory; whole pages; 0 = 64 pages, of which it becomes a
+	 * multiple in any case, as crash asks for that. */
+	uint64_t block_bytes;
+};
+#define DUMPFILTER_SPLIT_OPTS_INIT DUMPFILTER_INIT(dumpfilter_split_opts)
+
+/* As dumpfilter_run(), into n pieces (2 to DUMPFILTER_PIECES_MAX) of about the same size, all written at the same time:
+ * each has the headers and the index of bits of the whole dump, and the data of a range of page frames.  Only for
+ * DUMPFILTER_FORMAT_KDUMP.  sinks: n different ones; opts may be NULL.  The result is that of the whole: where one
+ * piece takes no more, the others are written nevertheless, all are marked incomplete, and the result is PARTIAL.  Put
+ * together the pieces are what dumpfilter_run() would have written (dumpfilter_open_paths() and DUMPFILTER_COPY_ALL).
+ */
+DUMPFILTER_API int dumpfilter_run_split(struct dumpfilter *df, struct dumpfilter_sink *const *sinks, unsigned n,
+					const struct dumpfilter_split_opts *opts);
+
+struct dumpfilter_piece {
+	size_t size;                 /* in: sizeof this struct */
+	int result;                  /* of this piece; negative: nothing that opens */
+	uint64_t start_pfn, end_pfn; /* its page frames: [start_pfn, end_pfn) */
+	uint64_t kept_pages;         /* of these: frames that the plan keeps */
+	uint64_t written_pages;      /* of these: frames that are in the piece */
+	uint64_t bytes_out;          /* handed to its sink */
+	uint64_t output_size;        /* end of the output file */
+};
+#define DUMPFILTER_PIECE_INIT DUMPFILTER_INIT(dumpfilter_piece)
+
+/* Piece number i of dumpfilter_run_split(), in the order of sinks, which is that of memory.  After that. */
+DUMPFILTER_API int dumpfilter_piece(struct dumpfilter *df, unsigned i, struct dumpfilter_piece *piece);
 
 /* ------------------------------------------------------------------------------------------------ rearrange */
 
