@@ -91,6 +91,7 @@ struct df_image {
 
 	uint8_t *notes; /* contents of all PT_NOTEs */
 	size_t notes_len;
+	uint64_t note_align;   /* p_align of the first one: 0 in /proc/vmcore up to 6.1, 4 from 6.12 on */
 	uint32_t cpus;         /* NT_PRSTATUS notes */
 	size_t vmcoreinfo_at;  /* in notes */
 	size_t vmcoreinfo_len; /* 0 = none */

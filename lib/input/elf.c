@@ -100,9 +100,13 @@ static int read_notes(struct df_image *img, const struct df_elf_phdr *p, uint32_
 	size_t cap = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < n; i++)
-		if (p[i].type == DF_ELF_PT_NOTE && p[i].filesz)
-			r = add_notes(img, &p[i], &cap, err);
+	for (uint32_t i = 0; !r && i < n; i++) {
+		if (p[i].type != DF_ELF_PT_NOTE || !p[i].filesz)
+			continue;
+		if (!img->notes_len)
+			img->note_align = p[i].align;
+		r = add_notes(img, &p[i], &cap, err);
+	}
 	return r;
 }
 

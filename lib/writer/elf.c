@@ -234,7 +234,8 @@ static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 {
 	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE,
 				    .offset = e->note_at,
-				    .filesz = e->o->image->notes_len + e->erased_len };
+				    .filesz = e->o->image->notes_len + e->erased_len,
+				    .align = e->o->image->note_align };
 	uint8_t buf[64 * DF_ELF_PHDR_MAX];
 	struct cut c = { .offset = e->data_at };
 	uint64_t at = e->h.phoff;
