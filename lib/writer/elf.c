@@ -229,7 +229,18 @@ static void encode_segment(const struct elf *e, const struct segment *s, void *b
 	df_elf_encode_phdr(&e->h, &p, buf);
 }
 
-/* Program headers in blocks; bytes behind limit are not there: loads are cut to what is. */
+/* Bytes behind limit are not there.  A load of no bytes must not begin behind them either: crash takes the file for
+ * truncated then. */
+static void cut_segment(struct segment *s, uint64_t limit)
+{
+	if (s->offset + s->filesz <= limit)
+		return;
+	s->filesz = s->offset < limit ? limit - s->offset : 0;
+	if (!s->filesz)
+		s->offset = limit;
+}
+
+/* Program headers in blocks; loads are cut to what is there. */
 static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 {
 	struct df_elf_phdr note = { .type = DF_ELF_PT_NOTE,
@@ -247,8 +258,7 @@ static int write_phdrs(struct elf *e, uint64_t limit, struct df_err *err)
 	df_elf_encode_phdr(&e->h, &note, buf);
 	n += e->h.phentsize;
 	while (!r && next_segment(e, &c, &s)) {
-		if (s.filesz && s.offset + s.filesz > limit)
-			s.filesz = s.offset < limit ? limit - s.offset : 0;
+		cut_segment(&s, limit);
 		encode_segment(e, &s, buf + n);
 		n += e->h.phentsize;
 		if (n + e->h.phentsize > sizeof buf) {

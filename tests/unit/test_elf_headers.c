@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Program headers of ELF output: what is copied of the input's. */
+/* Program headers of ELF output: what is copied of the input's, and what they promise where the disk was full. */
 #include "faults.h"
 #include "t.h"
 
@@ -64,11 +64,46 @@ static void note_alignment(uint64_t align, const char *more)
 	fi_image_free(&img);
 }
 
+/* No header speaks of bytes behind the end of the file, also of none: crash says that such a file may be truncated. */
+static void promised(const struct fi_run *x, unsigned *empty)
+{
+	struct header h;
+
+	for (unsigned i = 0; header_at(x->disk.data, i, &h); i++) {
+		CHECK(h.filesz <= h.memsz);
+		CHECK(h.offset + h.filesz <= x->disk.end);
+		*empty += !h.filesz && h.offset;
+	}
+}
+
+static void full_disks(void)
+{
+	unsigned partial = 0, empty = 0;
+	struct fi_image img;
+
+	FINE(fi_image_build(&img, fi_recipe, NULL));
+	for (uint64_t limit = 16 << 10; limit < img.built.size; limit += 250001) {
+		struct fi_run x;
+
+		init(&x, &img);
+		x.limit = limit;
+		FINE(fi_run_go(&x));
+		CHECK(x.result == 0 || x.result == DUMPFILTER_PARTIAL);
+		partial += x.result == DUMPFILTER_PARTIAL;
+		promised(&x, &empty);
+		fi_run_free(&x);
+	}
+	CHECK(partial > 5);
+	CHECK(empty > 5);
+	fi_image_free(&img);
+}
+
 int main(void)
 {
 	T_RUN("note_align_0", note_alignment(0, NULL));
 	T_RUN("note_align_4", note_alignment(4, "phdr 0 p_align=4\n")); /* Linux 7.2 and later */
 	T_RUN("note_align_of_the_first",
 	      note_alignment(8, "note More 1 20 segment=1\nphdr 0 p_align=8\nphdr 1 p_align=4\n"));
+	RUN(full_disks);
 	return T_END();
 }
