@@ -540,8 +540,8 @@ DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *d
 
 /* Let the output have at most `bytes`, before anything is written.  A file ends there at the latest (gaps count), a
  * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and a whole one needs a limit
- * up to 250 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes too
- * much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
+ * up to 2,200 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes
+ * too much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
  * marked incomplete (its index is complete, a stream has its end record), or DUMPFILTER_E_NOSPACE, before anything is
  * written, where not even headers and index have room. */
 DUMPFILTER_API int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes);

@@ -39,6 +39,8 @@ struct dumpfilter_sink {
 	/* Bytes of output that the writer will bring even after a refusal.  A flattened stream has them behind the data
 	 * and keeps room for them; where offsets are free the limit has nothing to do with it. */
 	uint64_t closing;
+	/* Likewise bytes of a header that df_sink_again() may bring; 0 = none. */
+	uint64_t head;
 };
 
 /* Write, counting; no-op for len 0. */
@@ -49,6 +51,11 @@ void df_sink_set_limit(struct dumpfilter_sink *s, uint64_t bytes);
 int df_sink_refuse(struct dumpfilter_sink *s, struct df_err *err);
 /* A flattened sink: its offsets are not those of the bytes that it sends. */
 bool df_sink_is_flat(const struct dumpfilter_sink *s);
+/* As df_sink_write(), and in one record of a flattened stream, up to 1 MiB. */
+int df_sink_write_whole(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
+/* Of a flattened sink, after all other bytes: the first len ones, which begin with what was the first write, follow
+ * once more, in order, and with all readers replace what was there. */
+int df_sink_again(struct dumpfilter_sink *s, uint64_t len, struct df_err *err);
 /* Of a flattened sink that was not written to: one that takes and refuses the same, and drops it.  NULL: no memory. */
 struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s);
 void df_sink_flat_twin_free(struct dumpfilter_sink *twin);

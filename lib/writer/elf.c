@@ -286,23 +286,44 @@ static int write_mark(struct elf *e, bool complete, struct df_err *err)
 	return df_sink_write(e->o->sink, flags_at(e), flags, sizeof flags, err);
 }
 
-static int write_header(struct elf *e, struct df_err *err)
+/* With the mark where that can be taken off; in a flattened stream, which shows by its end whether it is whole, as it
+ * will stay; else but for the mark's bytes. */
+static int write_header(struct elf *e, bool marked, struct df_err *err)
 {
+	struct df_elf_header header = e->h;
 	uint8_t buf[DF_ELF_HEADER_MAX];
-	size_t n = df_elf_encode_header(&e->h, buf);
 	uint64_t mark = flags_at(e);
+	size_t n;
 	int r;
 
-	if (e->o->sink->caps & DUMPFILTER_IO_REWRITE)
+	if (!marked)
+		header.flags &= ~DF_ELF_FLAG_INCOMPLETE;
+	n = df_elf_encode_header(&header, buf);
+	if (e->o->sink->caps & DUMPFILTER_IO_REWRITE || df_sink_is_flat(e->o->sink))
 		return df_sink_write(e->o->sink, 0, buf, n, err);
 	r = df_sink_write(e->o->sink, 0, buf, mark, err);
 	return r ? r : df_sink_write(e->o->sink, mark + 4, buf + mark + 4, n - mark - 4, err);
 }
 
+static uint64_t heads_len(const struct elf *e)
+{
+	return e->h.phoff + (e->nseg + 1) * (uint64_t)e->h.phentsize;
+}
+
+/* Of a flattened stream that ends early, last of all: the headers with the mark, in place of the first ones. */
+static int write_heads_again(struct elf *e, uint64_t limit, struct df_err *err)
+{
+	int r = df_sink_again(e->o->sink, heads_len(e), err);
+
+	if (!r)
+		r = write_header(e, true, err);
+	return r ? r : write_phdrs(e, limit, err);
+}
+
 static int begin(struct elf *e, struct df_err *err)
 {
 	uint8_t shdr[DF_ELF_SHDR_MAX];
-	int r = write_header(e, err);
+	int r = write_header(e, !df_sink_is_flat(e->o->sink) || e->o->incomplete, err);
 
 	if (!r)
 		r = write_phdrs(e, UINT64_MAX, err);
@@ -605,21 +626,34 @@ static int copy(struct elf *e, struct df_err *err)
 
 /* ---- end */
 
+/* Loads are cut to what arrived; where that is too late the mark says that they promise too much. */
+static int end_file(struct elf *e, bool complete, uint64_t limit, struct df_err *err)
+{
+	int r = 0;
+
+	if (limit < UINT64_MAX && e->o->sink->caps & DUMPFILTER_IO_REWRITE && !plan_failed(e, err))
+		r = write_phdrs(e, limit, err);
+	if (!r && complete)
+		r = df_sink_flush(e->o->sink, err);
+	return r ? r : write_mark(e, complete, err);
+}
+
+static int end_stream(struct elf *e, bool complete, uint64_t limit, struct df_err *err)
+{
+	if (complete || (e->o->incomplete && limit == UINT64_MAX)) /* as the header says */
+		return df_sink_flush(e->o->sink, err);
+	return write_heads_again(e, limit, err);
+}
+
 static int finish(struct elf *e, int r, struct df_err *err)
 {
 	bool again = e->o->sink->caps & DUMPFILTER_IO_REWRITE, whole = r >= 0 && !e->done->unreadable_pages;
 	uint64_t limit = r < 0 ? e->written : UINT64_MAX;
 	struct df_err late;
-	int f = 0;
+	int f;
 
 	e->o->sink->closing = 0;
-	/* loads are cut to what arrived; where that is too late the mark says that they promise too much */
-	if (again && r < 0 && !plan_failed(e, &late))
-		f = write_phdrs(e, limit, &late);
-	if (!f && whole && !e->o->incomplete)
-		f = df_sink_flush(e->o->sink, &late);
-	if (!f)
-		f = write_mark(e, whole && !e->o->incomplete, &late);
+	f = (df_sink_is_flat(e->o->sink) ? end_stream : end_file)(e, whole && !e->o->incomplete, limit, &late);
 	if (r >= 0 && f < 0) {
 		*err = late;
 		r = f;
@@ -695,7 +729,10 @@ static int begin_on(void *user, struct dumpfilter_sink *sink, struct df_err *err
 
 static int fits(struct elf *e, struct df_err *err)
 {
-	e->o->sink->closing = sizeof(uint32_t); /* the mark */
+	bool flat = df_sink_is_flat(e->o->sink);
+
+	e->o->sink->closing = flat ? 0 : sizeof(uint32_t); /* the mark */
+	e->o->sink->head = flat ? heads_len(e) : 0;
 	return df_writer_fits(e->o, e->data_at, begin_on, e, err);
 }
 

@@ -56,15 +56,17 @@ void df_kdump_zeros(struct df_kdump_file *f, uint64_t offset, uint64_t len);
 /* Negative where all files have failed: the first one's failure. */
 int df_kdump_alive(const struct df_kdump *k, struct df_err *err);
 
-/* All before the first page, with the mark.  Negative: nothing that opens. */
+/* All before the first page.  Negative: nothing that opens. */
 int df_kdump_begin(struct df_kdump *k, struct df_err *err);
+/* Of a flattened stream, last of all: the header with the mark, in place of the first one. */
+int df_kdump_header_again(struct df_kdump *k, struct df_kdump_file *f, struct df_err *err);
 /* The sub header; erased_at: where the text about erased data is, 0 = not known yet. */
 int df_kdump_subheader(struct df_kdump *k, struct df_kdump_file *f, uint64_t erased_at, struct df_err *err);
 /* Must the sub header wait until all is known?  Sinks that cannot write it again. */
 bool df_kdump_subheader_late(const struct df_kdump *k, const struct df_kdump_file *f);
 
 /* Tell the sink what will be written even where data does not fit any more: descriptors, those of `more` bytes on the
- * way included, the zeros that end the index, a sub header that waits, the mark. */
+ * way included, the zeros that end the index, a sub header that waits, the header with the mark. */
 void df_kdump_keep_room(struct df_kdump *k, struct df_kdump_file *f, size_t more);
 /* The pipe's calls. */
 void df_kdump_place(void *user, struct df_batch *b);
@@ -72,7 +74,7 @@ int df_kdump_write(void *user, struct df_batch *b, struct df_err *err);
 int df_kdump_take(void *user, struct df_batch *b, struct df_err *err);
 /* What follows the data and the rest of the index. */
 void df_kdump_end(struct df_kdump *k, struct df_kdump_file *f);
-/* The mark; also where something has failed. */
+/* The mark, or that there is none; also where something has failed. */
 int df_kdump_mark(struct df_kdump *k, struct df_kdump_file *f, bool incomplete, struct df_err *err);
 
 #endif

@@ -9,7 +9,8 @@ void df_kdump_keep_room(struct df_kdump *k, struct df_kdump_file *f, size_t more
 {
 	uint64_t now = f->desc_len + more, left = f->kept * DF_KDUMP_DESC_SIZE - f->desc_done - now;
 
-	f->sink->closing = now + (left < DF_KDUMP_DESCS ? left : DF_KDUMP_DESCS) + sizeof(uint32_t);
+	f->sink->closing = now + (left < DF_KDUMP_DESCS ? left : DF_KDUMP_DESCS);
+	f->sink->head = df_kdump_header_size(&k->abi);
 	if (df_kdump_subheader_late(k, f))
 		f->sink->closing += df_kdump_subheader_size(&k->abi);
 }
@@ -196,6 +197,8 @@ int df_kdump_mark(struct df_kdump *k, struct df_kdump_file *f, bool incomplete, 
 {
 	uint8_t status[4];
 
+	if (df_sink_is_flat(f->sink))
+		return incomplete && !k->o->incomplete ? df_kdump_header_again(k, f, err) : df_sink_flush(f->sink, err);
 	df_put32(status, k->status | (incomplete ? DF_KDUMP_INCOMPLETE : 0), k->abi.be);
 	return df_sink_write(f->sink, df_kdump_status_offset(&k->abi), status, sizeof status, err);
 }

@@ -6,28 +6,14 @@
 
 #include <string.h>
 
-/* The main header's block but for the mark, or with it where it may be written again. */
-static void write_header(struct df_kdump *k, struct df_kdump_file *f, const uint8_t *buf)
-{
-	size_t mark = df_kdump_status_offset(&k->abi), len = df_kdump_header_size(&k->abi);
-
-	if (f->sink->caps & DUMPFILTER_IO_REWRITE) {
-		df_kdump_put(f, 0, buf, len);
-	} else {
-		df_kdump_put(f, 0, buf, mark);
-		df_kdump_put(f, mark + 4, buf + mark + 4, len - mark - 4);
-	}
-	df_kdump_zeros(f, len, k->block - len);
-}
-
-static void encode_header(const struct df_kdump *k, uint8_t buf[DF_KDUMP_HEADER_MAX])
+static void encode_header(const struct df_kdump *k, bool incomplete, uint8_t buf[DF_KDUMP_HEADER_MAX])
 {
 	const struct df_output *o = k->o;
 	struct df_kdump_header h = {
 		.version = DF_KDUMP_VERSION,
 		.time_sec = o->crash_time,
 		.time_usec = o->crash_usec,
-		.status = k->status | DF_KDUMP_INCOMPLETE,
+		.status = k->status | (incomplete ? DF_KDUMP_INCOMPLETE : 0),
 		.block_size = k->block,
 		.sub_hdr_size = k->at.sub_hdr_size,
 		.bitmap_blocks = k->at.bitmap_blocks,
@@ -37,6 +23,38 @@ static void encode_header(const struct df_kdump *k, uint8_t buf[DF_KDUMP_HEADER_
 
 	memcpy(h.uts, o->uts, sizeof h.uts);
 	df_kdump_encode_header(&k->abi, &h, buf);
+}
+
+/* The main header's block: with the mark, where that can be taken off; in a flattened stream, which shows by its end
+ * whether it is whole, as it will stay, and a record of its own; else but for the mark's bytes. */
+static void write_header(struct df_kdump *k, struct df_kdump_file *f)
+{
+	size_t mark = df_kdump_status_offset(&k->abi), len = df_kdump_header_size(&k->abi);
+	bool flat = df_sink_is_flat(f->sink);
+	uint8_t buf[DF_KDUMP_HEADER_MAX];
+
+	encode_header(k, !flat || k->o->incomplete, buf);
+	if (flat) {
+		df_kdump_put(f, 0, buf, len);
+		return;
+	}
+	if (f->sink->caps & DUMPFILTER_IO_REWRITE) {
+		df_kdump_put(f, 0, buf, len);
+	} else {
+		df_kdump_put(f, 0, buf, mark);
+		df_kdump_put(f, mark + 4, buf + mark + 4, len - mark - 4);
+	}
+	df_kdump_zeros(f, len, k->block - len);
+}
+
+int df_kdump_header_again(struct df_kdump *k, struct df_kdump_file *f, struct df_err *err)
+{
+	size_t len = df_kdump_header_size(&k->abi);
+	uint8_t buf[DF_KDUMP_HEADER_MAX];
+	int r = df_sink_again(f->sink, len, err);
+
+	encode_header(k, true, buf);
+	return r ? r : df_sink_write(f->sink, 0, buf, len, err);
 }
 
 static uint64_t pfn32(uint64_t pfn)
@@ -82,6 +100,20 @@ bool df_kdump_subheader_late(const struct df_kdump *k, const struct df_kdump_fil
 	return k->o->image->eraseinfo_len && !(f->sink->caps & DUMPFILTER_IO_REWRITE);
 }
 
+/* VMCOREINFO in one piece: who only wants to know the kernel reads no more than one record of a stream. */
+static void write_notes(struct df_kdump *k, struct df_kdump_file *f)
+{
+	const struct df_image *img = k->o->image;
+	size_t from = img->vmcoreinfo_len ? img->vmcoreinfo_at : img->notes_len, to = from + img->vmcoreinfo_len;
+	struct df_err why;
+
+	df_kdump_put(f, k->at.note_offset, img->notes, from);
+	if (!f->why.code &&
+	    df_sink_write_whole(f->sink, k->at.note_offset + from, img->notes + from, to - from, &why) < 0)
+		df_kdump_fail(f, &why);
+	df_kdump_put(f, k->at.note_offset + to, img->notes + to, img->notes_len - to);
+}
+
 static void write_sub_blocks(struct df_kdump *k, struct df_kdump_file *f)
 {
 	const struct df_image *img = k->o->image;
@@ -90,7 +122,7 @@ static void write_sub_blocks(struct df_kdump *k, struct df_kdump_file *f)
 
 	if (!f->why.code && !df_kdump_subheader_late(k, f) && df_kdump_subheader(k, f, 0, &why) < 0)
 		df_kdump_fail(f, &why);
-	df_kdump_put(f, k->at.note_offset, img->notes, img->notes_len);
+	write_notes(k, f);
 	df_kdump_zeros(f, end, k->at.bitmap1_offset - end);
 }
 
@@ -180,12 +212,10 @@ static void write_zero_page(struct df_kdump *k, struct df_kdump_file *f)
 
 int df_kdump_begin(struct df_kdump *k, struct df_err *err)
 {
-	uint8_t header[DF_KDUMP_HEADER_MAX];
 	int r;
 
-	encode_header(k, header);
 	for (unsigned i = 0; i < k->n; i++) {
-		write_header(k, &k->files[i], header);
+		write_header(k, &k->files[i]);
 		write_sub_blocks(k, &k->files[i]);
 	}
 	r = write_bitmap(k, k->at.bitmap1_offset, NULL, err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The flattened sink.  There and back again: test_rearrange.c. */
+/* The flattened sink: which records it makes.  See also test_rearrange.c and test_flat_records.c. */
+#include "flatreaders.h"
 #include "format/flat.h"
+#include "memory.h"
 #include "sinks.h"
 
 struct record {
@@ -65,7 +67,8 @@ static const struct {
 	{ "large ones go through", { { 0, M, false }, { M, 10, false } }, { { 0, M }, { M, 10 } } },
 	{ "up to 1 MiB", { { 5, 2 * M + 1, false } }, { { 5, M }, { M + 5, M }, { 2 * M + 5, 1 } } },
 	{ "small before large", { { 0, 10, false }, { 10, 64 * K, false } }, { { 0, 10 }, { 10, 64 * K } } },
-	{ "short zeros are written", { { 0, 10, false }, { 10, 50, true }, { 60, 4, false } }, { { 0, 64 } } },
+	{ "a header is a record of its own", { { 0, 64, false }, { 64, 8, false } }, { { 0, 64 }, { 64, 8 } } },
+	{ "short zeros are written", { { 1, 10, false }, { 11, 50, true }, { 61, 4, false } }, { { 1, 64 } } },
 	{ "long zeros are not",
 	  { { 0, 10, false }, { 10, 65 * K, true }, { 65 * K + 10, 4, false } },
 	  { { 0, 10 }, { 65 * K + 10, 4 } } },
@@ -163,6 +166,121 @@ static void flat_inner_fails(void)
 	done(inner);
 }
 
+/* ---- a header that comes again */
+
+#define HEADER 464u
+
+/* A dump of n records, whose header has no mark at first: the stream in *m. */
+static void written_again(uint64_t n, struct memory *m)
+{
+	static struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = memory_write };
+	struct dumpfilter_sink *inner = df_sink_custom(&env, &ops, m, &err), *s = df_sink_flat(&env, inner, &err);
+	uint8_t header[HEADER] = "KDUMP   ";
+
+	CHECK_EQ(df_sink_write(s, 0, header, HEADER, &err), 0);
+	for (uint64_t i = 1; i < n; i++)
+		CHECK_EQ(df_sink_write(s, 4096 + i * 2, "x", 1, &err), 0);
+	header[424] = 8;
+	CHECK_EQ(df_sink_again(s, HEADER, &err), 0);
+	CHECK_EQ(df_sink_write(s, 0, header, 100, &err), 0);
+	CHECK_EQ(df_sink_write(s, 100, header + 100, HEADER - 100, &err), 0);
+	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), 0);
+	df_sink_free(s);
+	done(inner);
+}
+
+/* Whatever the number of records: crash finds the header by halving. */
+static void flat_again(uint64_t n)
+{
+	struct memory m = { 0 };
+	struct fr_stream s;
+	const char *bad = NULL;
+
+	written_again(n, &m);
+	CHECK(fr_parse(&s, m.data, m.size));
+	CHECK(s.ended && s.n > n + 1 && s.n <= n + 4);
+	for (size_t i = 0; i < fr_nreaders && !bad; i++) {
+		bool marked = false;
+
+		if (n > 100 && strcmp(fr_readers[i].name, "crash"))
+			continue;
+		if (!fr_readers[i].shows_mark)
+			continue;
+		bad = fr_readers[i].read(&s, &marked);
+		if (!bad && !marked)
+			bad = "finds the old header";
+		if (bad)
+			printf("# %" PRIu64 " records, %s\n", n, fr_readers[i].name);
+	}
+	fr_free(&s);
+	memory_free(&m);
+	if (bad)
+		T_FAIL("%s", bad);
+}
+
+static void flat_again_any_number(void)
+{
+	for (uint64_t n = 2; n < 600; n++)
+		flat_again(n);
+	for (uint64_t high = 512; high <= 32768; high *= 2)
+		for (uint64_t part = 8; part < 16; part++)
+			for (uint64_t n = high / 8 * part - 4; n < high / 8 * part + 4; n++)
+				flat_again(n);
+}
+
+static void flat_again_misused(void)
+{
+	struct dumpfilter_sink *inner = df_sink_null(&env, &err), *s = df_sink_flat(&env, inner, &err);
+	uint8_t header[HEADER] = { 0 };
+
+	CHECK_EQ(df_sink_write(s, 8, header, 8, &err), 0);
+	CHECK_EQ(df_sink_again(s, 8, &err), DUMPFILTER_E_INVAL); /* there is no header */
+	CHECK_EQ(df_sink_write(s, 0, header, 8, &err), 0);
+	CHECK_EQ(df_sink_again(s, 7, &err), DUMPFILTER_E_INVAL); /* less than the old one */
+	CHECK_EQ(df_sink_again(s, 16, &err), 0);
+	CHECK_EQ(df_sink_write(s, 0, header, 17, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_sink_write(s, 0, header, 15, &err), 0);
+	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), DUMPFILTER_E_INVAL); /* half of it */
+	df_sink_free(s);
+	done(inner);
+}
+
+/* What must not be cut is in one record, unless it has more than 1 MiB. */
+static void flat_whole(void)
+{
+	static const struct {
+		uint64_t before, len;
+		struct record out[3];
+	} rows[] = {
+		{ 10, 20, { { 100, 30 } } },
+		{ 60 * K, 5 * K, { { 100, 60 * K }, { 100 + 60 * K, 5 * K } } },
+		{ 60 * K, 4 * K, { { 100, 64 * K } } },
+		{ 1, 100 * K, { { 100, 1 }, { 101, 100 * K } } },
+	};
+	static const uint8_t bytes[128 << 10];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct dumpfilter_sink *inner = open_path("whole", DUMPFILTER_SINK_OVERWRITE);
+		struct dumpfilter_sink *s = df_sink_flat(&env, inner, &err);
+		struct record r[4] = { 0 };
+		uint8_t *p;
+		size_t len;
+
+		CHECK_EQ(df_sink_write(s, 100, bytes, rows[i].before, &err), 0);
+		CHECK_EQ(df_sink_write_whole(s, 100 + rows[i].before, bytes, rows[i].len, &err), 0);
+		CHECK_EQ(df_sink_finish(s, 0, &err), 0);
+		df_sink_free(s);
+		done(inner);
+		p = read_file(in_dir("whole"), &len);
+		CHECK(parse(p, len, r, 3) > 0);
+		free(p);
+		for (unsigned k = 0; k < 3; k++) {
+			CHECK_EQ(r[k].offset, rows[i].out[k].offset);
+			CHECK_EQ(r[k].size, rows[i].out[k].size);
+		}
+	}
+}
+
 int main(void)
 {
 	files_begin();
@@ -172,6 +290,9 @@ int main(void)
 		T_RUN(shapes[i].name, flat_shape(i, DUMPFILTER_E_IO));
 	}
 	RUN(flat_twice);
+	RUN(flat_again_any_number);
+	RUN(flat_again_misused);
+	RUN(flat_whole);
 	RUN(flat_many_places);
 	RUN(flat_inner_fails);
 	files_end();

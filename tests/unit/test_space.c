@@ -11,7 +11,7 @@
 #define RANDOM  DUMPFILTER_IO_RANDOM
 #define REWRITE (RANDOM | DUMPFILTER_IO_REWRITE)
 #define ANYHOW  (REWRITE | DUMPFILTER_IO_CONCURRENT)
-#define UNUSED  250u /* bytes of a flattened stream that may stay free, as the header of the library says */
+#define UNUSED  2200u /* bytes of a flattened stream that may stay free, as the header of the library says */
 
 static struct fi_image img;
 static bool slow; /* under sanitizers: fewer of the same kind */
