@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The public entry points.
+ *
+ * In come the caller's arguments, which may be wrong in every way that the compiler lets through; what is handed on is
+ * complete, copied and in order.  The folder api/ checks, decodes options and fills in reports.  It must never work on
+ * a dump by itself: whatever reads a byte of it is in run/.
+ */
 #ifndef DF_API_CONTEXT_H
 #define DF_API_CONTEXT_H
 
@@ -7,6 +14,7 @@
 
 enum state { ST_NEW, ST_OPEN, ST_PLANNED, ST_RUN };
 
+/* A context: everything that belongs to one dump.  For one thread at a time, but for dumpfilter_cancel(). */
 struct dumpfilter {
 	struct df_env env;
 	struct df_err err;
