@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Machines: one file each with const data and a few hooks, one row in arch_table.c.  All are in every build. */
+/*
+ * Machines: one file each with const data and a few hooks, one row in arch_table.c.  All are in every build.
+ *
+ * In come the kernel's facts and its memory, out come paging form, root and regions for xlat/.  A machine's file must
+ * not ask which machine the library runs on, and not believe an address because a note has it: a root counts where the
+ * tables below it map the kernel to the place at which it is known to be.
+ */
 #ifndef DF_ARCH_ARCH_H
 #define DF_ARCH_ARCH_H
 
@@ -12,6 +18,8 @@ struct df_moved {
 	uint64_t phys_base; /* as NUMBER(phys_base) */
 };
 
+/* A machine: constant.  Its hooks keep nothing and are called by the thread that opens, but for kernel_address(), which
+ * any thread may call. */
 struct df_arch {
 	uint16_t machine; /* ELF e_machine */
 	uint8_t bits;     /* 32 or 64 */
