@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every layer of one dump shares: allocator with a budget, log, progress, the cancel flag.  No globals. */
+/*
+ * What every layer of one dump shares: allocator with a budget, log, progress, the cancel flag.
+ *
+ * The folder base/ holds what all others stand on: errors, this environment, worker pool, bits, bytes, lists of ranges.
+ * It includes nothing but the C library and the public header, knows no file format and no kernel, and keeps nothing
+ * in variables of its own: two dumps in one process share nothing.  What a function here is given belongs to the
+ * caller; what it allocates comes from the caller's environment and goes back there.
+ */
 #ifndef DF_BASE_ENV_H
 #define DF_BASE_ENV_H
 
@@ -10,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* One for each context, and living as long.  Set up by the thread that opens; later, worker threads change only the
+ * atomic members.  All sizes are bytes. */
 struct df_env {
 	void *(*alloc)(void *user, size_t bytes);
 	void (*release)(void *user, void *ptr);
@@ -18,6 +27,7 @@ struct df_env {
 	bool limit_derived;      /* from what the system has left: better to go over it than to lose the dump */
 	atomic_size_t mem_used, mem_peak;
 
+	/* Called by the calling thread only, so that the caller needs no locks in them. */
 	dumpfilter_log_fn log_fn;
 	void *log_user;
 	int log_max;
@@ -42,6 +52,7 @@ void df_discharge(struct df_env *env, size_t bytes);
 
 /* How much would be in use at most, were there no limit: between the two, allocate what is to be measured and free it.
  * No other thread may allocate meanwhile; the peak that is reported does not change. */
+/* What is to be in force again afterwards; bytes. */
 struct df_measure {
 	size_t limit, peak;
 };

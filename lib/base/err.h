@@ -8,6 +8,7 @@
 
 #define DF_ERR_TEXT 512
 
+/* Owned by who calls; a function that succeeds leaves it alone.  Zeroed: no error.  Not locked: one thread each. */
 struct df_err {
 	int code; /* DUMPFILTER_E_*, 0 = none */
 	char text[DF_ERR_TEXT];

@@ -7,11 +7,14 @@
 
 #include <stdint.h>
 
-/* [start, end): the bytes are from offset on. */
+/* Bytes [start, end) of what is described are in the file from offset on.  All three are bytes, and end is at least
+ * start: a range of no bytes holds nothing. */
 struct df_extent {
 	uint64_t start, end, offset;
 };
 
+/* Owns its array, from the dump's allocator.  Built once and then only read, so any number of threads may search it.
+ * Zeroed: an empty list. */
 struct df_extents {
 	struct df_extent *v; /* sorted, disjoint */
 	size_t n, cap;

@@ -20,6 +20,8 @@
 
 #include "base/env.h"
 
+/* The calls that the head of this file describes; all of them borrow slot and user.  0 is success, but for make.  work
+ * and take must be there. */
 struct df_pool_ops {
 	int (*make)(void *user, void *slot, struct df_err *err);
 	int (*work)(void *user, void *slot, unsigned worker, struct df_err *err);
