@@ -3,6 +3,10 @@
  * Classes of page frames.  The classification of a chunk is a pure function of the facts and the image: chunks may be
  * done in any order and by any thread; what reaches beyond a chunk (units larger than one) is handed to the caller, who
  * applies it in the order of chunks.  The class words know no dump level; a level only chooses which of them count.
+ *
+ * In come struct pages, out come bits that say "free", "cache", "user" …; what is kept is decided in run/.  A frame
+ * gets a bit only on evidence that something else confirms.  What cannot be read, does not fit or is of a kind that
+ * nobody knows gets none, or DF_SET_DOUBT: no bit means kept.
  */
 #ifndef DF_CLASSIFY_CLASSIFY_H
 #define DF_CLASSIFY_CLASSIFY_H
@@ -11,6 +15,7 @@
 #include "memmap/memmap.h"
 #include "pageset/pageset.h"
 
+/* Sets that a frame may be in, several at a time. */
 enum df_set {
 	DF_SET_FREE,
 	DF_SET_CACHE,
@@ -22,6 +27,8 @@ enum df_set {
 	DF_SET_COUNT
 };
 
+/* What the frames of one chunk are: bit i of a row of words is frame chunk × 2^15 + i.  4 KiB a set, so it lives in a
+ * slot of the planning pass and not on a stack.  Written by the one thread that has the slot. */
 struct df_classes {
 	uint64_t chunk;
 	uint64_t w[DF_SET_COUNT][DF_CHUNK_WORDS];
@@ -38,7 +45,8 @@ struct df_classifier {
 	unsigned page_shift;
 };
 
-/* One thread's readers. */
+/* One thread's readers.  Two of them, because a look at the last tail of a large unit would else move the window away
+ * from the run of struct pages that is being scanned. */
 struct df_scanner {
 	const struct df_classifier *c;
 	struct df_reader near_reader, far_reader;

@@ -56,6 +56,8 @@ struct df_quick {
 #define DF_PLANES  12u
 #define DF_WATCHES 8u
 
+/* Compiled once when the dump is opened, then only read, by all scanners.  Offsets are bytes into a struct page, or
+ * into the one behind it where test[].second is set.  Zeroed: nothing is known and no page is told apart. */
 struct df_rules {
 	struct df_test test[DF_ROLE_COUNT];
 	struct df_quick quick[DF_WORD_ROLES];

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nodes and zones of the kernel's page allocator: for counting what is free, and for lists of free blocks.  All links
+ * come from the crashed machine, so the walk has a budget and not an end. */
 #ifndef DF_CLASSIFY_ZONES_H
 #define DF_CLASSIFY_ZONES_H
 
