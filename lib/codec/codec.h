@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compressors of one block: one file each and one row in codec_table.c. */
+/*
+ * Compressors of one block: one file each and one row in codec_table.c.
+ *
+ * In come the bytes of one page, or the packed bytes of one that somebody else made, which are hostile.  Out come
+ * packed bytes, or just the page.  A codec never writes behind the buffer that it is given and keeps nothing between
+ * two blocks that would change the bytes of the second.  The headers of compression libraries are included in this
+ * folder only, so that everybody else asks the table and a build without one of them only lacks a row.
+ */
 #ifndef DF_CODEC_CODEC_H
 #define DF_CODEC_CODEC_H
 
@@ -12,6 +19,7 @@
 /* A level for who will only call decompress: the state has what that needs, and no more. */
 #define DF_CODEC_UNPACK INT_MIN
 
+/* A row of the table: constant, shared by all threads.  What differs between threads is in the state. */
 struct df_codec {
 	int id;              /* enum dumpfilter_codec */
 	const char *name;    /* "zlib" */
