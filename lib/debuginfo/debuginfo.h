@@ -2,6 +2,10 @@
 /*
  * What a vmlinux (or its separate debug file) says of a kernel: symbol table and DWARF, as VMCOREINFO text.  Unlike a
  * dump the file is one that the user names, and it goes through libelf and libdw, whose bounds are theirs.
+ *
+ * What comes out is text and not a table of facts, so that a vmlinux, a text file and a dump's own note pass the same
+ * checks in kdesc/ and the user can look at what was found.  If the kernel is the one in the dump is not asked here:
+ * that takes the dump's memory (run/given.c).  The headers of libelf and libdw are included in this folder only.
  */
 #ifndef DF_DEBUGINFO_DEBUGINFO_H
 #define DF_DEBUGINFO_DEBUGINFO_H
@@ -10,6 +14,7 @@
 
 #include <stdint.h>
 
+/* What was found.  Owned by the caller, text from the environment's allocator; calling thread only. */
 struct df_vmlinux {
 	char *text; /* lines of VMCOREINFO; addresses as the kernel was linked */
 	size_t len, cap;

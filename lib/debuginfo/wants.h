@@ -15,6 +15,8 @@ enum df_space { DF_SPACE_SYMBOL, DF_SPACE_TYPE, DF_SPACE_VARIABLE, DF_SPACE_ENUM
 struct df_wants;
 typedef bool (*df_make_fn)(const struct df_wants *w, const char *line, char *value, size_t size);
 
+/* One thing to look for, and its answer: value is an address for a symbol, else bytes, elements or the number itself,
+ * and says nothing unless found is set. */
 struct df_want {
 	enum df_want_kind kind;
 	bool part;                 /* no line of its own */
@@ -37,6 +39,7 @@ struct df_want_group {
 
 #define DF_WANT_NONE SIZE_MAX
 
+/* All of them.  Groups and table point into v by number, as v moves while it grows.  Only while one vmlinux is read. */
 struct df_wants {
 	struct df_env *env;
 	const struct df_vmlinux *vmlinux;
