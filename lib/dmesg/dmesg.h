@@ -19,6 +19,8 @@
 
 #define DF_DMESG_OUT (64u << 10)
 
+/* One run that writes the log.  Calling thread only.  Borrows all that it points to but out, which df_dmesg_write()
+ * allocates and frees. */
 struct df_dmesg {
 	struct df_env *env;
 	const struct df_kdesc *k;
@@ -39,7 +41,8 @@ struct df_dmesg {
 	struct df_err damage; /* what the first of it was */
 };
 
-/* One record to be printed. */
+/* One record to be printed.  text is borrowed until it is printed, not terminated, and len counts bytes; ts_nsec are
+ * nanoseconds of the crashed machine's clock. */
 struct df_dmesg_record {
 	uint64_t ts_nsec;
 	const uint8_t *text;
