@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ELF core headers and notes: pure encode and decode, any class and byte order, no I/O. */
+/*
+ * ELF core headers and notes: pure encode and decode, any class and byte order, no I/O.
+ *
+ * The folder format/ turns bytes of headers into structs with numbers and back: ELF, kdump-compressed, flattened.  It
+ * is told word size and byte order and never asks for those of the machine that it runs on; no struct of the host is
+ * laid over a file.  It reads and writes no file, allocates nothing, and judges only what a header says by itself: if
+ * an offset lies inside the file is for the folder input/ to ask.
+ */
 #ifndef DF_FORMAT_ELF_H
 #define DF_FORMAT_ELF_H
 
@@ -27,6 +34,7 @@
 #define DF_ELF_SHT_NOBITS      8u
 #define DF_ELF_FLAG_INCOMPLETE 1u /* e_flags: makedumpfile's mark */
 
+/* An ELF header as it is stored; offsets and sizes are bytes.  Nothing in it is checked against the file. */
 struct df_elf_header {
 	bool be;
 	uint8_t bits; /* 32 or 64 */
@@ -37,6 +45,7 @@ struct df_elf_header {
 	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx; /* as stored; phnum may be PN_XNUM */
 };
 
+/* A program header of either class, widened to 64 bits.  Bytes; filesz 0: described and not stored. */
 struct df_elf_phdr {
 	uint32_t type, flags;
 	uint64_t offset, vaddr, paddr, filesz, memsz, align;

@@ -34,6 +34,8 @@ struct df_kdump_abi {
 	uint8_t align64; /* alignment of a 64-bit number: 8, or 4 on i386 */
 };
 
+/* The main header, first block of the file.  block_size is bytes, sub_hdr_size and bitmap_blocks are blocks, max_mapnr
+ * is frames and ends at 32 bits. */
 struct df_kdump_header {
 	uint32_t version;
 	uint8_t uts[DF_KDUMP_UTS_SIZE]; /* sysname, nodename, release, version, machine, domainname */
@@ -43,6 +45,8 @@ struct df_kdump_header {
 	int32_t nr_cpus;
 };
 
+/* The second block on.  Offsets and sizes are bytes from the beginning of the file, 0 where there is none; pairs of
+ * frame numbers are [start, end) and count only where split is set. */
 struct df_kdump_subheader {
 	uint64_t phys_base;
 	uint32_t dump_level, split;
@@ -51,6 +55,8 @@ struct df_kdump_subheader {
 	uint64_t start_pfn_64, end_pfn_64, max_mapnr_64;
 };
 
+/* The index entry of one page.  offset and size are bytes of the file: size that of the packed page.  flags names the
+ * codec, 0 = stored as it is.  All zero: the page is not there. */
 struct df_kdump_desc {
 	uint64_t offset;
 	uint32_t size, flags;
@@ -77,7 +83,7 @@ void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buf, struc
  * padded one only by the sub header, so align64 is 8 for 32-bit.  false = no kdump header. */
 bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi);
 
-/* Where the parts lie. */
+/* Where the parts lie: bytes from the beginning of the file, where nothing else is said. */
 struct df_kdump_layout {
 	uint64_t sub_offset;                                   /* sub header */
 	uint64_t note_offset;                                  /* notes, right behind it */
