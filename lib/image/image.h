@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A memory image: what of a machine's physical memory an input describes and stores, its notes, and readers of it.
- * Immutable once opened: any number of readers, one per thread. */
+/*
+ * A memory image: what of a machine's physical memory an input describes and stores, its notes, and readers of it.
+ * Immutable once opened: any number of readers, one per thread.
+ *
+ * In comes what an input format found in its headers; out come bytes of physical memory, by address or by page.  Layers
+ * above ask this folder and never the file, so that they work alike on every input.  It must never make up a byte
+ * unasked: only df_reader_page() gives zeros for what is described and not stored.  Who needs true bytes (page tables,
+ * struct pages) asks with df_reader_read(), which fails instead.
+ */
 #ifndef DF_IMAGE_IMAGE_H
 #define DF_IMAGE_IMAGE_H
 
@@ -18,6 +25,8 @@ struct df_load {
 
 struct df_image;
 
+/* One thread's way to the bytes.  Owned by who calls df_reader_init(); what it returns is its own memory, or the
+ * mapping, and goes with the next call. */
 struct df_reader {
 	const struct df_image *image;
 	struct df_window window;
@@ -68,6 +77,8 @@ struct df_leftovers {
 	unsigned more;  /* for which there was no room */
 };
 
+/* Owned by the dump; filled by one input format.  Addresses and lengths are bytes of physical memory or of the file,
+ * whatever the kernel's page size: that is known only later. */
 struct df_image {
 	struct df_env *env;
 	struct df_source source;
