@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input formats: a table of probes; the first that recognises the source opens it as an image. */
+/*
+ * Input formats: a table of probes; the first that recognises the source opens it as an image.
+ *
+ * In comes a source of hostile bytes, out comes an image whose ranges lie inside the file, or an error that says what
+ * the file is instead.  A format that can read some of a damaged file does so and says what is missing.  Nothing here
+ * looks at the kernel in the memory: not its pages, and of its notes only where they are and of what kind.
+ */
 #ifndef DF_INPUT_INPUT_H
 #define DF_INPUT_INPUT_H
 
@@ -8,6 +14,7 @@
 
 #define DF_INPUT_PROBE 8192u /* bytes of the beginning that probes see */
 
+/* One format: a constant row of the table. */
 struct df_input {
 	const char *name;
 	const char *is; /* "an ... file" */

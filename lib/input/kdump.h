@@ -16,6 +16,8 @@ struct df_kdump_piece {
 	uint64_t first;      /* pages stored below start: its index begins behind them */
 };
 
+/* The image's format_data.  Immutable once opened, shared by all readers.  block and desc_at are bytes, rank counts
+ * pages. */
 struct df_kdump_input {
 	struct df_kdump_abi abi;
 	uint32_t block;
