@@ -7,6 +7,8 @@
 
 #define DF_SINK_BYTES (80u << 10) /* more than any sink allocates: the flattened one has a buffer of 64 KiB */
 
+/* What a kind of sink does; constant.  write may come from any thread where the sink has DUMPFILTER_IO_CONCURRENT, the
+ * others from the calling thread. */
 struct df_sink_ops {
 	/* All of buf at offset; 0, or a DUMPFILTER_E_* with err set. */
 	int (*write)(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err);
@@ -20,6 +22,8 @@ struct df_sink_ops {
 	bool flat; /* the limit is one of the stream, and its own affair */
 };
 
+/* One output.  Made by the caller of the library and freed by it; a run borrows it and uses it once.  Offsets and sizes
+ * are bytes.  The atomic members are for sinks that several threads write to at the same time. */
 struct dumpfilter_sink {
 	const struct df_sink_ops *ops;
 	struct df_env *env;

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where bytes come from: a file (mapped where that works, else pread) or the caller's callbacks. */
+/*
+ * Where bytes come from: a file (mapped where that works, else pread) or the caller's callbacks.
+ *
+ * All dumps come in and all output goes out through the folder io/.  A source answers "these bytes at this offset" and
+ * a sink takes them; neither knows what they mean.  The flattened stream is here and not a format of its
+ * own, as a source on top of a source and as a sink on top of a sink, so that every input and output has it for
+ * nothing.  Nothing is mapped or read behind the end of a source, since a file that shrinks under a mapping is a signal
+ * and no error.
+ */
 #ifndef DF_IO_SOURCE_H
 #define DF_IO_SOURCE_H
 
@@ -13,6 +21,8 @@ struct df_source_layer {
 	void (*close)(struct df_source *s);
 };
 
+/* One input file.  Owned by the image, or by a piece of a split dump; closed with df_source_close().  Only read once it
+ * is open, so that all threads share it: what moves is in their windows. */
 struct df_source {
 	struct df_env *env;
 	struct dumpfilter_source_ops ops; /* callbacks; ops.read NULL for a file */
