@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kernel description: facts (facts.def), each present with a value and an origin, or absent. */
+/*
+ * The kernel description: facts (facts.def), each present with a value and an origin, or absent.
+ *
+ * In comes VMCOREINFO text, out comes a table of numbers that later layers may rely on, because whatever is out of its
+ * bounds was dropped.  The folder kdesc/ reads no memory and no file.  Nobody else spells the name of a fact, and
+ * quirks.c is the only file that compares releases: distributions backport, so a release says little.  Absent is always
+ * an answer: a rule whose facts are missing is off and the pages are kept.
+ */
 #ifndef DF_KDESC_KDESC_H
 #define DF_KDESC_KDESC_H
 
@@ -28,6 +35,9 @@ enum df_origin {
 	DF_FROM_DERIVED, /* found in the image's memory */
 };
 
+/* One for each dump, no memory of its own.  Filled by the calling thread when the dump is opened or text is given, and
+ * only read by workers.  Zeroed: nothing is known.  Offsets and sizes are bytes, addresses the kernel's virtual ones
+ * but where facts.def says otherwise; value[] means nothing where origin[] is DF_ABSENT. */
 struct df_kdesc {
 	uint64_t value[DF_FACT_COUNT];
 	uint8_t origin[DF_FACT_COUNT]; /* enum df_origin */
