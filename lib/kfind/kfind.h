@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where facts come from, in order: text that the caller gives, the note in the dump, layouts known for the release. */
+/*
+ * Where facts come from, in order: text that the caller gives, the note in the dump, layouts known for the release.
+ *
+ * The folder kfind/ only decides who is asked first and whose answer counts; reading text and judging values is the
+ * business of kdesc/.  It must never mix two kernels: where text and note contradict each other in what tells kernels
+ * apart, that is an error and not a choice.
+ */
 #ifndef DF_KFIND_KFIND_H
 #define DF_KFIND_KFIND_H
 
