@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where the struct pages are: ranges of page frames whose structs lie one behind the other in virtual memory. */
+/*
+ * Where the struct pages are: ranges of page frames whose structs lie one behind the other in virtual memory.
+ *
+ * In come facts and a way to read virtual memory, out come ranges and struct pages; a file a memory model (sparse,
+ * flat).  What the structs say is asked in classify/.  Sections and pointers come from the crashed machine: only ranges
+ * of frames that the image stores something of are listed, so their number follows the file and not what a table
+ * claims.
+ */
 #ifndef DF_MEMMAP_MEMMAP_H
 #define DF_MEMMAP_MEMMAP_H
 
@@ -10,6 +17,8 @@ struct df_memmap_range {
 	uint64_t vaddr;      /* of the struct page of first */
 };
 
+/* Owned by the dump, filled once and then only read, by all threads.  Zeroed: no frame has a struct page that is
+ * known. */
 struct df_memmap {
 	const char *model;         /* "sparse", "flat" */
 	struct df_memmap_range *v; /* sorted, disjoint */
