@@ -5,6 +5,10 @@
  *
  * Where memory is short a set may drop bits whose owner can make them again: of such a chunk only the number of bits
  * and a check sum stay, in the slot of its index.  The owner is asked for the bits when somebody looks at them.
+ *
+ * The folder pageset/ knows frame numbers and nothing of what is in the frames.  It must never give bits that are not
+ * those that were stored: a wrong bit is a lost page.  So the check sum of bits that were made again is compared, and a
+ * set that has failed says of every frame that it is in it.
  */
 #ifndef DF_PAGESET_PAGESET_H
 #define DF_PAGESET_PAGESET_H
@@ -17,6 +21,8 @@
 #define DF_CHUNK_PAGES (1u << DF_CHUNK_SHIFT)
 #define DF_CHUNK_WORDS (DF_CHUNK_PAGES / 64u)
 
+/* Owned by who declares it.  One thread changes it and nobody reads meanwhile; then any number may read, unless bits
+ * may be made again (df_pageset_refill()).  Zeroed: a set that was never begun, which df_pageset_fini() takes. */
 struct df_pageset {
 	struct df_env *env;
 	uint64_t npages; /* frames [0, npages) */

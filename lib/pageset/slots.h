@@ -11,6 +11,8 @@
 #define BLOCK_CHUNKS (1u << BLOCK_SHIFT)
 #define PFN_SHIFT    DF_BLOCK_SHIFT /* frame number to block: 128 GiB of 4 KiB pages */
 
+/* The bits of a mixed chunk; count: bits set, stage: DF_STAGE_*.  Allocated by the set; the slot has the address, which
+ * is even, so that bit 0 is free for DROPPED. */
 struct chunk {
 	uint32_t count, stage;
 	uint64_t words[DF_CHUNK_WORDS];
@@ -25,6 +27,7 @@ typedef uint64_t slot;
 #define STAGE_SHIFT 16u
 #define SUM_SHIFT   18u
 
+/* Slots of BLOCK_CHUNKS chunks; count: bits set in all of them.  NULL instead of one: all empty. */
 struct df_pageset_block {
 	uint64_t count;
 	slot slots[BLOCK_CHUNKS];
