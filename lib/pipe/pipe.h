@@ -2,6 +2,10 @@
 /*
  * The copying pipeline: kept pages in batches; a worker owns a batch from reading to compressing; batches come out in
  * the order of frames, whatever the number of threads.
+ *
+ * In come a set of frames and an image, out come batches of packed pages; where they go is for the writer to say.  The
+ * pipeline must not read a frame that is not in the set, and has all memory for copying before it begins.  A page that
+ * cannot be read ends nothing: it comes out as LOST or GONE, and the ones behind it follow.
  */
 #ifndef DF_PIPE_PIPE_H
 #define DF_PIPE_PIPE_H
@@ -23,6 +27,8 @@ static inline bool df_page_is_missing(uint8_t kind)
 	return kind == DF_PAGE_LOST || kind == DF_PAGE_GONE;
 }
 
+/* The slot of the pool: reused for one batch after the other, owned by one thread at a time.  kind, size and page_at go
+ * with pfn; sizes and offsets are bytes. */
 struct df_batch {
 	unsigned n, part;
 	uint64_t pfn[DF_BATCH_PAGES];
@@ -42,6 +48,8 @@ struct df_pipe_part {
 	uint64_t start, end;
 };
 
+/* What to copy and whom to give it to.  Filled in by the writer and borrowed by a run, as is all that it points to.
+ * Frames are of 2^page_shift bytes, the kernel's pages. */
 struct df_pipe {
 	struct df_env *env;
 	const struct df_image *image;
