@@ -11,6 +11,7 @@
 /* Combinations of level bits that differ in what they keep: cache (none, clean, all) × user × free. */
 #define DF_PRICES 12u
 
+/* Numbers of frames, of one chunk or summed up. */
 struct df_counts {
 	uint64_t stored; /* frames with at least a byte in the file */
 	uint64_t class_pages[DUMPFILTER_CLASS_COUNT];

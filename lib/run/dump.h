@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One dump from open to report: what the public entry points call. */
+/*
+ * One dump from open to report: what the public entry points call.
+ *
+ * The folder run/ is the only one that knows all of the others and in which order they are called; a file a verb
+ * (locate, plan, run, rearrange …).  It decodes no bytes of its own.  What goes wrong below becomes one of two things
+ * here: an error, while nothing is written, or a page more that is kept, with a warning.  It must never turn something
+ * that is not known into a page that is left out.
+ */
 #ifndef DF_RUN_DUMP_H
 #define DF_RUN_DUMP_H
 
@@ -14,6 +21,9 @@
 
 struct df_piece; /* writer/writer.h */
 
+/* What the planning pass found out: which frames are kept, and the numbers for the report.  All numbers are frames of
+ * the kernel's page size.  Made and changed by the calling thread; given up when the context is configured anew.
+ * Zeroed: there is no plan. */
 struct df_plan {
 	struct df_pageset keep;
 	struct df_pageset forbidden; /* poisoned and offline: not to be read at any level */
@@ -32,6 +42,9 @@ struct df_plan {
 	struct df_refill *refill;
 };
 
+/* All that is known of one input.  Member of a context and living as long; filled in by the calling thread from the
+ * top down (image, facts, machine, translation, memory map, rules, plan), each from those above it.  Workers only read
+ * it. */
 struct df_dump {
 	struct df_env *env;
 	struct df_image image;

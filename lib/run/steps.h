@@ -5,6 +5,7 @@
 
 #include "run/vmemmap.h"
 
+/* One chunk on its way through the pass.  Belongs to the worker that has it, then to the ordered steps. */
 struct df_plan_slot {
 	struct df_classes c;
 	uint64_t stored[DF_CHUNK_WORDS];
@@ -13,6 +14,8 @@ struct df_plan_slot {
 	struct df_vmemmap_part vmemmap;
 };
 
+/* One pass over all chunks, or what makes single ones again.  work() only reads it; next, spill_end and the plan's sets
+ * are changed by one thread at a time, in the order of chunks. */
 struct df_planner {
 	struct df_dump *d;
 	struct df_plan *p;
