@@ -9,6 +9,7 @@
 
 struct df_output;
 
+/* All but the pages are bytes.  low to high is where the size is expected to be, bytes the most likely one. */
 struct df_estimate {
 	uint64_t most; /* in: pages to look at */
 	bool flat;     /* in: of the flattened stream */

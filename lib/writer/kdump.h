@@ -17,6 +17,7 @@
 
 #define DF_KDUMP_DESCS (64u << 10) /* descriptors are written in pieces of this size */
 
+/* One file of the output and how far it is.  Offsets and sizes are bytes of that file. */
 struct df_kdump_file {
 	struct dumpfilter_sink *sink;
 	bool split;
@@ -34,6 +35,7 @@ struct df_kdump_file {
 	bool headless;          /* not even the headers are there, or the index is not and cannot be mended */
 };
 
+/* One run of the writer over all of its files. */
 struct df_kdump {
 	const struct df_output *o;
 	struct df_written *done;

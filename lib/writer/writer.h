@@ -5,6 +5,10 @@
  * What is written opens at any moment: headers and index come first and carry the incomplete mark; the index is filled
  * as pages arrive; the mark is taken off last, when all else is on the disk.  A sink that cannot write a range twice
  * gets the mark's bytes only at the end, with the result in them.
+ *
+ * The folder writer/ takes what is kept as given: it leaves out pages of zeros and nothing else.  It must never name
+ * data that was not written, which is why an index entry follows its page, and never read a frame of `forbidden`: doing
+ * so on a running crash kernel can stop the machine.
  */
 #ifndef DF_WRITER_WRITER_H
 #define DF_WRITER_WRITER_H
@@ -24,7 +28,8 @@ struct df_piece {
 	uint64_t bytes, size; /* given to the sink, end of its file; set when the run is over */
 };
 
-/* What a writer must know of the dump. */
+/* What a writer must know of the dump.  Borrowed for one call; the writer changes nothing in it but sinks, pieces, keep
+ * and *zero_dropped.  Frames are of 2^page_shift bytes; max_pfn is the frame behind the last one. */
 struct df_output {
 	struct df_env *env;
 	const struct df_image *image;
@@ -47,7 +52,7 @@ struct df_output {
 	bool incomplete;      /* the input is already known to lack pages: the mark stays */
 };
 
-/* What came of it. */
+/* What came of it, in pages of the kernel's size. */
 struct df_written {
 	uint64_t pages; /* in the output, with zero pages */
 	uint64_t zero_pages;
