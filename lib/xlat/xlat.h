@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Virtual to physical: a list of regions, and one page-table walker that is driven by data (a paging form). */
+/*
+ * Virtual to physical: a list of regions, and one page-table walker that is driven by data (a paging form).
+ *
+ * In comes a virtual address of the crashed kernel, out comes a physical one or the reason why there is none.  The
+ * folder xlat/ knows no machine: lib/arch fills in the form.  Tables are read from stored memory only and are hostile:
+ * a walk takes as many steps as the form has levels, so tables that point at each other cannot hold it.
+ */
 #ifndef DF_XLAT_XLAT_H
 #define DF_XLAT_XLAT_H
 
@@ -26,6 +32,7 @@ struct df_paging {
 	uint64_t ignore; /* bits of any entry that are no address (memory encryption) */
 };
 
+/* Virtual addresses that are translated in one way.  delta 0 without walk: physical and virtual are the same. */
 struct df_region {
 	uint64_t first, last; /* virtual, inclusive */
 	bool walk;            /* by the page tables; else paddr = vaddr + delta (modulo 2^64) */
@@ -34,6 +41,8 @@ struct df_region {
 
 #define DF_REGIONS 8u
 
+/* How one kernel's addresses are translated.  Filled once by the machine's setup(), then only read: any number of
+ * walkers.  Borrows the image. */
 struct df_xlat {
 	const struct df_image *image;
 	struct df_paging paging;
@@ -43,6 +52,8 @@ struct df_xlat {
 	uint64_t phys_base; /* for the dump's header */
 };
 
+/* The last block of tables read for one level: a walk along an array asks the upper levels the same thing again and
+ * again. */
 struct df_table_cache {
 	bool valid;
 	uint64_t at; /* physical address of bytes */
