@@ -8,6 +8,11 @@ diff docs/facts.md "$tmp/facts" | head -n 20 >>"$tmp/out"
 [ ! -s "$tmp/out" ] || echo "run: docs/gen-facts >docs/facts.md" >>"$tmp/out"
 report "docs/facts.md is what docs/gen-facts prints" "$tmp/out"
 
+docs/gen-layers >"$tmp/picture" 2>"$tmp/out"
+diff docs/layers.svg "$tmp/picture" | head -n 20 >>"$tmp/out"
+[ ! -s "$tmp/out" ] || echo "run: docs/gen-layers >docs/layers.svg" >>"$tmp/out"
+report "docs/layers.svg is what docs/gen-layers prints" "$tmp/out"
+
 # Rows that the script did not understand would be missing in the table and nobody would see.
 for def in lib/kdesc/facts.def lib/classify/variants.def; do
 	sed -nE 's/^(FACT|PLAIN|ALIAS|KNOWN|VARIANT)\(.*/\1/p' "$def"
