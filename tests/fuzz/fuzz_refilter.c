@@ -4,33 +4,11 @@
  * stream or the parts of a kdump-compressed file, which stand at their places here so that inputs stay small.
  */
 #include "fuzz.h"
+#include "parts.h"
 
 #include "format/flat.h"
 
-#define FILE_MAX (1u << 16)
-#define BLOCK    4096u
-
 enum { FLAT = 1, HIGH = 2, ELF = 4, THREADS = 8, PACKED = 16, UNKNOWN_LENGTH = 32, FLAT_KDUMP = 64 };
-
-static const struct {
-	size_t at, len;
-} parts[] = { { 0, 464 }, { BLOCK, 256 }, { 2 * BLOCK, 64 }, { 3 * BLOCK, 64 }, { 4 * BLOCK, FILE_MAX - 4 * BLOCK } };
-
-static size_t spread(const uint8_t *data, size_t size, uint8_t *file)
-{
-	size_t end = 0;
-
-	memset(file, 0, FILE_MAX);
-	for (size_t i = 0; i < sizeof parts / sizeof *parts && size; i++) {
-		size_t n = size < parts[i].len ? size : parts[i].len;
-
-		memcpy(file + parts[i].at, data, n);
-		data += n;
-		size -= n;
-		end = parts[i].at + n;
-	}
-	return end;
-}
 
 static size_t stream(const uint8_t *data, size_t size, uint8_t *file)
 {

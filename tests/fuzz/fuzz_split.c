@@ -5,35 +5,14 @@
  * that inputs stay small.  The pieces are copies of it with the range of each in the sub header.
  */
 #include "fuzz.h"
+#include "parts.h"
 
 #include "format/kdump.h"
 
-#define FILE_MAX (1u << 16)
-#define BLOCK    4096u
-#define PIECES   3u
-#define BEFORE   7u
+#define PIECES 3u
+#define BEFORE 7u
 
 enum { HIGH = 1, ELF = 2, THREADS = 4, PACKED = 8, COPY = 16, SPLIT = 32, ALIGN_4 = 64 };
-
-static const struct {
-	size_t at, len;
-} parts[] = { { 0, 464 }, { BLOCK, 256 }, { 2 * BLOCK, 64 }, { 3 * BLOCK, 64 }, { 4 * BLOCK, FILE_MAX - 4 * BLOCK } };
-
-static size_t spread(const uint8_t *data, size_t size, uint8_t *file)
-{
-	size_t end = 0;
-
-	memset(file, 0, FILE_MAX);
-	for (size_t i = 0; i < sizeof parts / sizeof *parts && size; i++) {
-		size_t n = size < parts[i].len ? size : parts[i].len;
-
-		memcpy(file + parts[i].at, data, n);
-		data += n;
-		size -= n;
-		end = parts[i].at + n;
-	}
-	return end;
-}
 
 /* The range of each piece, as far as the file has a header that can be told. */
 static void make_piece(uint8_t *file, size_t size, const uint8_t *data, unsigned i)

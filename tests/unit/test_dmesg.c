@@ -9,9 +9,9 @@
  */
 #include "build.h"
 #include "memory.h"
+#include "recipes.h"
 #include "t.h"
 
-#include <dirent.h>
 #include <errno.h>
 
 #define TEXT_MAX (1u << 20)
@@ -156,27 +156,13 @@ static void compare(const char *name, const char *want)
 	T_FAIL("%s: line %u differs: got …%.60s… instead of …%.60s…", name, line, got, want);
 }
 
-static char *recipe_text(const char *path)
-{
-	static char text[TEXT_MAX];
-	FILE *in = fopen(path, "rb");
-	size_t n;
-
-	CHECK(in);
-	n = fread(text, 1, sizeof text - 1, in);
-	fclose(in);
-	text[n] = '\0';
-	return text;
-}
-
-static void check_recipe(const char *path)
+static void check_recipe(const char *recipe)
 {
 	static const struct {
 		const char *name;
 		unsigned flags;
 	} modes[] = { { "log", 0 }, { "partial", DUMPFILTER_DMESG_PARTIAL }, { "levels", DUMPFILTER_DMESG_LEVELS } };
 	static char want[TEXT_MAX];
-	const char *recipe = recipe_text(path);
 	unsigned checked = 0;
 
 	make(recipe);
@@ -197,30 +183,12 @@ static void check_recipe(const char *path)
 	CHECK(checked);
 }
 
-static int is_log_recipe(const struct dirent *d)
+/* Of the recipes that say what comes of the log. */
+static void one_recipe(const char *name, const char *text, size_t len)
 {
-	return starts(d->d_name, "log-");
-}
-
-static void recipes(const char *only)
-{
-	const char *src = getenv("DF_SRC");
-	struct dirent **list;
-	char path[800], dir[400];
-	int n;
-
-	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
-	n = scandir(dir, &list, is_log_recipe, alphasort);
-	for (int i = 0; i < n; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, list[i]->d_name);
-		if (!only || strstr(list[i]->d_name, only))
-			T_RUN(list[i]->d_name, check_recipe(path));
-		free(list[i]);
-	}
-	if (n > 0)
-		free(list);
-	else
-		t_state.failed++;
+	(void)len;
+	if (starts(name, "log-"))
+		T_RUN(name, check_recipe(text));
 }
 
 /* ---- the call */
@@ -351,7 +319,8 @@ static void empty_file(void)
 
 int main(int argc, char **argv)
 {
-	recipes(argc > 1 ? argv[1] : NULL);
+	if (!rc_each(argc > 1 ? argv[1] : NULL, NULL, one_recipe))
+		return EXIT_FAILURE;
 	RUN(order_of_calls);
 	RUN(no_memory_map);
 	RUN(no_facts);
