@@ -18,6 +18,7 @@
 #define UTS_FIELD     65u
 #define LOOK          (3 * UTS_FIELD) /* sysname, nodename, release */
 
+/* One search through all stored memory.  The kernel counts as found only where finds ends up as 1. */
 struct search {
 	const struct df_arch *arch;
 	const struct df_image *image;
