@@ -114,6 +114,7 @@ static bool step(struct pool *p, unsigned worker)
 	return true;
 }
 
+/* A thread that was started: its number, from 1 on, is that of the state that work() may touch. */
 struct helper {
 	struct pool *pool;
 	unsigned worker;
