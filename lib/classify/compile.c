@@ -8,6 +8,7 @@ enum { FIRST = 0, SECOND = 1 };
 enum { WORD = 0, PAIR = 255 };
 #define DF_NONE DF_FACT_COUNT
 
+/* A row of variants.def: one way in which some kernels say a role.  width: bytes; second: look at the next struct. */
 struct variant {
 	enum df_role role;
 	const char *how;

@@ -13,6 +13,7 @@
 
 #define KINDS 8u /* distinct destructors remembered; more than two are already too many */
 
+/* Units with one destructor, as it was seen in memory. */
 struct kind {
 	uint64_t address, seen, other; /* units; of these, not like hugetlb */
 };
