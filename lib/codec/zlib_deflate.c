@@ -10,6 +10,7 @@
 #define CHAINS  (688u << 10) /* 2 to 9 */
 #define OPTIMAL (9000u << 10)
 
+/* Of one thread.  Neither of the two carries anything over from block to block. */
 struct state {
 	struct libdeflate_compressor *comp;
 	struct libdeflate_decompressor *decomp; /* made when first needed */

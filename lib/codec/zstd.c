@@ -4,6 +4,7 @@
 
 #include <zstd.h>
 
+/* Of one thread.  mem: so that what the library allocates counts against the budget, too. */
 struct state {
 	ZSTD_customMem mem;
 	ZSTD_CCtx *comp;
