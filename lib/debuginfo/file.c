@@ -13,6 +13,7 @@
 
 #include <elfutils/libdwelf.h>
 
+/* The open file, as long as it is read.  Owns all of it. */
 struct df_debugfile {
 	Elf *elf;
 	int fd;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A row of lines.def. */
 struct row {
 	enum df_want_kind kind;
 	bool part;
