@@ -19,6 +19,8 @@
 #define PREFIX  4u /* printk() was called with a level; later kernels have no such flag */
 #define CONT    8u
 
+/* Where the log is, and how its records are laid out.  Offsets and sizes are bytes, those from off_ts on into a
+ * record's header; first and next are offsets of records in the buffer. */
 struct log {
 	struct df_dmesg *d;
 	struct df_dmesg_area area;
@@ -30,6 +32,7 @@ struct log {
 	bool full;         /* an end is not known: go on until the first place comes again */
 };
 
+/* A record's lengths in bytes, as they stand in its header.  header: borrowed from the area until its next call. */
 struct record {
 	uint64_t len, text_len, dict_len;
 	const uint8_t *header;

@@ -21,12 +21,14 @@ enum state { RESERVED, COMMITTED, FINALIZED, REUSABLE };
 #define LPOS_FAILED 1u
 #define LPOS_EMPTY  3u
 
+/* Sizes of the ring's structs, and of their members how many bytes behind the struct's beginning. */
 struct offsets {
 	uint64_t desc_size, state, begin, next;
 	uint64_t info_size, seq, ts, text_len, caller;
 	bool has_caller;
 };
 
+/* The kernel's ring while it is read.  tail and head are ids of descriptors, oldest and newest. */
 struct ring {
 	struct df_dmesg *d;
 	struct offsets off;

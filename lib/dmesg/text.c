@@ -7,6 +7,7 @@
 #define PIECE      4096u
 #define LENGTH_MAX (UINT64_C(1) << 30) /* CONFIG_LOG_BUF_SHIFT is 21 at most, log_buf_len= an int */
 
+/* The ring of bytes up to 3.4: the oldest are overwritten, so at most size of those ever written are there. */
 struct text {
 	struct df_dmesg_area area;
 	uint64_t size;  /* a power of two */
