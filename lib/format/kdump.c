@@ -14,6 +14,8 @@
 /* The headers are C structs of the machine that wrote the dump: lists of fields, of a fixed width or a word (long,
  * time_t) of the machine, put where its compiler puts them. */
 enum width { U32, U64, WORD };
+/* A field of a header: where it stands follows from the widths of those before it and from how the machine's compiler
+ * aligns, so that no table of offsets is needed for each kind of machine. */
 struct field {
 	uint16_t member; /* offset in our struct */
 	uint8_t member_size;
