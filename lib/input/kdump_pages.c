@@ -16,6 +16,8 @@
 #define AHEAD     (16u << 10) /* bytes read at once where it is not known which pages are to come */
 #define NO_FRAME  UINT64_MAX
 
+/* What a reader of a kdump file has besides: descriptors that were read at once, and the last pages that were unpacked.
+ * One thread's. */
 struct reader {
 	void *unpack;                       /* codec state */
 	const struct df_kdump_piece *piece; /* that the window is on */

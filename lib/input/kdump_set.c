@@ -25,6 +25,7 @@ struct member {
 	ino_t ino;
 };
 
+/* While pieces are compared with the first of them. */
 struct set {
 	struct df_kdump_opener *o;
 	struct member *m;
