@@ -8,6 +8,7 @@
 #define ERRNO_MAX 4095 /* of Linux */
 #define CAPS      (DUMPFILTER_IO_CONCURRENT | DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE)
 
+/* The caller's functions, copied; user is the caller's and never looked at. */
 struct custom_sink {
 	struct dumpfilter_sink sink;
 	struct dumpfilter_sink_ops ops;

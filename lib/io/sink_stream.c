@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+/* A pipe, or what else takes bytes in order only. */
 struct stream_sink {
 	struct dumpfilter_sink sink;
 	int fd;

@@ -23,6 +23,7 @@ struct mark {
 	uint64_t row, record;
 };
 
+/* The index of a flattened stream: built once, then only read.  Owns inner, the stream. */
 struct df_source_flat {
 	struct df_source inner;
 	struct df_extents map; /* of the file; offset: in the row */
@@ -31,6 +32,7 @@ struct df_source_flat {
 	bool cut;
 };
 
+/* While the index is made: one walk from record to record.  pos, row and end are bytes. */
 struct indexer {
 	struct df_source_flat *f;
 	struct df_env *env;
