@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+/* A fact outside of [min, max] is dropped. */
 struct bound {
 	enum df_fact fact;
 	uint64_t min, max;

@@ -7,6 +7,7 @@
 
 enum kind { SYMBOL, SIZE, OFFSET, LENGTH, NUMBER, HEX, DEC, NONE };
 
+/* How a line of VMCOREINFO spells a fact. */
 struct spelling {
 	enum df_fact fact;
 	enum kind kind;
