@@ -12,6 +12,7 @@
 
 #include "arch/arch.h"
 
+/* Frames whose structs follow one another in virtual memory, whatever lies behind them physically. */
 struct df_memmap_range {
 	uint64_t first, end; /* page frames [first, end) */
 	uint64_t vaddr;      /* of the struct page of first */

@@ -14,6 +14,7 @@
  * is aligned to far more in every kernel, so all six are cut everywhere. */
 #define FLAGS UINT64_C(0x3f)
 
+/* While the sections are looked through.  block: a piece of the table of sections, which may be much larger. */
 struct sections {
 	struct df_memmap *m;
 	const struct df_arch *arch;
