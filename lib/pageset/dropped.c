@@ -5,6 +5,8 @@
 
 /* Chunks made again: of two, so that a run over their border can be looked at from either side. */
 #define REFILLED 2u
+/* Who makes bits again, and the last few chunks for which that was done: making one takes as long as planning it did.
+ */
 struct df_pageset_refill {
 	df_pageset_refill_fn fn;
 	void *user;
