@@ -12,6 +12,8 @@ struct cursor {
 	unsigned in_group; /* of a sample */
 };
 
+/* A pipeline with all that it needs to run.  parts, turn and the three sums are the calling thread's; workers have
+ * one state each.  total and done are pages, bytes_out is bytes of data. */
 struct df_pipe_run {
 	struct df_pipe p;
 	struct df_pipe_workers workers;
@@ -90,7 +92,8 @@ void df_pipe_end_part(struct df_pipe_run *r, unsigned part)
 	c->skip = 0;
 }
 
-/* Append page to the batch's data, compressed where that makes it smaller. */
+/* Append page to the batch's data, compressed where that makes it smaller.  A codec that fails is no reason to lose the
+ * page: it is stored raw, as one that does not shrink. */
 static void pack(const struct df_pipe_run *r, void *state, struct df_batch *b, unsigned i, const uint8_t *page)
 {
 	const struct df_codec *c = r->p.codec;

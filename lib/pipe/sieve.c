@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "pipe/workers.h"
 
+/* A pass that takes pages of zeros out of keep.  chunk is the next to be done; the rest count pages. */
 struct sieve {
 	const struct df_pipe *p;
 	struct df_pipe_workers workers;
@@ -11,6 +12,7 @@ struct sieve {
 	uint64_t chunk, done, total, dropped;
 };
 
+/* One chunk on its way: had and zero are numbers of its pages, words what is left of its bits. */
 struct slot {
 	uint64_t chunk, had, zero;
 	uint64_t words[DF_CHUNK_WORDS];

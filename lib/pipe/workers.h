@@ -5,12 +5,14 @@
 
 #include "pipe/pipe.h"
 
+/* What one thread needs to read and pack pages. */
 struct df_pipe_worker {
 	struct df_reader reader;
 	void *codec_state;
 	size_t beside; /* what the codec allocates by itself, counted */
 };
 
+/* All of them: as many as memory and threads allow.  Owned by who runs the pipe or the sieve. */
 struct df_pipe_workers {
 	const struct df_pipe *p;
 	struct df_pipe_worker *v;
