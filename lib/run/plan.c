@@ -180,6 +180,8 @@ static int pass(struct df_planner *x, struct df_err *err)
 	return 0;
 }
 
+/* Twice where free pages do not add up: struct pages that look free and are not would cost kernel pages, and the zones'
+ * counters are evidence of another kind.  The second pass keeps all that looks free. */
 static int passes(struct df_planner *x, struct df_err *err)
 {
 	int r = pass(x, err);

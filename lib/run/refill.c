@@ -17,6 +17,7 @@ struct reach {
 	uint64_t end[DF_SET_COUNT];
 };
 
+/* Planning that goes on for single chunks after the pass.  Calling thread only. */
 struct df_refill {
 	struct df_planner planner;
 	struct dumpfilter_config cfg;

@@ -32,6 +32,7 @@ struct df_vmemmap_part {
 	bool blind; /* a table that maps some of them cannot be read */
 };
 
+/* Of one planning pass; changed by its calling thread only. */
 struct df_vmemmap {
 	const struct df_dump *d;
 	struct df_pageset candidate, veto;
