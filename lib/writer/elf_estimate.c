@@ -12,6 +12,7 @@
 #define PIECE  DF_WINDOW_COPY /* written at once: a flattened stream has a record for each … */
 #define MERGED (64u << 10)    /* … and puts smaller ones together up to this */
 
+/* [first, end). */
 struct range {
 	uint64_t first, end; /* frames */
 };

@@ -5,6 +5,7 @@
 
 #include "writer/writer.h"
 
+/* What the data of an ELF output depends on besides the plan. */
 struct df_elf_data {
 	uint64_t head;  /* bytes before the data */
 	uint64_t bytes; /* of data */

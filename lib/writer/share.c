@@ -5,12 +5,14 @@
 
 #define ENTRIES 1024u /* 2048 find 1 % more */
 
+/* A page that was written: its packed bytes, and the offset of these in the output. */
 struct entry {
 	uint64_t at;
 	uint32_t len; /* 0 = empty */
 	uint8_t data[DF_SHARE_MAX];
 };
 
+/* The last ones seen, in places that their bytes choose: a new one takes the place of an older one. */
 struct df_share {
 	struct entry entry[ENTRIES];
 };

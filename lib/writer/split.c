@@ -12,6 +12,7 @@
 /* What a page takes beside its data. */
 #define INDEX 24u
 
+/* What sampled pages weigh, from which follows where the pieces begin. */
 struct sampler {
 	uint32_t *weight; /* of each sampled page, in order */
 	uint64_t n, cap, sum;

@@ -64,6 +64,7 @@ struct df_written {
 /* Log lines about lost pages: an input that lacks many would flood a console.  The report has their number. */
 #define DF_LOST_LINES 8u
 
+/* An output format: constant. */
 struct df_writer {
 	int format; /* enum dumpfilter_format */
 	const char *name;
