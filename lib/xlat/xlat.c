@@ -22,6 +22,8 @@ void df_walker_fini(struct df_walker *w)
 	*w = (struct df_walker){ 0 };
 }
 
+/* An entry of a table.  Blocks of tables are read whole and one is kept for each level, as neighbours are asked next.
+ */
 static int table_entry(struct df_walker *w, unsigned level, uint64_t paddr, uint64_t *entry, struct df_err *err)
 {
 	struct df_table_cache *c = &w->cache[level];
@@ -39,6 +41,8 @@ static int table_entry(struct df_walker *w, unsigned level, uint64_t paddr, uint
 	return 0;
 }
 
+/* Down from the root to a leaf, which is remembered: the addresses that follow are mostly in the same.  As many steps
+ * as there are levels, so that tables of damaged memory cannot lead in a circle. */
 static int walk(struct df_walker *w, uint64_t vaddr, struct df_err *err)
 {
 	const struct df_paging *p = &w->xlat->paging;
