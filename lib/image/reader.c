@@ -110,6 +110,7 @@ static int extent_read(struct df_reader *r, uint64_t paddr, void *buf, size_t le
 
 const struct df_image_ops df_image_extent_ops = { .peek = extent_peek, .read = extent_read };
 
+/* For what is believed: a table or a list with zeros where bytes are missing would be read as one that ends there. */
 int df_reader_read(struct df_reader *r, uint64_t paddr, void *buf, size_t len, struct df_err *err)
 {
 	size_t missing;
