@@ -28,6 +28,7 @@ void df_plan_stop(struct df_planner *x)
 		df_pageset_fini(&x->listed);
 }
 
+/* Bits of frames at and behind the end of the plan, in its last chunk: a page set takes none there. */
 static void cut_end(uint64_t *words, uint64_t frames)
 {
 	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
