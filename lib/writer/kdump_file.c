@@ -57,6 +57,8 @@ static void count(struct df_kdump *k, struct df_kdump_file *f, const struct df_b
 		df_log(k->o->env, DUMPFILTER_LOG_WARN, "a page cannot be read and is lost: %s", b->why);
 }
 
+/* In the order of frames, whoever calls: so the places, and with them the bytes of the file, do not depend on the
+ * number of threads.  Only here data_end moves. */
 void df_kdump_place(void *user, struct df_batch *b)
 {
 	struct df_kdump *k = user;
@@ -112,6 +114,8 @@ int df_kdump_write(void *user, struct df_batch *b, struct df_err *err)
 	return 0;
 }
 
+/* Where the sink takes one write at a time this writes the data, too: the calling thread is the only one that is sure
+ * to be alone.  A file that fails gets no more batches; the run ends when the last one has failed. */
 int df_kdump_take(void *user, struct df_batch *b, struct df_err *err)
 {
 	struct df_kdump *k = user;
