@@ -35,6 +35,8 @@ struct df_arch {
 	 * then lie where the text says.  arch: this one.  E_OTHER_KERNEL: it is not there. */
 	int (*find)(const struct df_arch *arch, const struct df_image *img, const struct df_kdesc *k,
 		    struct df_reader *reader, struct df_moved *moved, struct df_err *err);
+	/* What all addresses of kernel data have in common: vaddr & pointer_mask == pointer_value, and not zero. */
+	uint64_t pointer_mask, pointer_value;
 	/* Can vaddr be kernel data?  A plausibility test of pointers found in memory. */
 	bool (*kernel_address)(const struct df_xlat *x, uint64_t vaddr);
 };

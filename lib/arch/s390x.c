@@ -130,5 +130,6 @@ const struct df_arch df_arch_s390x = {
 	.section_size_bits = 28,
 	.max_physmem_bits = 46,
 	.setup = setup,
+	.pointer_mask = UINT64_C(0xffe0000000000000), /* three levels of regions reach 2^53 */
 	.kernel_address = kernel_address,
 };

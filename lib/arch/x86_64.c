@@ -161,5 +161,7 @@ const struct df_arch df_arch_x86_64 = {
 	.max_physmem_bits = 46,
 	.setup = setup,
 	.find = df_x86_64_find,
+	.pointer_mask = UINT64_C(0xff00000000000000), /* with 5 levels; 4 leave fewer */
+	.pointer_value = UINT64_C(0xff00000000000000),
 	.kernel_address = kernel_address,
 };

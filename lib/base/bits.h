@@ -42,6 +42,18 @@ static inline void df_bits_fill(uint64_t *w, uint64_t from, uint64_t to)
 	}
 }
 
+/* Clear bits [from, to). */
+static inline void df_bits_clear(uint64_t *w, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t end = (from | 63) + 1;
+		uint64_t stop = to < end ? to : end;
+
+		w[from / 64] &= ~df_bit_mask(from % 64, (unsigned)(stop - from / 64 * 64));
+		from = stop;
+	}
+}
+
 static inline uint64_t df_bits_count(const uint64_t *w, size_t words)
 {
 	uint64_t n = 0;

@@ -2,8 +2,13 @@
 #include "classify/classify.h"
 
 #include "base/bits.h"
+#include "base/bytes.h"
 
 #include <string.h>
+
+/* Pages of the smallest hugetlb page of any machine (arm64: 16 entries of 4 KiB).  A slab's type differs from hugetlb's
+ * in one bit, and slabs are smaller (slub_max_order is 3). */
+#define HUGETLB_LEAST 16u
 
 int df_scanner_init(struct df_scanner *s, const struct df_classifier *c, struct df_err *err)
 {
@@ -55,6 +60,7 @@ struct group {
 	uint64_t set[DF_SET_COUNT];
 	uint64_t heads; /* heads in a set, whose unit is to be found */
 	uint64_t free_heads, unaccepted;
+	uint64_t busy; /* what no page inside a free block is */
 };
 
 /* Which sets a page belongs to by its own struct; tails carry nothing but poison. */
@@ -68,15 +74,50 @@ static void combine(const struct df_rules *r, const uint64_t w[DF_WORD_ROLES], s
 	uint64_t swap = w[DF_SWAPCACHE] & (df_known(r, DF_SWAPBACKED) ? w[DF_SWAPBACKED] : ~UINT64_C(0));
 	uint64_t cache = own & (w[DF_LRU] | swap) & ~w[DF_ANON] & ~ours;
 
+	uint64_t offline = own & w[DF_OFFLINE] & ~w[DF_SLAB], lru = cache & w[DF_LRU], doubt;
+
 	g->free_heads = own & w[DF_BUDDY] & ~w[DF_SLAB];
 	g->unaccepted = own & w[DF_UNACCEPTED];
+	g->busy = w[DF_SLAB] | w[DF_TYPED] | w[DF_TAIL] | w[DF_HEAD] | w[DF_LRU] | w[DF_RAW];
+	doubt = (anon & ~df_witness_mapped(r, g->structs, anon)) | (lru & ~df_witness_cached(r, g->structs, lru));
+	anon &= ~doubt;
+	cache &= ~doubt;
 	g->set[DF_SET_CACHE] = cache & ~w[DF_PRIVATE];
 	g->set[DF_SET_CACHE_PRIVATE] = cache & w[DF_PRIVATE];
 	g->set[DF_SET_USER] = anon;
 	g->set[DF_SET_HWPOISON] = sound & w[DF_HWPOISON];
-	g->set[DF_SET_OFFLINE] = own & w[DF_OFFLINE] & ~w[DF_SLAB];
-	g->set[DF_SET_FREE] = g->set[DF_SET_DOUBT] = 0;
+	g->set[DF_SET_OFFLINE] = offline;
+	g->set[DF_SET_FREE] = 0;
+	g->set[DF_SET_DOUBT] = doubt;
 	g->heads = own & w[DF_HEAD];
+}
+
+/* Is this page linked with another one's struct? */
+static bool beside_a_page(const struct df_scanner *s, const uint8_t *page)
+{
+	const struct df_witness *witness = &s->c->rules->witness;
+	uint64_t next = df_get(page + witness->lru, witness->word, s->c->rules->be), pfn;
+	uint64_t prev = df_get(page + witness->lru + witness->word, witness->word, s->c->rules->be);
+	size_t hint = 0;
+
+	return df_memmap_pfn(s->c->map, next - witness->lru, &hint, &pfn) ||
+	       df_memmap_pfn(s->c->map, prev - witness->lru, &hint, &pfn);
+}
+
+/* Memory is given back to the hypervisor in runs, or a page at a time into a list: a page that is offline alone and in
+ * no list is one whose type was damaged. */
+static void lone_offline(const struct df_scanner *s, struct group *g)
+{
+	uint64_t offline = g->set[DF_SET_OFFLINE], lone = offline & ~(offline << 1 | offline >> 1);
+
+	for (uint64_t m = s->c->rules->witness.lru == UINT16_MAX ? 0 : lone; m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(m);
+
+		if (beside_a_page(s, g->structs + (size_t)i * s->c->map->page_struct))
+			continue;
+		g->set[DF_SET_OFFLINE] &= ~(UINT64_C(1) << i);
+		g->set[DF_SET_DOUBT] |= UINT64_C(1) << i;
+	}
 }
 
 /* Frames [pfn, pfn + pages) belong to the sets; what lies behind the chunk spills. */
@@ -93,22 +134,47 @@ static void fill(struct df_classes *out, uint64_t pfn, uint64_t pages, unsigned 
 	}
 }
 
-static void free_blocks(struct df_scanner *s, struct group *g, struct df_classes *out)
+/* A block that is free to its end holds no page that is anything else: where one is, all of it is kept. */
+static void inner_pages(struct df_scanner *s, struct group *g, struct df_classes *out)
 {
-	uint64_t unit = s->c->rules->free_orders ? UINT64_C(1) << (s->c->rules->free_orders - 1) : 0;
+	uint64_t base = out->chunk << DF_CHUNK_SHIFT, first = s->block.first + 1, end = s->block.end, inside;
 
-	for (uint64_t m = g->free_heads; m; m &= m - 1) {
+	first = first > g->pfn ? first - g->pfn : 0;
+	end = end > g->pfn ? end - g->pfn : 0;
+	inside = g->have & df_bit_mask((unsigned)(first < 64 ? first : 64), (unsigned)(end < 64 ? end : 64));
+	if (!inside || !((inside & g->busy) | df_witness_held(s->c->rules, g->structs, inside & ~g->busy)))
+		return;
+	df_bits_clear(out->w[DF_SET_FREE], s->block.first - base, s->block.end - base);
+	df_bits_fill(out->w[DF_SET_DOUBT], s->block.first - base, s->block.end - base);
+	s->block.end = 0;
+}
+
+/* Frames of the block that the free or unaccepted page at bit i begins; 0 = it contradicts itself. */
+static uint64_t block_pages(struct df_scanner *s, const struct group *g, unsigned i, enum df_role role)
+{
+	const uint8_t *page = g->structs + (size_t)i * s->c->map->page_struct;
+	uint64_t pfn = g->pfn + i, unit;
+
+	if (!df_witness_free(s->c->rules, page))
+		return 0;
+	if (role == DF_BUDDY)
+		return df_block_pages(s->c, g->range, pfn, page);
+	unit = s->c->rules->free_orders ? UINT64_C(1) << (s->c->rules->free_orders - 1) : 0;
+	return unit && unit <= DF_CHUNK_PAGES && !(pfn & (unit - 1)) && unit <= g->range->end - pfn ? unit : 0;
+}
+
+static void free_blocks(struct df_scanner *s, struct group *g, enum df_role role, uint64_t heads,
+			struct df_classes *out)
+{
+	for (uint64_t m = heads; m; m &= m - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(m);
-		uint64_t pages = df_block_pages(s->c, g->range, g->pfn + i,
-						g->structs + (size_t)i * s->c->map->page_struct);
+		uint64_t pages = block_pages(s, g, i, role);
 
 		fill(out, g->pfn + i, pages ? pages : 1, 1u << (pages ? DF_SET_FREE : DF_SET_DOUBT));
-	}
-	for (uint64_t m = g->unaccepted; m; m &= m - 1) {
-		uint64_t pfn = g->pfn + (unsigned)__builtin_ctzll(m);
-		bool ok = unit && !(pfn & (unit - 1)) && unit <= g->range->end - pfn;
-
-		fill(out, pfn, ok ? unit : 1, 1u << (ok ? DF_SET_FREE : DF_SET_DOUBT));
+		if (pages > 1)
+			s->block = (struct df_block){ g->pfn + i, g->pfn + i + pages };
+		if (pages > 1 && pages <= 64)
+			inner_pages(s, g, out);
 	}
 }
 
@@ -143,6 +209,8 @@ static void one_head(struct df_scanner *s, struct group *g, unsigned i, struct d
 		if (k != DF_SET_HWPOISON)
 			g->set[k] &= ~bit;
 	pages = df_unit_pages(s, g->range, g->pfn + i, page, next);
+	if (huge && pages < HUGETLB_LEAST)
+		pages = 0;
 	if (pages)
 		fill(out, g->pfn + i, pages, sets);
 	else
@@ -157,7 +225,12 @@ static void scan_group(struct df_scanner *s, struct group *g, struct df_classes 
 	g->structs = df_structs_get(&s->near, g->range, g->pfn, g->count, &g->have);
 	df_rules_words(s->c->rules, g->structs, g->count, words);
 	combine(s->c->rules, words, g);
-	free_blocks(s, g, out);
+	if (g->set[DF_SET_OFFLINE])
+		lone_offline(s, g);
+	if (s->block.end > g->pfn)
+		inner_pages(s, g, out);
+	free_blocks(s, g, DF_BUDDY, g->free_heads, out);
+	free_blocks(s, g, DF_UNACCEPTED, g->unaccepted, out);
 	for (uint64_t m = g->heads; m; m &= m - 1)
 		one_head(s, g, (unsigned)__builtin_ctzll(m), out);
 	for (unsigned k = 0; k < DF_SET_COUNT; k++)
@@ -173,6 +246,7 @@ void df_classify_chunk(struct df_scanner *s, const uint64_t stored[DF_CHUNK_WORD
 	memset(out->w, 0, sizeof out->w);
 	memset(out->unreadable, 0, sizeof out->unreadable);
 	memset(out->spill_end, 0, sizeof out->spill_end);
+	s->block.end = 0;
 	for (const struct df_memmap_range *r = df_memmap_at(map, first); r && r < map->v + map->n && r->first < end;
 	     r++) {
 		if (pfn < r->first)

@@ -45,9 +45,15 @@ struct df_classifier {
 	unsigned page_shift;
 };
 
+/* A free block of several frames whose inner pages are still to come. */
+struct df_block {
+	uint64_t first, end; /* frames; end 0 = none */
+};
+
 /* One thread's readers.  Two of them, because a look at the last tail of a large unit would else move the window away
  * from the run of struct pages that is being scanned. */
 struct df_scanner {
+	struct df_block block;
 	const struct df_classifier *c;
 	struct df_reader near_reader, far_reader;
 	struct df_walker near_walker, far_walker;

@@ -106,6 +106,19 @@ static void compile(struct df_rules *r, const struct df_kdesc *k, const struct v
 		r->link_is_first_page = v->field == DF_OFF_first_page;
 }
 
+static uint16_t offset_of(const struct df_kdesc *k, enum df_fact fact)
+{
+	return df_has(k, fact) ? (uint16_t)k->value[fact] : UINT16_MAX;
+}
+
+static void compile_witness(struct df_witness *witness, const struct df_kdesc *k, unsigned word)
+{
+	*witness = (struct df_witness){ .mapping = offset_of(k, DF_OFF_page_mapping),
+					.refcount = offset_of(k, DF_OFF_page__refcount),
+					.lru = offset_of(k, DF_OFF_page_lru),
+					.word = (uint8_t)word };
+}
+
 void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be)
 {
 	*r = (struct df_rules){ .page_struct = (uint32_t)df_fact(k, DF_SIZE_page, 0), .be = be };
@@ -117,6 +130,7 @@ void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned wor
 		if (!df_known(r, v->role) && need(k, v->field) && need(k, v->operand) && need(k, v->also))
 			compile(r, k, v, word);
 	}
+	compile_witness(&r->witness, k, word);
 	df_rules_prepare_words(r);
 }
 

@@ -53,6 +53,13 @@ struct df_quick {
 	uint64_t watched; /* the bit there, as this machine loads the word */
 };
 
+/* Where the words lie that are asked besides a test before a page is left out, and what they must hold. */
+struct df_witness {
+	uint16_t mapping, refcount, lru;      /* offsets; UINT16_MAX = unknown in this kernel */
+	uint8_t word;                         /* bytes of a pointer */
+	uint64_t pointer_mask, pointer_value; /* of an address of the kernel's data: struct df_arch */
+};
+
 #define DF_PLANES  12u
 #define DF_WATCHES 8u
 
@@ -61,6 +68,7 @@ struct df_quick {
 struct df_rules {
 	struct df_test test[DF_ROLE_COUNT];
 	struct df_quick quick[DF_WORD_ROLES];
+	struct df_witness witness;
 	uint16_t plane[DF_PLANES]; /* offsets of the bytes that are gathered */
 	unsigned nplanes;
 	uint16_t watch[DF_WATCHES];   /* offsets of the 64-bit words that hold those bytes and the type */
@@ -94,6 +102,19 @@ void df_rules_prepare_words(struct df_rules *r);
 bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page);
 /* The number of a VALUE role. */
 uint64_t df_rules_value(const struct df_rules *r, enum df_role role, const uint8_t *page);
+
+/* witness.c: what must be true besides of a page before it is left out.  No bit of a struct page is believed alone: the
+ * memory of a crashed machine may be what made it crash. */
+/* Of the pages in which, all with structs, those whose mapping is an address of the kernel, whatever its marks. */
+uint64_t df_witness_mapped(const struct df_rules *r, const uint8_t *structs, uint64_t which);
+/* The same for page cache: without marks; or linked into a list, as are pages that were just cut off their file. */
+uint64_t df_witness_cached(const struct df_rules *r, const uint8_t *structs, uint64_t which);
+/* A page that is said to begin a free or unaccepted block: nobody holds it, and it is linked. */
+bool df_witness_free(const struct df_rules *r, const uint8_t *page);
+/* Is page linked into a list? */
+bool df_witness_listed(const struct df_rules *r, const uint8_t *page);
+/* Of the pages in which those that somebody holds. */
+uint64_t df_witness_held(const struct df_rules *r, const uint8_t *structs, uint64_t which);
 
 /* words.c: evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i. */
 void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);

@@ -66,7 +66,7 @@ uint64_t df_block_pages(const struct df_classifier *c, const struct df_memmap_ra
 	if (!df_known(c->rules, DF_BUDDY_ORDER))
 		return 0;
 	order = df_rules_value(c->rules, DF_BUDDY_ORDER, page);
-	if (order >= c->rules->free_orders)
+	if (order >= c->rules->free_orders || order > DF_CHUNK_SHIFT) /* no block is larger than a chunk */
 		return 0;
 	pages = UINT64_C(1) << order;
 	if (pfn & (pages - 1) || pages > r->end - pfn)

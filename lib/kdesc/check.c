@@ -65,6 +65,7 @@ struct member {
 
 static const struct member members[] = {
 	{ DF_OFF_page_flags, DF_SIZE_page, 0 },
+	{ DF_OFF_page__refcount, DF_SIZE_page, 4 },
 	{ DF_OFF_page__mapcount, DF_SIZE_page, 4 },
 	{ DF_OFF_page_page_type, DF_SIZE_page, 4 },
 	{ DF_OFF_page_mapping, DF_SIZE_page, 0 },

@@ -143,6 +143,13 @@ static int locate(struct df_dump *d, struct df_reader *reader, struct df_err *er
 	return r < 0 ? df_err_wrap(err, "the memory map") : 0;
 }
 
+static void compile_rules(struct df_dump *d)
+{
+	df_rules_compile(&d->rules, &d->k, d->image.bits / 8, d->image.be);
+	d->rules.witness.pointer_mask = d->arch->pointer_mask;
+	d->rules.witness.pointer_value = d->arch->pointer_value;
+}
+
 /* What notes of kernels up to 3.16 lack and the image shows. */
 static int deduce(struct df_dump *d, struct df_err *err)
 {
@@ -156,7 +163,7 @@ static int deduce(struct df_dump *d, struct df_err *err)
 	if (df_deduce_free_huge_page(&s, &d->k, &address)) {
 		df_kdesc_set(&d->k, DF_SYM_free_huge_page, address, DF_FROM_DERIVED);
 		df_log(d->env, DUMPFILTER_LOG_INFO, "free_huge_page found at %#" PRIx64, address);
-		df_rules_compile(&d->rules, &d->k, d->image.bits / 8, d->image.be);
+		compile_rules(d);
 	}
 	df_scanner_fini(&s);
 	return 0;
@@ -198,7 +205,7 @@ int df_dump_locate(struct df_dump *d, struct df_err *err)
 	df_reader_fini(&reader);
 	if (r < 0)
 		return r;
-	df_rules_compile(&d->rules, &d->k, d->image.bits / 8, d->image.be);
+	compile_rules(d);
 	r = deduce(d, err);
 	d->can_classify = !r;
 	return r;

@@ -280,6 +280,7 @@ void bd_memmap_build(struct bd *b);
 uint8_t *bd_page(struct bd *b, uint64_t pfn);
 uint64_t bd_page_pa(struct bd *b, uint64_t pfn);
 uint64_t bd_page_va(struct bd *b, uint64_t pfn);
+bool bd_has_page(const struct bd *b, uint64_t pfn);
 void bd_memmodel(struct bd *b, struct bd_line *l);
 void bd_section(struct bd *b, struct bd_line *l);
 void bd_unmap(struct bd *b, struct bd_line *l);

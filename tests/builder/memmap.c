@@ -49,6 +49,14 @@ static struct bd_span *span_of(struct bd *b, uint64_t pfn)
 	bd_fail(b, "page frame %#llx has no struct page", (unsigned long long)pfn);
 }
 
+bool bd_has_page(const struct bd *b, uint64_t pfn)
+{
+	for (size_t i = 0; i < b->nspans; i++)
+		if (pfn >= b->spans[i].first && pfn < b->spans[i].end)
+			return true;
+	return false;
+}
+
 uint64_t bd_page_pa(struct bd *b, uint64_t pfn)
 {
 	struct bd_span *s = span_of(b, pfn);

@@ -310,6 +310,17 @@ static void apply_raws(struct bd *b, struct bd_line *l, uint64_t pfn)
 	}
 }
 
+/* Nobody holds it, and it is alone in a list, until lists are built. */
+static void free_block(struct bd *b, uint64_t pfn, uint64_t order)
+{
+	uint64_t lru = bd_page_va(b, pfn) + b->lru_off;
+
+	bd_put(b, bd_page(b, pfn) + b->lru_off, b->word, lru);
+	bd_put(b, bd_page(b, pfn) + b->lru_off + b->word, b->word, lru);
+	for (uint64_t i = 0; order < 20 && i < 1ull << order && bd_has_page(b, pfn + i); i++)
+		bd_page_set(b, pfn + i, count_name(b), 0);
+}
+
 static void apply_kind(struct bd *b, uint64_t pfn, const struct kind *k)
 {
 	apply_flags(b, pfn, k->flags);
@@ -349,6 +360,8 @@ void bd_page_line(struct bd *b, struct bd_line *l)
 
 	for (size_t i = 0; i < r.n; i++) {
 		for (uint64_t pfn = r.v[i].first; pfn <= r.v[i].last; pfn++) {
+			if (type && !strcmp(type, "unaccepted"))
+				free_block(b, pfn, bd_need(b, "LENGTH(zone.free_area)") - 1);
 			if (order && type && !strcmp(type, "buddy"))
 				bd_page_set(b, pfn, "private", bd_num(b, order));
 			else if (order)
@@ -381,7 +394,7 @@ void bd_buddy(struct bd *b, struct bd_line *l)
 
 	apply_type(b, pfn, "buddy");
 	bd_page_set(b, pfn, "private", order);
-	bd_page_set(b, pfn, count_name(b), 0);
+	free_block(b, pfn, order);
 	b->blocks = bd_more(b, b->blocks, b->nblocks, sizeof *b->blocks);
 	b->blocks[b->nblocks++] = (struct bd_block){ pfn, (unsigned)order };
 }
