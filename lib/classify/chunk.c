@@ -61,6 +61,7 @@ struct group {
 	uint64_t heads; /* heads in a set, whose unit is to be found */
 	uint64_t free_heads, unaccepted;
 	uint64_t busy; /* what no page inside a free block is */
+	bool held;     /* somebody holds one of them */
 };
 
 /* Which sets a page belongs to by its own struct; tails carry nothing but poison. */
@@ -142,7 +143,7 @@ static void inner_pages(struct df_scanner *s, struct group *g, struct df_classes
 	first = first > g->pfn ? first - g->pfn : 0;
 	end = end > g->pfn ? end - g->pfn : 0;
 	inside = g->have & df_bit_mask((unsigned)(first < 64 ? first : 64), (unsigned)(end < 64 ? end : 64));
-	if (!inside || !((inside & g->busy) | df_witness_held(s->c->rules, g->structs, inside & ~g->busy)))
+	if (!(inside & g->busy) && !(g->held && df_witness_held(s->c->rules, g->structs, inside)))
 		return;
 	df_bits_clear(out->w[DF_SET_FREE], s->block.first - base, s->block.end - base);
 	df_bits_fill(out->w[DF_SET_DOUBT], s->block.first - base, s->block.end - base);
@@ -223,14 +224,16 @@ static void scan_group(struct df_scanner *s, struct group *g, struct df_classes 
 	uint64_t all = g->count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << g->count) - 1;
 
 	g->structs = df_structs_get(&s->near, g->range, g->pfn, g->count, &g->have);
-	df_rules_words(s->c->rules, g->structs, g->count, words);
+	g->held = df_rules_words(s->c->rules, g->structs, g->count, words);
 	combine(s->c->rules, words, g);
 	if (g->set[DF_SET_OFFLINE])
 		lone_offline(s, g);
-	if (s->block.end > g->pfn)
+	if (s->block.end > g->pfn && (g->held || g->busy))
 		inner_pages(s, g, out);
-	free_blocks(s, g, DF_BUDDY, g->free_heads, out);
-	free_blocks(s, g, DF_UNACCEPTED, g->unaccepted, out);
+	if (g->free_heads | g->unaccepted) {
+		free_blocks(s, g, DF_BUDDY, g->free_heads, out);
+		free_blocks(s, g, DF_UNACCEPTED, g->unaccepted, out);
+	}
 	for (uint64_t m = g->heads; m; m &= m - 1)
 		one_head(s, g, (unsigned)__builtin_ctzll(m), out);
 	for (unsigned k = 0; k < DF_SET_COUNT; k++)

@@ -53,15 +53,17 @@ struct df_quick {
 	uint64_t watched; /* the bit there, as this machine loads the word */
 };
 
+#define DF_PLANES  12u
+#define DF_WATCHES 8u
+
 /* Where the words lie that are asked besides a test before a page is left out, and what they must hold. */
 struct df_witness {
 	uint16_t mapping, refcount, lru;      /* offsets; UINT16_MAX = unknown in this kernel */
 	uint8_t word;                         /* bytes of a pointer */
+	uint8_t held_watch;                   /* the watched word with _refcount in it; DF_WATCHES = none */
+	uint64_t held_bits;                   /* all its bits there */
 	uint64_t pointer_mask, pointer_value; /* of an address of the kernel's data: struct df_arch */
 };
-
-#define DF_PLANES  12u
-#define DF_WATCHES 8u
 
 /* Compiled once when the dump is opened, then only read, by all scanners.  Offsets are bytes into a struct page, or
  * into the one behind it where test[].second is set.  Zeroed: nothing is known and no page is told apart. */
@@ -116,7 +118,8 @@ bool df_witness_listed(const struct df_rules *r, const uint8_t *page);
 /* Of the pages in which those that somebody holds. */
 uint64_t df_witness_held(const struct df_rules *r, const uint8_t *structs, uint64_t which);
 
-/* words.c: evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i. */
-void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);
+/* words.c: evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i.  false: nobody
+ * holds any of them. */
+bool df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);
 
 #endif

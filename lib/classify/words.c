@@ -99,6 +99,18 @@ static void use_type(struct df_rules *r)
 	r->type_negative = in_word(r, watch, (uint16_t)(r->type_offset + (r->be ? 0 : 3)), 0x80);
 }
 
+static void use_refcount(struct df_rules *r)
+{
+	struct df_witness *witness = &r->witness;
+	unsigned watch = witness->refcount == UINT16_MAX ? DF_WATCHES : use_word(r, witness->refcount);
+
+	if (watch < DF_WATCHES && witness->refcount + 4u > r->watch[watch] + 8u)
+		watch = DF_WATCHES;
+	witness->held_watch = (uint8_t)watch;
+	for (unsigned i = 0; watch < DF_WATCHES && i < 4; i++)
+		witness->held_bits |= in_word(r, watch, (uint16_t)(witness->refcount + i), 0xff);
+}
+
 /* Page types are negative as 32-bit numbers, but not −1, in every kernel. */
 static bool is_type_test(const struct df_rules *r, const struct df_test *t)
 {
@@ -133,6 +145,7 @@ void df_rules_prepare_words(struct df_rules *r)
 		r->slow |= t->how && r->quick[i].kind == DF_QUICK_ALL;
 	}
 	r->slow |= !raw_shows(r);
+	use_refcount(r);
 }
 
 /* Byte k of the result holds bit k of the 8 bytes of x, from the lowest on. */
@@ -299,7 +312,7 @@ static void evaluate(struct group *g, uint64_t types, uint64_t words[DF_WORD_ROL
 		words[DF_RAW] = one_by_one(r, DF_RAW, g->structs, raw);
 }
 
-void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES])
+bool df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES])
 {
 	struct group g;
 	uint64_t seen = 0, types;
@@ -317,4 +330,5 @@ void df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned c
 		evaluate(&g, types, words);
 	else
 		memset(words, 0, DF_WORD_ROLES * sizeof *words);
+	return r->witness.held_watch == DF_WATCHES || g.any[r->witness.held_watch] & r->witness.held_bits;
 }
