@@ -38,7 +38,8 @@ struct df_plan {
 	/* For making dropped bits again (run/refill.h). */
 	uint64_t
 		spill_reach; /* frames that a unit reaches beyond the beginning of its chunk; 0 = none leaves its own */
-	bool listed, distrust_free;
+	bool listed;
+	unsigned distrust; /* a bit for each set that is not believed */
 	struct df_refill *refill;
 };
 
@@ -61,6 +62,7 @@ struct df_dump {
 	bool can_classify;     /* xlat, map and rules are set */
 	struct df_err why_not; /* where they are not */
 	uint8_t uts[DF_KDUMP_UTS_SIZE];
+	struct df_extents canaries; /* page frames, not bytes, that no level leaves out (run/canaries.h) */
 	struct df_plan plan;
 	bool odd_pages; /* the input counts in pages of a size that the kernel does not have */
 	/* Where the dump goes; set by who runs it. */

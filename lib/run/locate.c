@@ -3,6 +3,7 @@
 
 #include "format/machine.h"
 #include "kfind/kfind.h"
+#include "run/canaries.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ void df_dump_fini(struct df_dump *d)
 	if (!d->env)
 		return;
 	df_dump_plan_fini(&d->plan);
+	df_canaries_fini(d);
 	df_memmap_fini(&d->map, d->env);
 	df_image_fini(&d->image);
 	df_free(d->env, d->text);

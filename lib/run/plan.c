@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: chunks classified in parallel, taken in order; what a unit spills into later chunks is applied then. */
 #include "base/pool.h"
+#include "run/canaries.h"
 #include "run/free_pages.h"
 #include "run/plan_vmemmap.h"
 #include "run/refill.h"
@@ -52,6 +53,8 @@ static int take(void *user, void *slot, struct df_err *err)
 	int r;
 
 	df_counts_add(&x->p->count, &s->count, 1);
+	for (unsigned i = 0; i < DF_SET_COUNT; i++)
+		x->hits[i] += s->hits[i];
 	pr.done = (s->c.chunk + 1) << DF_CHUNK_SHIFT;
 	if (pr.done > pr.total)
 		pr.done = pr.total;
@@ -180,22 +183,36 @@ static int pass(struct df_planner *x, struct df_err *err)
 	return 0;
 }
 
-/* Twice where free pages do not add up: struct pages that look free and are not would cost kernel pages, and the zones'
- * counters are evidence of another kind.  The second pass keeps all that looks free. */
+/* Sets that are not believed after a pass; each is named in a warning.  Struct pages that look free and are not would
+ * cost kernel pages, and the zones' counters are evidence of another kind. */
+static unsigned misread(struct df_planner *x)
+{
+	unsigned sets = df_canaries_judge(x);
+
+	if (!(x->distrust >> DF_SET_FREE & 1) && !df_plan_free_pages_agree(x)) {
+		df_log(x->d->env, DUMPFILTER_LOG_WARN,
+		       "%" PRIu64 " pages look free, far more than the kernel counted: none is left out as free",
+		       x->p->count.class_pages[DUMPFILTER_CLASS_FREE]);
+		sets |= 1u << DF_SET_FREE;
+	}
+	return sets;
+}
+
+/* Again without the sets that cannot be right, which may uncover others behind them. */
 static int passes(struct df_planner *x, struct df_err *err)
 {
+	unsigned sets;
 	int r = pass(x, err);
 
-	if (r < 0 || df_plan_free_pages_agree(x))
-		return r;
-	df_log(x->d->env, DUMPFILTER_LOG_WARN,
-	       "%" PRIu64 " pages look free, far more than the kernel counted: none is left out as free",
-	       x->p->count.class_pages[DUMPFILTER_CLASS_FREE]);
-	x->p->kept_more = true;
-	x->distrust_free = true;
-	x->next = 0;
-	memset(x->spill_end, 0, sizeof x->spill_end);
-	return pass(x, err);
+	while (r >= 0 && (sets = misread(x))) {
+		x->p->kept_more = true;
+		x->distrust |= sets;
+		x->next = 0;
+		memset(x->spill_end, 0, sizeof x->spill_end);
+		memset(x->hits, 0, sizeof x->hits);
+		r = pass(x, err);
+	}
+	return r;
 }
 
 void df_dump_plan_fini(struct df_plan *p)
@@ -225,12 +242,14 @@ int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct 
 	if (!r && df_dump_classifies(d, cfg))
 		r = df_plan_start(&x, in_force.threads, err);
 	if (!r && x.scanners)
+		r = df_canaries_find(d, df_scanner_walker(&x.scanners[0]), err);
+	if (!r && x.scanners)
 		r = df_plan_walk_lists(&x, err);
 	if (!r)
 		r = passes(&x, err);
 	df_plan_stop(&x);
 	p->listed = x.use_list;
-	p->distrust_free = x.distrust_free;
+	p->distrust = x.distrust;
 	if (!r)
 		r = df_refill_where_needed(d, &in_force, err);
 	if (!r)

@@ -168,8 +168,7 @@ int df_refill_start(struct df_dump *d, const struct dumpfilter_config *cfg, stru
 	r->cfg = *cfg;
 	if (df_dump_classifies(d, cfg))
 		r->cfg.level |= d->image.past.level;
-	r->planner =
-		(struct df_planner){ .d = d, .p = &d->plan, .cfg = &r->cfg, .distrust_free = d->plan.distrust_free };
+	r->planner = (struct df_planner){ .d = d, .p = &d->plan, .cfg = &r->cfg, .distrust = d->plan.distrust };
 	d->plan.refill = r;
 	d->plan.keep.may_drop = d->plan.forbidden.may_drop = true;
 	rc = init(r, d, err);

@@ -2,6 +2,7 @@
 #include "run/steps.h"
 
 #include "base/bits.h"
+#include "run/canaries.h"
 
 #include <string.h>
 
@@ -106,11 +107,13 @@ static bool same_word(const struct df_plan_slot *s, unsigned a, unsigned b)
 	return !differ;
 }
 
-static void distrust(struct df_plan_slot *s)
+static void distrust(struct df_plan_slot *s, unsigned sets)
 {
-	for (unsigned w = 0; w < DF_CHUNK_WORDS; w++) {
-		s->c.w[DF_SET_DOUBT][w] |= s->c.w[DF_SET_FREE][w];
-		s->c.w[DF_SET_FREE][w] = 0;
+	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
+		for (unsigned w = 0; sets >> i & 1 && w < DF_CHUNK_WORDS; w++) {
+			s->c.w[DF_SET_DOUBT][w] |= s->c.w[i][w];
+			s->c.w[i][w] = 0;
+		}
 	}
 }
 
@@ -122,8 +125,11 @@ int df_plan_resolve(void *user, void *slot, struct df_err *err)
 
 	(void)err;
 	memset(&s->count, 0, sizeof s->count);
-	if (x->distrust_free)
-		distrust(s);
+	memset(s->hits, 0, sizeof s->hits);
+	if (x->scanners)
+		df_canaries_protect(x->d, &s->c, s->hits);
+	if (x->distrust)
+		distrust(s, x->distrust);
 	for (unsigned w = 0, end; w < DF_CHUNK_WORDS; w = end) {
 		uint64_t keep = df_counts_kept(&s->c, w, s->stored[w], x->cfg->level), stored = s->stored[w];
 		uint64_t forbidden = stored & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);

@@ -11,6 +11,7 @@ struct df_plan_slot {
 	uint64_t stored[DF_CHUNK_WORDS];
 	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
 	struct df_counts count;
+	uint64_t hits[DF_SET_COUNT]; /* canaries that were in a set */
 	struct df_vmemmap_part vmemmap;
 };
 
@@ -25,7 +26,8 @@ struct df_planner {
 	unsigned nscanners;
 	struct df_pageset listed; /* free blocks found by walking the lists (run/free_pages.h) */
 	bool use_list;
-	bool distrust_free;               /* what looks free is kept */
+	unsigned distrust;                /* a bit for each set whose pages are kept, as they cannot be what it says */
+	uint64_t hits[DF_SET_COUNT];      /* canaries that were in a set */
 	uint64_t next;                    /* chunk */
 	uint64_t spill_end[DF_SET_COUNT]; /* units begun in earlier chunks reach up to these frames */
 	struct df_vmemmap vmemmap;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/canaries.h"
+
+#include "base/bits.h"
+#include "classify/zones.h"
+
+#include <inttypes.h>
+
+#define TEXT_BYTES (UINT64_C(1) << 20) /* of the kernel's text: no kernel that can crash has less */
+#define LOG_MAX    (UINT64_C(32) << 20)
+#define SMALL_MAX  (UINT64_C(1) << 16) /* pages of struct pages that are looked at one by one */
+
+/* What was found so far, in any order. */
+struct finder {
+	struct df_dump *dump;
+	struct df_walker *walker;
+	struct df_extent *found; /* page frames */
+	size_t n, cap;
+	bool failed; /* no memory */
+};
+
+static void add_frames(struct finder *finder, uint64_t paddr, uint64_t len)
+{
+	unsigned shift = finder->dump->page_shift;
+	struct df_extent *last = finder->n ? &finder->found[finder->n - 1] : NULL;
+	uint64_t first = paddr >> shift, end = ((paddr + len - 1) >> shift) + 1;
+
+	if (finder->failed || !len || paddr + len < paddr)
+		return;
+	if (last && last->end == first) {
+		last->end = end;
+		return;
+	}
+	finder->failed = !df_grow(finder->dump->env, (void **)&finder->found, &finder->cap, finder->n + 1,
+				  sizeof *finder->found);
+	if (!finder->failed)
+		finder->found[finder->n++] = (struct df_extent){ .start = first, .end = end };
+}
+
+/* Of [vaddr, vaddr + len) what is mapped.  steps: leaves to look at, at most. */
+static void add_virtual(struct finder *finder, uint64_t vaddr, uint64_t len, uint64_t steps)
+{
+	uint64_t page = UINT64_C(1) << finder->dump->page_shift, paddr, run;
+	struct df_err ignored;
+
+	while (len && steps-- && !finder->failed) {
+		uint64_t n = page - (vaddr & (page - 1));
+
+		if (!df_xlat_v2p(finder->walker, vaddr, &paddr, &run, &ignored)) {
+			n = run < len ? run : len;
+			add_frames(finder, paddr, n);
+		}
+		if (n > len)
+			n = len;
+		vaddr += n;
+		len -= n;
+	}
+}
+
+static void add_struct_pages(struct finder *finder)
+{
+	const struct df_memmap *map = &finder->dump->map;
+
+	for (size_t i = 0; i < map->n; i++)
+		add_virtual(finder, map->v[i].vaddr, (map->v[i].end - map->v[i].first) * map->page_struct, SMALL_MAX);
+}
+
+/* Each is a variable, or the beginning of one, and none of those that the kernel frees when it has booted. */
+static void add_symbols(struct finder *finder)
+{
+	static const enum df_fact symbols[] = {
+		DF_SYM_init_uts_ns,     DF_SYM_swapper_pg_dir, DF_SYM_init_top_pgt,     DF_SYM_node_data,
+		DF_SYM_node_online_map, DF_SYM_mem_section,    DF_SYM_contig_page_data, DF_SYM_prb,
+		DF_SYM_clear_seq,       DF_SYM_log_buf,
+	};
+	const struct df_kdesc *kernel = &finder->dump->k;
+
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+		if (df_has(kernel, symbols[i]))
+			add_virtual(finder, kernel->value[symbols[i]], 8, 1);
+	if (df_has(kernel, DF_SYM_stext))
+		add_virtual(finder, kernel->value[DF_SYM_stext], TEXT_BYTES, TEXT_BYTES >> finder->dump->page_shift);
+}
+
+static int add_zone(struct df_zones *zones, uint64_t zone)
+{
+	add_virtual(zones->user, zone, zones->k->value[DF_SIZE_zone], 16);
+	return 0;
+}
+
+static void add_zones(struct finder *finder)
+{
+	struct df_err ignored;
+	struct df_zones zones = { .k = &finder->dump->k,
+				  .w = finder->walker,
+				  .each = add_zone,
+				  .user = finder,
+				  .word = finder->dump->image.bits / 8,
+				  .budget = 1 << 16,
+				  .err = &ignored };
+
+	if (df_zones_known(&finder->dump->k))
+		df_zones_foreach(&zones);
+}
+
+/* Up to 5.9: log_buf points to log_buf_len bytes. */
+static void add_log(struct finder *finder)
+{
+	const struct df_kdesc *kernel = &finder->dump->k;
+	unsigned word = finder->dump->image.bits / 8;
+	uint64_t at, len;
+	struct df_err ignored;
+
+	if (!df_has(kernel, DF_SYM_log_buf) || !df_has(kernel, DF_SYM_log_buf_len) ||
+	    df_xlat_get(finder->walker, kernel->value[DF_SYM_log_buf], word, &at, &ignored) < 0 ||
+	    df_xlat_get(finder->walker, kernel->value[DF_SYM_log_buf_len], 4, &len, &ignored) < 0 || len > LOG_MAX)
+		return;
+	add_virtual(finder, at, len, LOG_MAX >> 12);
+}
+
+void df_canaries_fini(struct df_dump *d)
+{
+	df_free(d->env, d->canaries.v);
+	d->canaries = (struct df_extents){ 0 };
+}
+
+int df_canaries_find(struct df_dump *d, struct df_walker *walker, struct df_err *err)
+{
+	struct finder finder = { .dump = d, .walker = walker };
+	int result;
+
+	df_canaries_fini(d);
+	add_frames(&finder, d->xlat.root, UINT64_C(1) << d->page_shift);
+	add_symbols(&finder);
+	add_struct_pages(&finder);
+	add_zones(&finder);
+	add_log(&finder);
+	if (finder.failed)
+		result = df_err_nomem(err, d->env, "the kernel's own frames", (finder.n + 1) * sizeof *finder.found);
+	else
+		result = df_extents_build(&d->canaries, d->env, finder.found, finder.n, true, err);
+	df_free(d->env, finder.found);
+	return result;
+}
+
+/* Frames [first, end) of a chunk are the kernel's. */
+static void protect(struct df_classes *classes, uint64_t first, uint64_t end, uint64_t hits[DF_SET_COUNT])
+{
+	for (uint64_t i = first / 64; i * 64 < end; i++) {
+		uint64_t own = df_bit_mask(first > i * 64 ? (unsigned)(first - i * 64) : 0,
+					   end - i * 64 < 64 ? (unsigned)(end - i * 64) : 64);
+
+		for (unsigned set = 0; set < DF_SET_COUNT; set++) {
+			if (set == DF_SET_DOUBT)
+				continue;
+			hits[set] += (uint64_t)__builtin_popcountll(own & classes->w[set][i]);
+			classes->w[set][i] &= ~own;
+		}
+	}
+}
+
+void df_canaries_protect(const struct df_dump *d, struct df_classes *classes, uint64_t hits[DF_SET_COUNT])
+{
+	uint64_t base = classes->chunk << DF_CHUNK_SHIFT, stop = base + DF_CHUNK_PAGES;
+
+	for (size_t i = df_extents_find(&d->canaries, base); i < d->canaries.n; i++) {
+		const struct df_extent *own = &d->canaries.v[i];
+
+		if (own->start >= stop)
+			return;
+		protect(classes, own->start > base ? own->start - base : 0, (own->end < stop ? own->end : stop) - base,
+			hits);
+	}
+}
+
+static const struct {
+	const char *name;
+	enum dumpfilter_class class;
+	bool unread; /* reading such a page may stop the machine that dumps: more than a few must be wrong */
+} sets[DF_SET_COUNT] = {
+	[DF_SET_FREE] = { "free", DUMPFILTER_CLASS_FREE, false },
+	[DF_SET_CACHE] = { "page cache", DUMPFILTER_CLASS_CACHE, false },
+	[DF_SET_CACHE_PRIVATE] = { "page cache with private data", DUMPFILTER_CLASS_CACHE_PRIVATE, false },
+	[DF_SET_USER] = { "user data", DUMPFILTER_CLASS_USER, false },
+	[DF_SET_HWPOISON] = { "poisoned", DUMPFILTER_CLASS_HWPOISON, true },
+	[DF_SET_OFFLINE] = { "offline", DUMPFILTER_CLASS_OFFLINE, true },
+	[DF_SET_DOUBT] = { NULL, DUMPFILTER_CLASS_KEEP, false },
+};
+
+unsigned df_canaries_judge(struct df_planner *planner)
+{
+	const uint64_t *pages = planner->p->count.class_pages;
+	unsigned distrust = 0;
+
+	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
+		uint64_t hits = planner->hits[i];
+
+		if (!hits || planner->distrust >> i & 1 || (sets[i].unread && hits <= pages[sets[i].class] / 8))
+			continue;
+		df_log(planner->d->env, DUMPFILTER_LOG_WARN,
+		       "%" PRIu64 " page frames of the kernel itself look %s%s: no page is left out as such", hits,
+		       i == DF_SET_USER || i == DF_SET_CACHE || i == DF_SET_CACHE_PRIVATE ? "like " : "", sets[i].name);
+		distrust |= 1u << i;
+	}
+	return distrust;
+}
