@@ -124,7 +124,7 @@ static int survey_absent(struct df_dump *d, const struct dumpfilter_config *cfg,
 	uint64_t rest = p->described_pages > p->count.stored ? p->described_pages - p->count.stored : 0;
 	struct df_plan all = { .max_pfn = p->max_pfn }; /* the real one stays as it is */
 	struct absence x = {
-		.planner = { .d = d, .p = &all, .cfg = cfg, .distrust_free = p->distrust_free },
+		.planner = { .d = d, .p = &all, .cfg = cfg, .distrust = p->distrust },
 	};
 	int r = rest && df_dump_classifies(d, cfg) ? classify_all(&x, err) : 0;
 
