@@ -67,7 +67,7 @@ as_in_the_elf_dump() {
 }
 
 # The statistics but for the times; what a dry run says.
-numbers() { grep -v '^STEP \[' "$tmp/out"; }
+numbers() { grep -v -e '^STEP \[' -e ' → ' "$tmp/out"; } # the closing line has a time and a name, too
 dry_as_wet() {
 	numbers >dry
 	ran_clean && no_file nothing && diff wet dry
@@ -119,7 +119,7 @@ one_elf() { # NAME LEVEL
 }
 # With -F the same numbers go to stderr, beside the stream.
 flat_numbers() {
-	status_is 0 && grep -v '^STEP \[' "$tmp/err" | grep -v '^Write bytes' >flat.numbers &&
+	status_is 0 && grep -v -e '^STEP \[' -e ' → ' -e '^Write bytes' "$tmp/err" >flat.numbers &&
 		grep -v '^Write bytes' wet >wet.numbers &&
 		diff wet.numbers flat.numbers
 }
