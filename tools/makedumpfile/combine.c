@@ -7,8 +7,8 @@
 /* ------------------------------------------------------------------------------------------------ combinations */
 
 static const struct combination {
-	enum option_id a, b;
-	bool needs; /* a needs b; else they exclude each other */
+	enum option_id first, second;
+	bool needs; /* first needs second; else they exclude each other */
 	const char *reason;
 } combinations[] = {
 #define NOT_WITH(a, b, reason) { OPT_##a, OPT_##b, false, reason },
@@ -19,26 +19,27 @@ static const struct combination {
 };
 
 /* How the user has spelled it, as far as that can be known: of several compressors the last one counts. */
-static struct option_name name_of(const struct options *o, enum option_id id)
+static struct option_name name_of(const struct options *options, enum option_id id)
 {
 	for (unsigned i = 0; i < option_row_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if (!option_is_group(row) && row->id == id && (id != OPT_CODEC || row->param == o->codec))
+		if (!option_is_group(row) && row->id == id && (id != OPT_CODEC || row->param == options->codec))
 			return option_name(row);
 	}
 	return (struct option_name){ "" };
 }
 
-static void check_combinations(struct options *o)
+static void check_combinations(struct options *options)
 {
 	for (unsigned i = 0; i < sizeof combinations / sizeof *combinations; i++) {
-		const struct combination *c = &combinations[i];
+		const struct combination *combination = &combinations[i];
 
-		if (asked(o, c->a) && asked(o, c->b) != c->needs)
-			options_refuse(o, REFUSED_COMBINATION, "%s %s %s: %s", name_of(o, c->a).text,
-				       c->needs ? "needs" : "cannot be combined with", name_of(o, c->b).text,
-				       c->reason);
+		if (asked(options, combination->first) && asked(options, combination->second) != combination->needs)
+			options_refuse(options, REFUSED_COMBINATION, "%s %s %s: %s",
+				       name_of(options, combination->first).text,
+				       combination->needs ? "needs" : "cannot be combined with",
+				       name_of(options, combination->second).text, combination->reason);
 	}
 }
 
@@ -57,11 +58,11 @@ static struct names flat_names(void)
 			       "with -F give the vmcore only, the dump goes to standard output" };
 }
 
-static struct names dump_names(const struct options *o)
+static struct names dump_names(const struct options *options)
 {
-	if (asked(o, OPT_FLAT))
+	if (asked(options, OPT_FLAT))
 		return flat_names();
-	if (asked(o, OPT_SPLIT))
+	if (asked(options, OPT_SPLIT))
 		return (struct names){ 3, 1 + DUMPFILTER_PIECES_MAX,
 				       "the names of the vmcore and of the dump files to write are missing",
 				       "--split needs the names of at least two dump files to write",
@@ -71,9 +72,9 @@ static struct names dump_names(const struct options *o)
 			       "give one vmcore and one dump file" };
 }
 
-static struct names wanted_names(const struct options *o)
+static struct names wanted_names(const struct options *options)
 {
-	switch (o->mode) {
+	switch (options->mode) {
 	case MODE_GENERATE:
 		return (struct names){ 0, 0, NULL, NULL, "-g takes none but those of the options" };
 	case MODE_REARRANGE:
@@ -88,22 +89,24 @@ static struct names wanted_names(const struct options *o)
 		return (struct names){ 1, 2, "--mem-usage needs a name: /proc/kcore or a dump", NULL,
 				       "--mem-usage takes one" };
 	default:
-		return dump_names(o);
+		return dump_names(options);
 	}
 }
 
-static void check_names(struct options *o)
+static void check_names(struct options *options)
 {
-	struct names n = wanted_names(o);
+	struct names names = wanted_names(options);
 
-	for (int i = 0; i < o->operand_count; i++)
-		if (!*o->operands[i])
-			options_refuse(o, REFUSED_COMBINATION, "name %d is empty: give the name of a file", i + 1);
-	if (o->operand_count < n.least)
-		options_refuse(o, REFUSED_COMBINATION, "%s", o->operand_count && n.lacking ? n.lacking : n.missing);
-	else if (o->operand_count > n.most)
-		options_refuse(o, REFUSED_COMBINATION, "too many names from '%.200s' on: %s", o->operands[n.most],
-			       n.extra);
+	for (int i = 0; i < options->operand_count; i++)
+		if (!*options->operands[i])
+			options_refuse(options, REFUSED_COMBINATION, "name %d is empty: give the name of a file",
+				       i + 1);
+	if (options->operand_count < names.least)
+		options_refuse(options, REFUSED_COMBINATION, "%s",
+			       options->operand_count && names.lacking ? names.lacking : names.missing);
+	else if (options->operand_count > names.most)
+		options_refuse(options, REFUSED_COMBINATION, "too many names from '%.200s' on: %s",
+			       options->operands[names.most], names.extra);
 }
 
 /* Somebody who writes "-" means a stream.  Where there is none, no file of that name is made or read instead. */
@@ -112,55 +115,55 @@ static bool is_stream(const char *name)
 	return name && !strcmp(name, "-");
 }
 
-static int first_output(const struct options *o)
+static int first_output(const struct options *options)
 {
-	switch (o->mode) {
+	switch (options->mode) {
 	case MODE_REARRANGE:
 		return 0;
 	case MODE_REASSEMBLE:
-		return o->operand_count - 1;
+		return options->operand_count - 1;
 	case MODE_MEM_USAGE:
-		return o->operand_count; /* it has none; a second name is ignored */
+		return options->operand_count; /* it has none; a second name is ignored */
 	default:
 		return 1;
 	}
 }
 
-static void check_outputs(struct options *o)
+static void check_outputs(struct options *options)
 {
-	bool may_be_flat = (o->mode == MODE_DUMP && !asked(o, OPT_SPLIT)) || o->mode == MODE_DMESG;
+	bool may_be_flat = (options->mode == MODE_DUMP && !asked(options, OPT_SPLIT)) || options->mode == MODE_DMESG;
 
-	for (int i = first_output(o); i < o->operand_count; i++)
-		if (is_stream(o->operands[i]))
-			options_refuse(o, REFUSED_COMBINATION,
+	for (int i = first_output(options); i < options->operand_count; i++)
+		if (is_stream(options->operands[i]))
+			options_refuse(options, REFUSED_COMBINATION,
 				       may_be_flat
 					       ? "the output '-': use -F to write to standard output, or ./- for a "
 						 "file of that name"
 					       : "the output '-': a file is needed: give its name, ./- for that one");
 }
 
-static void check_inputs(struct options *o)
+static void check_inputs(struct options *options)
 {
-	bool split = o->mode == MODE_REASSEMBLE || o->piece_count;
+	bool split = options->mode == MODE_REASSEMBLE || options->piece_count;
 	const char *name;
 
-	for (unsigned i = 0; split && (name = tool_input(o, i)); i++)
+	for (unsigned i = 0; split && (name = tool_input(options, i)); i++)
 		if (is_stream(name))
-			options_refuse(o, REFUSED_COMBINATION,
+			options_refuse(options, REFUSED_COMBINATION,
 				       "standard input cannot be a piece of a split dump: give the names of all its "
 				       "files");
 }
 
 /* Of the options that take a file's name only --json takes this one. */
-static void check_option_files(struct options *o)
+static void check_option_files(struct options *options)
 {
 	static const enum option_id files[] = { OPT_VMLINUX, OPT_VMCOREINFO, OPT_GENERATE };
 
 	for (unsigned i = 0; i < sizeof files / sizeof *files; i++)
-		if (is_stream(o->text[files[i]]))
-			options_refuse(o, REFUSED_COMBINATION,
+		if (is_stream(options->text[files[i]]))
+			options_refuse(options, REFUSED_COMBINATION,
 				       "%s -: a file is needed: give its name, ./- for that one",
-				       name_of(o, files[i]).text);
+				       name_of(options, files[i]).text);
 }
 
 /* ------------------------------------------------------------------------------------------------ the rest */
@@ -180,62 +183,62 @@ static const char *why_refused(enum option_id id)
 	}
 }
 
-static void check_supported(struct options *o)
+static void check_supported(struct options *options)
 {
-	if (o->unsupported)
-		options_refuse(o, REFUSED_ARGUMENT, "%s is not supported yet: %s", option_name(o->unsupported).text,
-			       why_refused(o->unsupported->id));
+	if (options->unsupported)
+		options_refuse(options, REFUSED_ARGUMENT, "%s is not supported yet: %s",
+			       option_name(options->unsupported).text, why_refused(options->unsupported->id));
 }
 
-static void check_streams(struct options *o)
+static void check_streams(struct options *options)
 {
-	const char *json = o->text[OPT_JSON];
+	const char *json = options->text[OPT_JSON];
 
-	if (is_stream(json) && asked(o, OPT_FLAT))
-		options_refuse(o, REFUSED_COMBINATION,
+	if (is_stream(json) && asked(options, OPT_FLAT))
+		options_refuse(options, REFUSED_COMBINATION,
 			       "--json - cannot be combined with -F: there is only one standard output");
 }
 
-static void check_built_in(struct options *o)
+static void check_built_in(struct options *options)
 {
-	if (!dumpfilter_codec_available(o->codec))
-		options_refuse(o, REFUSED_ARGUMENT,
+	if (!dumpfilter_codec_available(options->codec))
+		options_refuse(options, REFUSED_ARGUMENT,
 			       "%s: %s is not built in: choose another compressor (-v shows which there are)",
-			       name_of(o, OPT_CODEC).text, dumpfilter_codec_name(o->codec));
+			       name_of(options, OPT_CODEC).text, dumpfilter_codec_name(options->codec));
 }
 
 /* Which levels there are, the library knows. */
-static void check_compression_level(struct options *o)
+static void check_compression_level(struct options *options)
 {
-	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
-	struct option_name name = name_of(o, OPT_COMPRESSION_LEVEL);
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
+	struct option_name name = name_of(options, OPT_COMPRESSION_LEVEL);
 	struct dumpfilter *df;
 
-	if (!asked(o, OPT_COMPRESSION_LEVEL) || o->refusal)
+	if (!asked(options, OPT_COMPRESSION_LEVEL) || options->refusal)
 		return;
-	if (o->codec == DUMPFILTER_CODEC_NONE)
-		options_refuse(o, REFUSED_COMBINATION, "%s needs -c or -z: without one of them nothing is compressed",
-			       name.text);
-	c.codec = o->codec;
-	c.compression_level = o->compression_level;
+	if (options->codec == DUMPFILTER_CODEC_NONE)
+		options_refuse(options, REFUSED_COMBINATION,
+			       "%s needs -c or -z: without one of them nothing is compressed", name.text);
+	config.codec = options->codec;
+	config.compression_level = options->compression_level;
 	df = dumpfilter_new(NULL);
-	if (df && dumpfilter_configure(df, &c) < 0)
-		options_refuse(o, REFUSED_COMBINATION, "%s %d does not go with %s: %s", name.text, o->compression_level,
-			       name_of(o, OPT_CODEC).text, dumpfilter_errmsg(df));
+	if (df && dumpfilter_configure(df, &config) < 0)
+		options_refuse(options, REFUSED_COMBINATION, "%s %d does not go with %s: %s", name.text,
+			       options->compression_level, name_of(options, OPT_CODEC).text, dumpfilter_errmsg(df));
 	dumpfilter_free(df);
 }
 
-void options_check(struct options *o)
+void options_check(struct options *options)
 {
-	if (o->refusal || o->mode == MODE_HELP || o->mode == MODE_VERSION)
+	if (options->refusal || options->mode == MODE_HELP || options->mode == MODE_VERSION)
 		return;
-	check_supported(o);
-	check_combinations(o);
-	check_names(o);
-	check_outputs(o);
-	check_inputs(o);
-	check_option_files(o);
-	check_streams(o);
-	check_built_in(o);
-	check_compression_level(o);
+	check_supported(options);
+	check_combinations(options);
+	check_names(options);
+	check_outputs(options);
+	check_inputs(options);
+	check_option_files(options);
+	check_streams(options);
+	check_built_in(options);
+	check_compression_level(options);
 }

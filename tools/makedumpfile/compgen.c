@@ -49,41 +49,41 @@ static const struct value {
 
 #define VALUES (sizeof values / sizeof values[0])
 
-static bool offered(const struct row *r)
+static bool offered(const struct row *row)
 {
-	return r->help && strcmp(r->handler, "unsupported");
+	return row->help && strcmp(row->handler, "unsupported");
 }
 
-static bool argument_is(const struct row *r, const char *name)
+static bool argument_is(const struct row *row, const char *name)
 {
-	return r->argument && !strcmp(r->argument, name);
+	return row->argument && !strcmp(row->argument, name);
 }
 
 /* Of "[=word]" the word, which ends at the bracket; else NULL. */
-static const char *optional_word(const struct row *r)
+static const char *optional_word(const struct row *row)
 {
-	return r->argument && r->argument[0] == '[' ? r->argument + 2 : NULL;
+	return row->argument && row->argument[0] == '[' ? row->argument + 2 : NULL;
 }
 
-static int optional_length(const struct row *r)
+static int optional_length(const struct row *row)
 {
-	return (int)strcspn(optional_word(r), "]");
+	return (int)strcspn(optional_word(row), "]");
 }
 
-static bool has_values(const struct row *r)
+static bool has_values(const struct row *row)
 {
 	for (size_t i = 0; i < VALUES; i++)
-		if (argument_is(r, values[i].argument))
+		if (argument_is(row, values[i].argument))
 			return true;
 	return false;
 }
 
-static void put_words(const struct row *r)
+static void put_words(const struct row *row)
 {
 	const char *blank = "";
 
 	for (size_t i = 0; i < VALUES; i++) {
-		if (!argument_is(r, values[i].argument))
+		if (!argument_is(row, values[i].argument))
 			continue;
 		printf("%s%s", blank, values[i].word);
 		blank = " ";
@@ -92,38 +92,38 @@ static void put_words(const struct row *r)
 
 /* The first sentence of the help, without its full stop: `special` bytes get a backslash, and `quote` stands for "'".
  */
-static void put_help(const struct row *r, const char *special, const char *quote)
+static void put_help(const struct row *row, const char *special, const char *quote)
 {
-	for (const char *p = r->help; *p && strncmp(p, ". ", 2) && strcmp(p, "."); p++)
-		if (*p == '\'')
+	for (const char *text = row->help; *text && strncmp(text, ". ", 2) && strcmp(text, "."); text++)
+		if (*text == '\'')
 			fputs(quote, stdout);
 		else
-			printf("%s%c", strchr(special, *p) ? "\\" : "", *p);
+			printf("%s%c", strchr(special, *text) ? "\\" : "", *text);
 }
 
 /* ------------------------------------------------------------------------------------------------ bash */
 
 /* What comes behind an option.  Standing in a bundle ("-cd") a letter takes an argument, too. */
-static void bash_argument(const struct row *r)
+static void bash_argument(const struct row *row)
 {
 	putchar('\t');
-	if (r->letter)
-		printf("-%c | -[!-]*%c%s", r->letter, r->letter, r->long_name ? " | " : "");
-	if (r->long_name && !optional_word(r))
-		printf("--%s | ", r->long_name);
-	if (r->long_name)
-		printf("--%s=", r->long_name);
-	if (optional_word(r)) {
-		printf(") words=\"%.*s\" ;;\n", optional_length(r), optional_word(r));
-	} else if (has_values(r)) {
+	if (row->letter)
+		printf("-%c | -[!-]*%c%s", row->letter, row->letter, row->long_name ? " | " : "");
+	if (row->long_name && !optional_word(row))
+		printf("--%s | ", row->long_name);
+	if (row->long_name)
+		printf("--%s=", row->long_name);
+	if (optional_word(row)) {
+		printf(") words=\"%.*s\" ;;\n", optional_length(row), optional_word(row));
+	} else if (has_values(row)) {
 		fputs(") words=\"", stdout);
-		put_words(r);
+		put_words(row);
 		puts("\" ;;");
-	} else if (argument_is(r, "FILE")) {
+	} else if (argument_is(row, "FILE")) {
 		puts(") return ;;");
 	} else {
 		printf(") compopt %s+o default +o bashdefault; return ;;\n",
-		       argument_is(r, "DIR") ? "-o dirnames " : "");
+		       argument_is(row, "DIR") ? "-o dirnames " : "");
 	}
 }
 
@@ -172,46 +172,46 @@ static void bash(void)
 
 /* ------------------------------------------------------------------------------------------------ zsh */
 
-static void zsh_values(const struct row *r)
+static void zsh_values(const struct row *row)
 {
 	fputs("((", stdout);
 	for (size_t i = 0; i < VALUES; i++)
-		if (argument_is(r, values[i].argument))
+		if (argument_is(row, values[i].argument))
 			printf(" %s%s%s%s%s", values[i].word, *values[i].text ? "\\:" : "", *values[i].text ? "\"" : "",
 			       values[i].text, *values[i].text ? "\"" : "");
 	fputs("))", stdout);
 }
 
-static void zsh_argument(const struct row *r)
+static void zsh_argument(const struct row *row)
 {
-	if (optional_word(r))
-		printf("::how:(%.*s)", optional_length(r), optional_word(r));
-	else if (r->argument)
-		printf(":%s:", r->argument);
-	if (has_values(r))
-		zsh_values(r);
-	else if (argument_is(r, "FILE"))
+	if (optional_word(row))
+		printf("::how:(%.*s)", optional_length(row), optional_word(row));
+	else if (row->argument)
+		printf(":%s:", row->argument);
+	if (has_values(row))
+		zsh_values(row);
+	else if (argument_is(row, "FILE"))
 		fputs("_files", stdout);
-	else if (argument_is(r, "DIR"))
+	else if (argument_is(row, "DIR"))
 		fputs("_files -/", stdout);
-	else if (r->argument && !optional_word(r))
+	else if (row->argument && !optional_word(row))
 		putchar(' ');
 }
 
 /* One spelling of an option, with the one that excludes it. */
-static void zsh_spelling(const struct row *r, bool letter)
+static void zsh_spelling(const struct row *row, bool letter)
 {
 	fputs("\t'", stdout);
-	if (r->letter && r->long_name)
-		printf("(-%c --%s)", r->letter, r->long_name);
+	if (row->letter && row->long_name)
+		printf("(-%c --%s)", row->letter, row->long_name);
 	if (letter)
-		printf("-%c%s", r->letter, r->argument ? "+" : "");
+		printf("-%c%s", row->letter, row->argument ? "+" : "");
 	else
-		printf("--%s%s", r->long_name, optional_word(r) ? "=-" : r->argument ? "=" : "");
+		printf("--%s%s", row->long_name, optional_word(row) ? "=-" : row->argument ? "=" : "");
 	putchar('[');
-	put_help(r, "[]:\\", "'\\''");
+	put_help(row, "[]:\\", "'\\''");
 	putchar(']');
-	zsh_argument(r);
+	zsh_argument(row);
 	puts("' \\");
 }
 
@@ -233,19 +233,19 @@ static void zsh(void)
 
 /* ------------------------------------------------------------------------------------------------ fish */
 
-static void fish_argument(const struct row *r)
+static void fish_argument(const struct row *row)
 {
-	if (has_values(r)) {
+	if (has_values(row)) {
 		fputs(" -x -a '", stdout);
 		for (size_t i = 0; i < VALUES; i++)
-			if (argument_is(r, values[i].argument))
+			if (argument_is(row, values[i].argument))
 				printf("%s\\t\"%s\" ", values[i].word, values[i].text);
 		putchar('\'');
-	} else if (argument_is(r, "FILE")) {
+	} else if (argument_is(row, "FILE")) {
 		fputs(" -r -F", stdout);
-	} else if (argument_is(r, "DIR")) {
+	} else if (argument_is(row, "DIR")) {
 		fputs(" -x -a '(__fish_complete_directories)'", stdout);
-	} else if (r->argument && !optional_word(r)) {
+	} else if (row->argument && !optional_word(row)) {
 		fputs(" -x", stdout);
 	}
 }
@@ -254,23 +254,23 @@ static void fish(void)
 {
 	puts("# Completion of makedumpfile(8) for fish.");
 	for (size_t i = 0; i < ROWS; i++) {
-		const struct row *r = &rows[i];
+		const struct row *row = &rows[i];
 
-		if (!offered(r))
+		if (!offered(row))
 			continue;
 		fputs("complete -c makedumpfile", stdout);
-		if (r->letter)
-			printf(" -s %c", r->letter);
-		if (r->long_name)
-			printf(" -l %s", r->long_name);
-		fish_argument(r);
+		if (row->letter)
+			printf(" -s %c", row->letter);
+		if (row->long_name)
+			printf(" -l %s", row->long_name);
+		fish_argument(row);
 		fputs(" -d '", stdout);
-		put_help(r, "\\", "\\'");
+		put_help(row, "\\", "\\'");
 		puts("'");
-		if (optional_word(r))
+		if (optional_word(row))
 			printf("complete -c makedumpfile -n 'string match -q -- \"--%.3s*\" (commandline -ct)' "
 			       "-a '--%s=%.*s'\n",
-			       r->long_name, r->long_name, optional_length(r), optional_word(r));
+			       row->long_name, row->long_name, optional_length(row), optional_word(row));
 	}
 }
 

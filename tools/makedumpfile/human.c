@@ -8,54 +8,54 @@ struct human human_bytes(double bytes)
 {
 	static const char units[][4] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	unsigned u = 0;
-	struct human h;
+	struct human human;
 
 	for (; bytes >= 999.5 && u < sizeof units / sizeof units[0] - 1; u++)
 		bytes /= 1024;
-	snprintf(h.text, sizeof h.text, "%.*f %s", u && bytes < 99.95 ? 1 : 0, bytes, units[u]);
-	return h;
+	snprintf(human.text, sizeof human.text, "%.*f %s", u && bytes < 99.95 ? 1 : 0, bytes, units[u]);
+	return human;
 }
 
-struct human human_count(uint64_t n)
+struct human human_count(uint64_t count)
 {
 	char digits[24];
-	int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
-	struct human h;
-	char *to = h.text;
+	int length = snprintf(digits, sizeof digits, "%" PRIu64, count);
+	struct human human;
+	char *to = human.text;
 
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
 			*to++ = ',';
 		*to++ = digits[i];
 	}
 	*to = '\0';
-	return h;
+	return human;
 }
 
 struct human human_share(double part, double all)
 {
 	double percent = all > 0 ? part / all * 100 : 0;
-	struct human h;
+	struct human human;
 
 	if (part > 0 && percent < 0.05)
-		snprintf(h.text, sizeof h.text, "less than 0.1 %%");
+		snprintf(human.text, sizeof human.text, "less than 0.1 %%");
 	else
-		snprintf(h.text, sizeof h.text, "%.*f %%", percent < 99.95 ? 1 : 0, percent);
-	return h;
+		snprintf(human.text, sizeof human.text, "%.*f %%", percent < 99.95 ? 1 : 0, percent);
+	return human;
 }
 
 struct human human_seconds(double seconds)
 {
 	unsigned s = seconds < 1e9 ? (unsigned)seconds : 1000000000;
-	struct human h;
+	struct human human;
 
 	if (seconds < 60)
-		snprintf(h.text, sizeof h.text, "%.1f s", seconds);
+		snprintf(human.text, sizeof human.text, "%.1f s", seconds);
 	else if (s < 3600)
-		snprintf(h.text, sizeof h.text, "%um%us", s / 60, s % 60);
+		snprintf(human.text, sizeof human.text, "%um%us", s / 60, s % 60);
 	else if (s < 48 * 3600)
-		snprintf(h.text, sizeof h.text, "%uh%um", s / 3600, s / 60 % 60);
+		snprintf(human.text, sizeof human.text, "%uh%um", s / 3600, s / 60 % 60);
 	else
-		snprintf(h.text, sizeof h.text, "%ud%uh", s / 86400, s / 3600 % 24);
-	return h;
+		snprintf(human.text, sizeof human.text, "%ud%uh", s / 86400, s / 3600 % 24);
+	return human;
 }

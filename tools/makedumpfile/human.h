@@ -13,7 +13,7 @@ struct human {
 struct human human_bytes(double bytes);
 
 /* "5,171" */
-struct human human_count(uint64_t n);
+struct human human_count(uint64_t count);
 
 /* "1.1 %" of all; "less than 0.1 %" */
 struct human human_share(double part, double all);

@@ -14,18 +14,18 @@
 #define TEXT_MAX            (1u << 20)
 
 /* Bytes of the file, at most size; −1 with errno. */
-static ssize_t read_all(const char *path, char *buf, size_t size)
+static ssize_t read_all(const char *path, char *buffer, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
-	ssize_t n = 0, total = fd < 0 ? -1 : 0;
+	ssize_t got = 0, total = fd < 0 ? -1 : 0;
 
 	while (total >= 0 && (size_t)total < size) {
-		n = read(fd, buf + total, size - (size_t)total);
-		if (n == 0)
+		got = read(fd, buffer + total, size - (size_t)total);
+		if (got == 0)
 			break;
-		if (n < 0 && errno == EINTR && !signals_taken())
+		if (got < 0 && errno == EINTR && !signals_taken())
 			continue;
-		total = n < 0 ? -1 : total + n;
+		total = got < 0 ? -1 : total + got;
 	}
 	saved = errno;
 	if (fd >= 0)
@@ -35,13 +35,13 @@ static ssize_t read_all(const char *path, char *buf, size_t size)
 }
 
 /* NULL: it is a VMCOREINFO text. */
-static const char *why_no_text(const char *text, size_t len)
+static const char *why_no_text(const char *text, size_t length)
 {
 	const char *first = text + (strncmp(text, "\xef\xbb\xbf", 3) ? 0 : 3); /* byte order mark */
 
-	if (len > TEXT_MAX)
+	if (length > TEXT_MAX)
 		return "it is larger than 1 MiB";
-	if (strlen(text) != len)
+	if (strlen(text) != length)
 		return "there are zero bytes in it";
 	if (strncmp(first, "OSRELEASE=", 10) && !strstr(text, "\nOSRELEASE="))
 		return "it has no line OSRELEASE=, as -g would have made it";
@@ -49,54 +49,54 @@ static const char *why_no_text(const char *text, size_t len)
 }
 
 /* The file's text, with a newline at its end, for free(); NULL: said why not. */
-static char *read_text(struct tool *t, const char *path, size_t *len)
+static char *read_text(struct tool *tool, const char *path, size_t *length)
 {
 	char *text = malloc(TEXT_MAX + 3); /* one byte too many, a newline, and the end */
-	ssize_t n = text ? read_all(path, text, TEXT_MAX + 1) : -1;
+	ssize_t got = text ? read_all(path, text, TEXT_MAX + 1) : -1;
 	const char *why;
 
-	if (n < 0) {
-		msg(t->messages, MSG_ERROR, "%s: %s", path, text ? strerror(errno) : "out of memory");
+	if (got < 0) {
+		msg(tool->messages, MSG_ERROR, "%s: %s", path, text ? strerror(errno) : "out of memory");
 		free(text);
 		return NULL;
 	}
-	*len = (size_t)n;
-	if (*len && text[*len - 1] != '\n')
-		text[(*len)++] = '\n';
-	text[*len] = '\0';
-	why = why_no_text(text, *len);
+	*length = (size_t)got;
+	if (*length && text[*length - 1] != '\n')
+		text[(*length)++] = '\n';
+	text[*length] = '\0';
+	why = why_no_text(text, *length);
 	if (!why)
 		return text;
-	msg(t->messages, MSG_ERROR, "%s is no VMCOREINFO text: %s", path, why);
+	msg(tool->messages, MSG_ERROR, "%s is no VMCOREINFO text: %s", path, why);
 	free(text);
 	return NULL;
 }
 
-static bool add_text(struct tool *t, const char *path)
+static bool add_text(struct tool *tool, const char *path)
 {
-	size_t len;
-	char *text = read_text(t, path, &len);
-	int r;
+	size_t length;
+	char *text = read_text(tool, path, &length);
+	int result;
 
 	if (!text)
 		return false;
-	r = dumpfilter_add_vmcoreinfo(t->df, text, len);
+	result = dumpfilter_add_vmcoreinfo(tool->df, text, length);
 	free(text);
-	if (r < 0)
-		msg(t->messages, MSG_ERROR, "%s: %s", path, dumpfilter_errmsg(t->df));
-	if (r == DUMPFILTER_E_OTHER_KERNEL)
-		t->status = OTHER_KERNEL_STATUS;
-	return r >= 0;
+	if (result < 0)
+		msg(tool->messages, MSG_ERROR, "%s: %s", path, dumpfilter_errmsg(tool->df));
+	if (result == DUMPFILTER_E_OTHER_KERNEL)
+		tool->status = OTHER_KERNEL_STATUS;
+	return result >= 0;
 }
 
-bool kernel_facts(struct tool *t)
+bool kernel_facts(struct tool *tool)
 {
-	const char *vmlinux = t->options->text[OPT_VMLINUX], *text = t->options->text[OPT_VMCOREINFO];
+	const char *vmlinux = tool->options->text[OPT_VMLINUX], *text = tool->options->text[OPT_VMCOREINFO];
 
 	if (text)
-		return add_text(t, text);
-	if (!vmlinux || dumpfilter_add_vmlinux(t->df, vmlinux, 0) >= 0)
+		return add_text(tool, text);
+	if (!vmlinux || dumpfilter_add_vmlinux(tool->df, vmlinux, 0) >= 0)
 		return true;
-	tool_library_error(t);
+	tool_library_error(tool);
 	return false;
 }

@@ -4,7 +4,7 @@
 
 #include "tool.h"
 
-/* The input is open: add what -x or -i say of its kernel.  false: said why not; t->status is set. */
-bool kernel_facts(struct tool *t);
+/* The input is open: add what -x or -i say of its kernel.  false: said why not; tool->status is set. */
+bool kernel_facts(struct tool *tool);
 
 #endif

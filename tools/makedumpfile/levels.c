@@ -3,32 +3,32 @@
 #include "tool.h"
 
 /* Planning needs no room: what cannot be planned must not cost the dump that is there. */
-static bool prepare(struct tool *t, int level)
+static bool prepare(struct tool *tool, int level)
 {
-	progress_restart(&t->progress);
-	if (!tool_configure(t, level))
+	progress_restart(&tool->progress);
+	if (!tool_configure(tool, level))
 		return false;
-	if (dumpfilter_plan(t->df) >= 0)
+	if (dumpfilter_plan(tool->df) >= 0)
 		return true;
-	tool_library_error(t);
+	tool_library_error(tool);
 	return false;
 }
 
-bool tool_try_levels(struct tool *t, const struct attempt_ops *ops, unsigned from)
+bool tool_try_levels(struct tool *tool, const struct attempt_ops *attempt_ops, unsigned from)
 {
-	const struct options *o = t->options;
-	enum outcome r = ops->attempt(t, ops->user);
+	const struct options *options = tool->options;
+	enum outcome outcome = attempt_ops->attempt(tool, attempt_ops->user);
 
-	for (unsigned i = from + 1; r == OUTCOME_FULL && i < o->level_count; i++) {
-		if (!ops->can_take_back(t))
+	for (unsigned i = from + 1; outcome == OUTCOME_FULL && i < options->level_count; i++) {
+		if (!attempt_ops->can_take_back(tool))
 			break;
-		msg(t->messages, MSG_COMMON, "Dump level %d is tried next.", o->levels[i]);
-		if (!prepare(t, o->levels[i]) || !ops->take_back(t))
+		msg(tool->messages, MSG_COMMON, "Dump level %d is tried next.", options->levels[i]);
+		if (!prepare(tool, options->levels[i]) || !attempt_ops->take_back(tool))
 			break;
-		tool_drop_sinks(t);
-		r = ops->attempt(t, ops->user);
+		tool_drop_sinks(tool);
+		outcome = attempt_ops->attempt(tool, attempt_ops->user);
 	}
-	if (r == OUTCOME_FULL)
-		ops->incomplete(t, ops->user);
-	return r == OUTCOME_DONE;
+	if (outcome == OUTCOME_FULL)
+		attempt_ops->incomplete(tool, attempt_ops->user);
+	return outcome == OUTCOME_DONE;
 }

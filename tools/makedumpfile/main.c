@@ -20,136 +20,136 @@ static void occupy_standard_fds(void)
 
 /* ------------------------------------------------------------------------------------------------ modes */
 
-static bool run_chosen(struct tool *t)
+static bool run_chosen(struct tool *tool)
 {
-	switch (t->options->mode) {
+	switch (tool->options->mode) {
 	case MODE_GENERATE:
-		return mode_generate(t);
+		return mode_generate(tool);
 	case MODE_REARRANGE:
-		return mode_rearrange(t);
+		return mode_rearrange(tool);
 	case MODE_REASSEMBLE:
-		return mode_reassemble(t);
+		return mode_reassemble(tool);
 	case MODE_MEM_USAGE:
-		return mode_usage(t);
+		return mode_usage(tool);
 	case MODE_DMESG:
-		return mode_dmesg(t);
+		return mode_dmesg(tool);
 	default:
-		return mode_dump(t);
+		return mode_dump(tool);
 	}
 }
 
 /* Where what was asked for is text on standard output, it must have got there. */
-static bool is_printed(const struct options *o, struct messages *m)
+static bool is_printed(const struct options *options, struct messages *messages)
 {
-	bool only = o->mode == MODE_HELP || o->mode == MODE_VERSION || o->mode == MODE_MEM_USAGE ||
-		    asked(o, OPT_DRY_RUN);
+	bool only = options->mode == MODE_HELP || options->mode == MODE_VERSION || options->mode == MODE_MEM_USAGE ||
+		    asked(options, OPT_DRY_RUN);
 
 	if (!only || (!fflush(stdout) && !ferror(stdout)))
 		return true;
-	msg(m, MSG_ERROR, "standard output: cannot be written: what was asked for is lost");
+	msg(messages, MSG_ERROR, "standard output: cannot be written: what was asked for is lost");
 	return false;
 }
 
-static bool work(struct tool *t)
+static bool work(struct tool *tool)
 {
 	bool ok = false;
 
-	t->df = dumpfilter_new(NULL);
-	if (t->df) {
-		dumpfilter_set_log(t->df, msg_log, t->messages,
-				   t->messages->level & MSG_DEBUG ? DUMPFILTER_LOG_DEBUG : DUMPFILTER_LOG_WARN);
-		dumpfilter_set_progress(t->df, progress_show, &t->progress);
-		signals_stop(t->df);
-		ok = run_chosen(t) && is_printed(t->options, t->messages);
+	tool->df = dumpfilter_new(NULL);
+	if (tool->df) {
+		dumpfilter_set_log(tool->df, msg_log, tool->messages,
+				   tool->messages->level & MSG_DEBUG ? DUMPFILTER_LOG_DEBUG : DUMPFILTER_LOG_WARN);
+		dumpfilter_set_progress(tool->df, progress_show, &tool->progress);
+		signals_stop(tool->df);
+		ok = run_chosen(tool) && is_printed(tool->options, tool->messages);
 		signals_stop(NULL);
 	} else {
-		tool_library_error(t);
+		tool_library_error(tool);
 	}
-	tool_drop_sinks(t);
+	tool_drop_sinks(tool);
 	return ok;
 }
 
 /* From now on it is settled how the program ends. */
-static void print_interrupted(struct tool *t, int status)
+static void print_interrupted(struct tool *tool, int status)
 {
-	t->signal = signals_taken();
-	if (t->signal)
-		msg(t->messages, MSG_ERROR, "interrupted by %s%s", signals_name(t->signal),
+	tool->signal = signals_taken();
+	if (tool->signal)
+		msg(tool->messages, MSG_ERROR, "interrupted by %s%s", signals_name(tool->signal),
 		    status ? "" : ", when all was done");
 }
 
 /* The program's exit status. */
-static int run_mode(const struct options *o, struct messages *m)
+static int run_mode(const struct options *options, struct messages *messages)
 {
-	struct tool t = { .options = o, .messages = m, .status = EXIT_FAILURE };
-	const char *json = o->text[OPT_JSON];
+	struct tool tool = { .options = options, .messages = messages, .status = EXIT_FAILURE };
+	const char *json = options->text[OPT_JSON];
 	int status = EXIT_FAILURE;
 
 	signals_catch();
-	progress_init(&t.progress, m, o->progress);
-	if (json && tool_report_allowed(&t))
-		t.report = report_open(json, asked(o, OPT_FORCE), m);
-	if (!json || t.report)
-		status = work(&t) ? EXIT_SUCCESS : t.status;
-	print_interrupted(&t, status);
-	if (!report_close(t.report, &t, status) && !status)
+	progress_init(&tool.progress, messages, options->progress);
+	if (json && tool_report_allowed(&tool))
+		tool.report = report_open(json, asked(options, OPT_FORCE), messages);
+	if (!json || tool.report)
+		status = work(&tool) ? EXIT_SUCCESS : tool.status;
+	print_interrupted(&tool, status);
+	if (!report_close(tool.report, &tool, status) && !status)
 		status = EXIT_FAILURE;
-	dumpfilter_free(t.df);
-	free(t.names);
-	if (t.input_copy)
-		close(t.input_copy);
-	if (status || o->mode != MODE_MEM_USAGE) { /* the table is all that it prints */
-		msg(m, MSG_COMMON, "%s", "");
-		msg(m, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
+	dumpfilter_free(tool.df);
+	free(tool.names);
+	if (tool.input_copy)
+		close(tool.input_copy);
+	if (status || options->mode != MODE_MEM_USAGE) { /* the table is all that it prints */
+		msg(messages, MSG_COMMON, "%s", "");
+		msg(messages, MSG_COMMON, "makedumpfile %s.", status ? "Failed" : "Completed");
 	}
-	status = tool_exit_status(&t, status);
-	progress_end(&t.progress, status);
+	status = tool_exit_status(&tool, status);
+	progress_end(&tool.progress, status);
 	fflush(NULL);
-	if (t.signal)
-		signals_end(t.signal);
+	if (tool.signal)
+		signals_end(tool.signal);
 	return status;
 }
 
-static int refused(const struct options *o, struct messages *m)
+static int refused(const struct options *options, struct messages *messages)
 {
-	options_print_refusal(o, m);
-	if (!asked(o, OPT_CHECK)) {
-		msg(m, MSG_COMMON, "%s", "");
-		msg(m, MSG_COMMON, "makedumpfile Failed.");
+	options_print_refusal(options, messages);
+	if (!asked(options, OPT_CHECK)) {
+		msg(messages, MSG_COMMON, "%s", "");
+		msg(messages, MSG_COMMON, "makedumpfile Failed.");
 	}
 	return EXIT_FAILURE;
 }
 
-static int dispatch(const struct options *o, struct messages *m)
+static int dispatch(const struct options *options, struct messages *messages)
 {
-	if (o->refusal)
-		return refused(o, m);
-	if (o->mode == MODE_HELP)
-		usage_print_help(m);
-	else if (o->mode == MODE_VERSION)
-		usage_print_version(m);
-	else if (!asked(o, OPT_CHECK))
-		return run_mode(o, m);
-	return is_printed(o, m) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (options->refusal)
+		return refused(options, messages);
+	if (options->mode == MODE_HELP)
+		usage_print_help(messages);
+	else if (options->mode == MODE_VERSION)
+		usage_print_version(messages);
+	else if (!asked(options, OPT_CHECK))
+		return run_mode(options, messages);
+	return is_printed(options, messages) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Standard output carries the dump, or a report that a program reads. */
-static bool stdout_is_taken(const struct options *o)
+static bool stdout_is_taken(const struct options *options)
 {
-	return asked(o, OPT_FLAT) || (o->text[OPT_JSON] && !strcmp(o->text[OPT_JSON], "-"));
+	return asked(options, OPT_FLAT) || (options->text[OPT_JSON] && !strcmp(options->text[OPT_JSON], "-"));
 }
 
 int main(int argc, char *argv[])
 {
-	struct options o;
-	struct messages m;
+	struct options options;
+	struct messages messages;
 
 	occupy_standard_fds();
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* in order with stderr where both go to one console */
-	options_read(&o, argc, argv);
-	options_check(&o);
-	m = (struct messages){ .level = o.message_level,
-			       .flat = stdout_is_taken(&o),
-			       .json = o.progress == PROGRESS_JSON };
-	return dispatch(&o, &m);
+	options_read(&options, argc, argv);
+	options_check(&options);
+	messages = (struct messages){ .level = options.message_level,
+				      .flat = stdout_is_taken(&options),
+				      .json = options.progress == PROGRESS_JSON };
+	return dispatch(&options, &messages);
 }

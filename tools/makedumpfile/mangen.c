@@ -27,7 +27,7 @@ static const struct row rows[] = {
 };
 
 static const struct combination {
-	const char *a, *b;
+	const char *first, *second;
 	bool needs;
 	const char *reason;
 } combinations[] = {
@@ -39,29 +39,29 @@ static const struct combination {
 #define LINE_COLUMNS 78
 #define ROWS         (sizeof rows / sizeof rows[0])
 
-static bool is_option(const char *word, size_t len)
+static bool is_option(const char *word, size_t length)
 {
-	return len > 1 && word[0] == '-' && (isalpha((unsigned char)word[1]) || (len > 2 && word[1] == '-'));
+	return length > 1 && word[0] == '-' && (isalpha((unsigned char)word[1]) || (length > 2 && word[1] == '-'));
 }
 
 /* ".Fl x ." or ".Fl -long ,": mdoc sets punctuation that is an argument of its own close to the word. */
-static void put_option(const char *word, size_t len)
+static void put_option(const char *word, size_t length)
 {
-	size_t name = len;
+	size_t name = length;
 
 	while (strchr(".,;:)", word[name - 1]))
 		name--;
 	printf(".Fl %.*s", (int)(name - 1), word + 1);
-	for (size_t i = name; i < len; i++)
+	for (size_t i = name; i < length; i++)
 		printf(" %c", word[i]);
 	putchar('\n');
 }
 
-static void put_word(const char *word, size_t len, bool line_start)
+static void put_word(const char *word, size_t length, bool line_start)
 {
 	if (line_start && (word[0] == '.' || word[0] == '\''))
 		fputs("\\&", stdout);
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < length; i++)
 		if (word[i] == '\\')
 			fputs("\\e", stdout);
 		else
@@ -73,21 +73,21 @@ static void put_text(const char *text)
 {
 	size_t column = 0;
 
-	for (size_t len; *text; text += len, text += strspn(text, " ")) {
-		len = strcspn(text, " ");
-		if (column && (is_option(text, len) || column + 1 + len > LINE_COLUMNS)) {
+	for (size_t length; *text; text += length, text += strspn(text, " ")) {
+		length = strcspn(text, " ");
+		if (column && (is_option(text, length) || column + 1 + length > LINE_COLUMNS)) {
 			putchar('\n');
 			column = 0;
 		}
-		if (is_option(text, len)) {
-			put_option(text, len);
+		if (is_option(text, length)) {
+			put_option(text, length);
 			continue;
 		}
 		if (column++)
 			putchar(' ');
-		put_word(text, len, column == 1);
-		column += len;
-		if (text[len - 1] == '.') {
+		put_word(text, length, column == 1);
+		column += length;
+		if (text[length - 1] == '.') {
 			putchar('\n');
 			column = 0;
 		}
@@ -96,22 +96,22 @@ static void put_text(const char *text)
 		putchar('\n');
 }
 
-static void put_row(const struct row *r)
+static void put_row(const struct row *row)
 {
 	fputs(".It", stdout);
-	if (r->letter)
-		printf(" Fl %c", r->letter);
-	if (r->letter && r->long_name)
+	if (row->letter)
+		printf(" Fl %c", row->letter);
+	if (row->letter && row->long_name)
 		fputs(" ,", stdout);
-	if (r->long_name)
-		printf(" Fl -%s", r->long_name);
-	if (r->argument && r->argument[0] == '[') /* "[=word]" */
-		printf(" Ns Op Cm %.*s", (int)strlen(r->argument) - 2, r->argument + 1);
-	else if (r->argument)
-		printf(" Ar %s", r->argument);
+	if (row->long_name)
+		printf(" Fl -%s", row->long_name);
+	if (row->argument && row->argument[0] == '[') /* "[=word]" */
+		printf(" Ns Op Cm %.*s", (int)strlen(row->argument) - 2, row->argument + 1);
+	else if (row->argument)
+		printf(" Ar %s", row->argument);
 	putchar('\n');
-	put_text(r->help);
-	put_text(r->more);
+	put_text(row->help);
+	put_text(row->more);
 }
 
 static void put_options(void)
@@ -144,29 +144,30 @@ static void put_names(const char *id)
 	}
 }
 
-static bool same_row(const struct combination *a, const struct combination *b)
+static bool same_row(const struct combination *combination, const struct combination *other)
 {
-	return !strcmp(a->a, b->a) && a->needs == b->needs && !strcmp(a->reason, b->reason);
+	return !strcmp(combination->first, other->first) && combination->needs == other->needs &&
+	       !strcmp(combination->reason, other->reason);
 }
 
 /* Neighbours that say the same of one option are one row. */
 static void put_combinations(void)
 {
-	size_t n = sizeof combinations / sizeof *combinations, next;
+	size_t count = sizeof combinations / sizeof *combinations, next;
 
 	puts(".Bl -tag -width Ds -compact");
-	for (size_t i = 0; i < n; i = next) {
-		const struct combination *c = &combinations[i];
+	for (size_t i = 0; i < count; i = next) {
+		const struct combination *combination = &combinations[i];
 
 		fputs(".It ", stdout);
-		put_names(c->a);
-		printf(" No %s ", c->needs ? "needs" : "not with");
-		put_names(c->b);
-		for (next = i + 1; next < n && same_row(c, &combinations[next]); next++) {
+		put_names(combination->first);
+		printf(" No %s ", combination->needs ? "needs" : "not with");
+		put_names(combination->second);
+		for (next = i + 1; next < count && same_row(combination, &combinations[next]); next++) {
 			fputs(" , ", stdout);
-			put_names(combinations[next].b);
+			put_names(combinations[next].second);
 		}
-		printf("\n%s\n", c->reason);
+		printf("\n%s\n", combination->reason);
 	}
 	puts(".El");
 }

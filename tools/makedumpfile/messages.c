@@ -8,16 +8,16 @@
 
 #define LINE_MAX_BYTES 8192 /* two file names of the longest kind, and some words */
 
-static FILE *stream_of(const struct messages *m, enum message_class cls)
+static FILE *stream_of(const struct messages *messages, enum message_class cls)
 {
-	return cls == MSG_PROGRESS || cls == MSG_ERROR || m->flat ? stderr : stdout;
+	return cls == MSG_PROGRESS || cls == MSG_ERROR || messages->flat ? stderr : stdout;
 }
 
 static void blot_controls(char *line)
 {
-	for (char *p = line; *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
-			*p = '?';
+	for (char *at = line; *at; at++)
+		if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
+			*at = '?';
 }
 
 static const char *class_name(enum message_class cls)
@@ -56,55 +56,55 @@ static void print_event(enum message_class cls, const char *line)
 }
 
 /* Who leaves out what is said of errors still sees them: a failure without a word cannot be mended. */
-static bool is_wanted(const struct messages *m, enum message_class cls)
+static bool is_wanted(const struct messages *messages, enum message_class cls)
 {
-	return m->level & cls || (cls == MSG_ERROR && m->level);
+	return messages->level & cls || (cls == MSG_ERROR && messages->level);
 }
 
-static void vmsg(struct messages *m, enum message_class cls, const char *fmt, va_list ap)
+static void vmsg(struct messages *messages, enum message_class cls, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
 
-	if (!is_wanted(m, cls) && !(cls == MSG_ERROR && m->hear))
+	if (!is_wanted(messages, cls) && !(cls == MSG_ERROR && messages->hear))
 		return;
 	vsnprintf(line, sizeof line, fmt, ap);
 	blot_controls(line);
-	if (cls == MSG_ERROR && m->hear)
-		m->hear(m->hear_user, line);
-	if (!is_wanted(m, cls))
+	if (cls == MSG_ERROR && messages->hear)
+		messages->hear(messages->hear_user, line);
+	if (!is_wanted(messages, cls))
 		return;
-	if (m->open_line)
-		msg_progress(m, "\n");
-	if (m->json && stream_of(m, cls) == stderr)
+	if (messages->open_line)
+		msg_progress(messages, "\n");
+	if (messages->json && stream_of(messages, cls) == stderr)
 		print_event(cls, line);
 	else
-		fprintf(stream_of(m, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
+		fprintf(stream_of(messages, cls), "%s%s\n", cls == MSG_ERROR ? "makedumpfile: " : "", line);
 }
 
-void msg(struct messages *m, enum message_class cls, const char *fmt, ...)
+void msg(struct messages *messages, enum message_class cls, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vmsg(m, cls, fmt, ap);
+	vmsg(messages, cls, fmt, ap);
 	va_end(ap);
 }
 
-void msg_needed(struct messages *m, const char *fmt, ...)
+void msg_needed(struct messages *messages, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vmsg(m, is_wanted(m, MSG_COMMON) ? MSG_COMMON : MSG_ERROR, fmt, ap);
+	vmsg(messages, is_wanted(messages, MSG_COMMON) ? MSG_COMMON : MSG_ERROR, fmt, ap);
 	va_end(ap);
 }
 
-void msg_progress(struct messages *m, const char *text)
+void msg_progress(struct messages *messages, const char *text)
 {
-	size_t n = strlen(text);
+	size_t count = strlen(text);
 
 	fputs(text, stderr);
-	m->open_line = n && text[n - 1] != '\n';
+	messages->open_line = count && text[count - 1] != '\n';
 }
 
 void msg_log(void *user, int level, const char *line)

@@ -30,14 +30,14 @@ struct messages {
 /* Print a line (the newline is added) if its class is wanted.  Control characters in it, which may come from a dump
  * or a file name, become '?'.  With json what goes to stderr becomes {"event":"message","class":"error","text":"…"},
  * and an empty line nothing. */
-void msg(struct messages *m, enum message_class cls, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
+void msg(struct messages *messages, enum message_class cls, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
 
 /* Of the common class, and where that is not wanted an error: why a run fails, or makes another dump than was asked
  * for, is said at every level but 0. */
-void msg_needed(struct messages *m, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+void msg_needed(struct messages *messages, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 
 /* A piece of a progress line, as it is: "\r…" leaves the line open, "…\n" ends it. */
-void msg_progress(struct messages *m, const char *text);
+void msg_progress(struct messages *messages, const char *text);
 
 /* For dumpfilter_set_log() and dumpfilter_explain(); user: struct messages. */
 void msg_log(void *user, int level, const char *line);

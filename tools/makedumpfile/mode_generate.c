@@ -3,17 +3,17 @@
 #include "report.h"
 #include "tool.h"
 
-bool mode_generate(struct tool *t)
+bool mode_generate(struct tool *tool)
 {
-	t->output = t->options->text[OPT_GENERATE];
-	if (!tool_file_allowed(t) || !tool_make_file(t))
+	tool->output = tool->options->text[OPT_GENERATE];
+	if (!tool_file_allowed(tool) || !tool_make_file(tool))
 		return false;
-	if (dumpfilter_write_vmcoreinfo(t->df, t->options->text[OPT_VMLINUX], t->sink) < 0) {
-		tool_library_error(t);
+	if (dumpfilter_write_vmcoreinfo(tool->df, tool->options->text[OPT_VMLINUX], tool->sink) < 0) {
+		tool_library_error(tool);
 		return false;
 	}
-	report_output(t->report, t->output, UINT64_MAX);
-	msg(t->messages, MSG_COMMON, "%s", "");
-	msg(t->messages, MSG_COMMON, "The vmcoreinfo is saved to %s.", t->output);
+	report_output(tool->report, tool->output, UINT64_MAX);
+	msg(tool->messages, MSG_COMMON, "%s", "");
+	msg(tool->messages, MSG_COMMON, "The vmcoreinfo is saved to %s.", tool->output);
 	return true;
 }

@@ -6,40 +6,41 @@
 
 #include <unistd.h>
 
-static bool make_sink(struct tool *t)
+static bool make_sink(struct tool *tool)
 {
-	if (!tool_asked(t, OPT_DRY_RUN))
-		return tool_make_file(t);
-	t->sink = output_count(t->df, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE, &t->counted);
-	return tool_limit_sink(t, t->sink);
+	if (!tool_asked(tool, OPT_DRY_RUN))
+		return tool_make_file(tool);
+	tool->sink = output_count(tool->df, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE, &tool->counted);
+	return tool_limit_sink(tool, tool->sink);
 }
 
-static bool run(struct tool *t)
+static bool run(struct tool *tool)
 {
-	int result = dumpfilter_rearrange(t->df, STDIN_FILENO, "standard input", t->sink);
+	int result = dumpfilter_rearrange(tool->df, STDIN_FILENO, "standard input", tool->sink);
 
-	report_output(t->report, t->output, tool_asked(t, OPT_DRY_RUN) ? t->counted : t->progress.bytes_out);
+	report_output(tool->report, tool->output,
+		      tool_asked(tool, OPT_DRY_RUN) ? tool->counted : tool->progress.bytes_out);
 	if (result == DUMPFILTER_OK || result == DUMPFILTER_WARN) {
-		tool_print_saved(t, t->counted);
+		tool_print_saved(tool, tool->counted);
 		return true;
 	}
-	if (dumpfilter_sink_at_limit(t->sink))
-		tool_print_full(t, NULL);
+	if (dumpfilter_sink_at_limit(tool->sink))
+		tool_print_full(tool, NULL);
 	else
-		tool_library_error(t);
-	if (t->progress.bytes_out)
-		tool_print_incomplete(t, "the stream was not read to its end");
+		tool_library_error(tool);
+	if (tool->progress.bytes_out)
+		tool_print_incomplete(tool, "the stream was not read to its end");
 	return false;
 }
 
-bool mode_rearrange(struct tool *t)
+bool mode_rearrange(struct tool *tool)
 {
-	t->output = t->options->operands[0];
+	tool->output = tool->options->operands[0];
 	if (isatty(STDIN_FILENO)) {
-		msg(t->messages, MSG_ERROR,
+		msg(tool->messages, MSG_ERROR,
 		    "standard input is a terminal: -R reads a flattened stream, as in `makedumpfile -R %s < STREAM'",
-		    t->output);
+		    tool->output);
 		return false;
 	}
-	return tool_configure(t, 0) && tool_file_allowed(t) && make_sink(t) && run(t);
+	return tool_configure(tool, 0) && tool_file_allowed(tool) && make_sink(tool) && run(tool);
 }

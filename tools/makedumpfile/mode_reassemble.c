@@ -7,48 +7,49 @@
 #include <inttypes.h>
 
 /* Pages that the pieces lack are no failure of this run: what is there has been joined, and the mark says so. */
-static bool as_complete_as_pieces(struct tool *t, const struct dumpfilter_report *r)
+static bool as_complete_as_pieces(struct tool *tool, const struct dumpfilter_report *report)
 {
-	if (!r->lost_before_pages || r->lost_pages != r->lost_before_pages)
+	if (!report->lost_before_pages || report->lost_pages != report->lost_before_pages)
 		return false;
-	msg(t->messages, MSG_ERROR, "%s is incomplete, as its pieces are: they lack %" PRIu64 " of %" PRIu64 " pages",
-	    t->output, r->lost_pages, r->written_pages + r->lost_pages);
+	msg(tool->messages, MSG_ERROR,
+	    "%s is incomplete, as its pieces are: they lack %" PRIu64 " of %" PRIu64 " pages", tool->output,
+	    report->lost_pages, report->written_pages + report->lost_pages);
 	return true;
 }
 
-static bool run(struct tool *t)
+static bool run(struct tool *tool)
 {
-	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
-	int result = dumpfilter_run(t->df, t->sink);
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	int result = dumpfilter_run(tool->df, tool->sink);
 	char why[512], what[640];
 	bool full;
 
-	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(t->df)); /* the next call may clear it */
-	if (result < 0 || dumpfilter_report(t->df, &r) < 0) {
-		tool_library_error(t);
+	snprintf(why, sizeof why, "%s", dumpfilter_errmsg(tool->df)); /* the next call may clear it */
+	if (result < 0 || dumpfilter_report(tool->df, &report) < 0) {
+		tool_library_error(tool);
 		return false;
 	}
-	report_output(t->report, t->output, r.output_size);
-	stats_print(t->messages, &r, false);
-	if (result == DUMPFILTER_PARTIAL && !as_complete_as_pieces(t, &r)) {
-		full = tool_at_limit(t);
+	report_output(tool->report, tool->output, report.output_size);
+	stats_print(tool->messages, &report, false);
+	if (result == DUMPFILTER_PARTIAL && !as_complete_as_pieces(tool, &report)) {
+		full = tool_at_limit(tool);
 		if (full)
-			tool_print_full(t, why);
-		snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing%s%s", r.lost_pages,
-			 r.written_pages + r.lost_pages, full ? "" : ": ", full ? "" : why);
-		tool_print_incomplete(t, what);
+			tool_print_full(tool, why);
+		snprintf(what, sizeof what, "%" PRIu64 " of %" PRIu64 " pages are missing%s%s", report.lost_pages,
+			 report.written_pages + report.lost_pages, full ? "" : ": ", full ? "" : why);
+		tool_print_incomplete(tool, what);
 		return false;
 	}
-	tool_print_saved(t, r.output_size);
-	stats_print_sum(t, &r, r.output_size);
+	tool_print_saved(tool, report.output_size);
+	stats_print_sum(tool, &report, report.output_size);
 	return true;
 }
 
-bool mode_reassemble(struct tool *t)
+bool mode_reassemble(struct tool *tool)
 {
-	t->output = t->options->operands[t->options->operand_count - 1];
-	if (!tool_open_input(t) || !tool_configure(t, 0) || !tool_file_allowed(t) || !tool_make_file(t))
+	tool->output = tool->options->operands[tool->options->operand_count - 1];
+	if (!tool_open_input(tool) || !tool_configure(tool, 0) || !tool_file_allowed(tool) || !tool_make_file(tool))
 		return false;
-	tool_print_input(t);
-	return run(t);
+	tool_print_input(tool);
+	return run(tool);
 }

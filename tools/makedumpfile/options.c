@@ -11,44 +11,45 @@
 
 /* ------------------------------------------------------------------------------------------------ refusing */
 
-void options_refuse(struct options *o, enum refusal why, const char *fmt, ...)
+void options_refuse(struct options *options, enum refusal why, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (o->refusal)
+	if (options->refusal)
 		return;
-	o->refusal = why;
+	options->refusal = why;
 	va_start(ap, fmt);
-	vsnprintf(o->reason, sizeof o->reason, fmt, ap);
+	vsnprintf(options->reason, sizeof options->reason, fmt, ap);
 	va_end(ap);
 }
 
-void options_print_refusal(const struct options *o, struct messages *m)
+void options_print_refusal(const struct options *options, struct messages *messages)
 {
-	if (o->reason[0])
-		msg(m, MSG_ERROR, "%s", o->reason);
-	if (o->refusal != REFUSED_COMBINATION)
+	if (options->reason[0])
+		msg(messages, MSG_ERROR, "%s", options->reason);
+	if (options->refusal != REFUSED_COMBINATION)
 		return;
-	msg(m, MSG_COMMON, "Commandline parameter is invalid.");
-	msg(m, MSG_COMMON, "Try `makedumpfile --help' for more information.");
+	msg(messages, MSG_COMMON, "Commandline parameter is invalid.");
+	msg(messages, MSG_COMMON, "Try `makedumpfile --help' for more information.");
 }
 
 /* ------------------------------------------------------------------------------------------------ handlers */
 
 struct option_name option_name(const struct option_row *row)
 {
-	struct option_name n;
+	struct option_name name;
 
 	if (row->long_name)
-		snprintf(n.text, sizeof n.text, "--%s", row->long_name);
+		snprintf(name.text, sizeof name.text, "--%s", row->long_name);
 	else
-		snprintf(n.text, sizeof n.text, "-%c", row->letter);
-	return n;
+		snprintf(name.text, sizeof name.text, "-%c", row->letter);
+	return name;
 }
 
-static void refuse_argument(struct options *o, const struct option_row *row, const char *arg, const char *expected)
+static void refuse_argument(struct options *options, const struct option_row *row, const char *arg,
+			    const char *expected)
 {
-	options_refuse(o, REFUSED_ARGUMENT, "%s '%.100s': expected %s", option_name(row).text, arg, expected);
+	options_refuse(options, REFUSED_ARGUMENT, "%s '%.100s': expected %s", option_name(row).text, arg, expected);
 }
 
 /* A decimal number with nothing before or behind it. */
@@ -63,7 +64,7 @@ static bool read_number(const char *text, long min, long max, long *value)
 	return !*end && !errno && *value >= min && *value <= max;
 }
 
-static bool number_argument(struct options *o, const struct option_row *row, const char *arg, long min, long max,
+static bool number_argument(struct options *options, const struct option_row *row, const char *arg, long min, long max,
 			    long *value)
 {
 	char expected[80];
@@ -71,92 +72,92 @@ static bool number_argument(struct options *o, const struct option_row *row, con
 	if (read_number(arg, min, max, value))
 		return true;
 	snprintf(expected, sizeof expected, "a number from %ld to %ld", min == INT_MIN ? 0 : min, max);
-	refuse_argument(o, row, arg, expected);
+	refuse_argument(options, row, arg, expected);
 	return false;
 }
 
-static void opt_flag(struct options *o, const struct option_row *row, const char *arg)
+static void opt_flag(struct options *options, const struct option_row *row, const char *arg)
 {
 	(void)arg;
-	o->asked |= UINT64_C(1) << row->id;
+	options->asked |= UINT64_C(1) << row->id;
 }
 
-static void opt_text(struct options *o, const struct option_row *row, const char *arg)
+static void opt_text(struct options *options, const struct option_row *row, const char *arg)
 {
 	if (!*arg)
-		refuse_argument(o, row, arg, "a name");
-	o->text[row->id] = arg;
-	opt_flag(o, row, NULL);
+		refuse_argument(options, row, arg, "a name");
+	options->text[row->id] = arg;
+	opt_flag(options, row, NULL);
 }
 
-static void opt_codec(struct options *o, const struct option_row *row, const char *arg)
+static void opt_codec(struct options *options, const struct option_row *row, const char *arg)
 {
 	(void)arg;
-	o->codec = row->param;
-	opt_flag(o, row, NULL);
+	options->codec = row->param;
+	opt_flag(options, row, NULL);
 }
 
 /* One element of a list of levels; empty ones count for nothing. */
-static void add_level(struct options *o, const struct option_row *row, const char *element, const char *arg)
+static void add_level(struct options *options, const struct option_row *row, const char *element, const char *arg)
 {
-	long v;
+	long level;
 
 	if (!*element)
 		return;
-	if (!read_number(element, 0, DUMPFILTER_LEVEL_MAX, &v))
-		refuse_argument(o, row, arg,
+	if (!read_number(element, 0, DUMPFILTER_LEVEL_MAX, &level))
+		refuse_argument(options, row, arg,
 				strchr(arg, ',') ? "numbers from 0 to 31 with commas between them"
 						 : "a number from 0 to 31");
-	else if (o->level_count == MAX_LEVELS)
-		refuse_argument(o, row, arg, "32 levels at most");
+	else if (options->level_count == MAX_LEVELS)
+		refuse_argument(options, row, arg, "32 levels at most");
 	else
-		o->levels[o->level_count++] = (int)v;
+		options->levels[options->level_count++] = (int)level;
 }
 
-static void opt_level(struct options *o, const struct option_row *row, const char *arg)
+static void opt_level(struct options *options, const struct option_row *row, const char *arg)
 {
 	char element[8];
 
-	o->level_count = 0;
+	options->level_count = 0;
 	for (const char *at = arg; *at; at += *at == ',') {
-		size_t n = strcspn(at, ",");
+		size_t count = strcspn(at, ",");
 
-		snprintf(element, sizeof element, "%.*s", (int)(n < sizeof element ? n : sizeof element), at);
-		add_level(o, row, element, arg);
-		at += n;
+		snprintf(element, sizeof element, "%.*s", (int)(count < sizeof element ? count : sizeof element), at);
+		add_level(options, row, element, arg);
+		at += count;
 	}
-	if (!o->level_count)
-		refuse_argument(o, row, arg, "a number from 0 to 31");
+	if (!options->level_count)
+		refuse_argument(options, row, arg, "a number from 0 to 31");
 }
 
-static void opt_compression_level(struct options *o, const struct option_row *row, const char *arg)
+static void opt_compression_level(struct options *options, const struct option_row *row, const char *arg)
 {
-	long v;
+	long level;
 
-	if (!read_number(arg, INT_MIN, INT_MAX, &v) || !v)
-		refuse_argument(o, row, arg, "a number other than 0");
+	if (!read_number(arg, INT_MIN, INT_MAX, &level) || !level)
+		refuse_argument(options, row, arg, "a number other than 0");
 	else
-		o->compression_level = (int)v;
-	opt_flag(o, row, NULL);
+		options->compression_level = (int)level;
+	opt_flag(options, row, NULL);
 }
 
-static void opt_dry_run(struct options *o, const struct option_row *row, const char *arg)
+static void opt_dry_run(struct options *options, const struct option_row *row, const char *arg)
 {
 	if (arg && strcmp(arg, "exact"))
-		refuse_argument(o, row, arg, "nothing, or 'exact'");
-	o->exact = arg;
-	opt_flag(o, row, NULL);
+		refuse_argument(options, row, arg, "nothing, or 'exact'");
+	options->exact = arg;
+	opt_flag(options, row, NULL);
 }
 
-static void opt_message_level(struct options *o, const struct option_row *row, const char *arg)
+static void opt_message_level(struct options *options, const struct option_row *row, const char *arg)
 {
-	long v;
+	long level;
 
-	if (number_argument(o, row, arg, 0, MSG_ALL, &v))
-		o->message_level = (unsigned)v;
+	if (number_argument(options, row, arg, 0, MSG_ALL, &level))
+		options->message_level = (unsigned)level;
 }
 
-static void opt_progress(struct options *o, const struct option_row *row, const char *arg)
+static void opt_progress(struct options *options, const struct option_row *row, const char *arg)
 {
 	static const char *const kinds[] = {
 		[PROGRESS_TEXT] = "text", [PROGRESS_JSON] = "json", [PROGRESS_NONE] = "none"
@@ -164,27 +165,27 @@ static void opt_progress(struct options *o, const struct option_row *row, const 
 
 	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!strcmp(arg, kinds[i])) {
-			o->progress = (enum progress_kind)i;
+			options->progress = (enum progress_kind)i;
 			return;
 		}
 	}
-	refuse_argument(o, row, arg, "text, json or none");
+	refuse_argument(options, row, arg, "text, json or none");
 }
 
 /* Negative numbers count as 0: callers compute this number. */
-static void opt_threads(struct options *o, const struct option_row *row, const char *arg)
+static void opt_threads(struct options *options, const struct option_row *row, const char *arg)
 {
-	long v;
+	long threads;
 
-	if (number_argument(o, row, arg, INT_MIN, INT_MAX, &v))
-		o->threads = v > 1 ? (unsigned)v : 1;
+	if (number_argument(options, row, arg, INT_MIN, INT_MAX, &threads))
+		options->threads = threads > 1 ? (unsigned)threads : 1;
 }
 
 /* A number of bytes, or one with a unit behind it that units lists in the order of its power of 1024: false = it is
  * none, or too large. */
 static bool read_size(const char *text, int base, const char *units, uint64_t *bytes)
 {
-	unsigned long long v;
+	unsigned long long value;
 	unsigned shift = 0;
 	const char *unit;
 	char *end;
@@ -192,76 +193,77 @@ static bool read_size(const char *text, int base, const char *units, uint64_t *b
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
-	v = strtoull(text, &end, base);
+	value = strtoull(text, &end, base);
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (!unit || end[1])
 			return false;
 		shift = 10 * (unsigned)(unit - units + 1);
 	}
-	*bytes = (uint64_t)v << shift;
-	return !errno && *bytes >> shift == v;
+	*bytes = (uint64_t)value << shift;
+	return !errno && *bytes >> shift == value;
 }
 
-static void opt_memory_limit(struct options *o, const struct option_row *row, const char *arg)
+static void opt_memory_limit(struct options *options, const struct option_row *row, const char *arg)
 {
 	uint64_t bytes;
 
 	if (!read_size(arg, 10, "KMG", &bytes) || bytes > SIZE_MAX)
-		refuse_argument(o, row, arg, "a number of bytes, or one with K, M or G behind it");
+		refuse_argument(options, row, arg, "a number of bytes, or one with K, M or G behind it");
 	else
-		o->memory_limit = bytes ? (size_t)bytes : DUMPFILTER_MEMORY_UNLIMITED;
+		options->memory_limit = bytes ? (size_t)bytes : DUMPFILTER_MEMORY_UNLIMITED;
 }
 
-static void opt_size_limit(struct options *o, const struct option_row *row, const char *arg)
+static void opt_size_limit(struct options *options, const struct option_row *row, const char *arg)
 {
-	if (!read_size(arg, 0, "KMGTPE", &o->size_limit) || !o->size_limit)
-		refuse_argument(o, row, arg, "a number of bytes above 0, or one with K, M, G, T, P or E behind it");
-	opt_flag(o, row, NULL);
+	if (!read_size(arg, 0, "KMGTPE", &options->size_limit) || !options->size_limit)
+		refuse_argument(options, row, arg,
+				"a number of bytes above 0, or one with K, M, G, T, P or E behind it");
+	opt_flag(options, row, NULL);
 }
 
-static void opt_piece(struct options *o, const struct option_row *row, const char *arg)
+static void opt_piece(struct options *options, const struct option_row *row, const char *arg)
 {
-	opt_text(o, row, arg);
-	if (o->piece_count == MAX_PIECES)
-		refuse_argument(o, row, arg, "fewer pieces");
+	opt_text(options, row, arg);
+	if (options->piece_count == MAX_PIECES)
+		refuse_argument(options, row, arg, "fewer pieces");
 	else
-		o->pieces[o->piece_count++] = arg;
+		options->pieces[options->piece_count++] = arg;
 }
 
-static void opt_splitblock(struct options *o, const struct option_row *row, const char *arg)
+static void opt_splitblock(struct options *options, const struct option_row *row, const char *arg)
 {
-	long v;
+	long size;
 
-	if (number_argument(o, row, arg, 0, INT_MAX, &v))
-		o->splitblock = (uint64_t)v << 10;
-	opt_flag(o, row, NULL);
+	if (number_argument(options, row, arg, 0, INT_MAX, &size))
+		options->splitblock = (uint64_t)size << 10;
+	opt_flag(options, row, NULL);
 }
 
 /* Addresses are hexadecimal, with 0x or without. */
-static void opt_vtop(struct options *o, const struct option_row *row, const char *arg)
+static void opt_vtop(struct options *options, const struct option_row *row, const char *arg)
 {
 	char *end;
 
 	errno = 0;
-	o->vtop = strtoull(arg, &end, 16);
+	options->vtop = strtoull(arg, &end, 16);
 	if (!isxdigit((unsigned char)*arg) || *end || errno)
-		refuse_argument(o, row, arg, "a hexadecimal address");
-	opt_flag(o, row, NULL);
+		refuse_argument(options, row, arg, "a hexadecimal address");
+	opt_flag(options, row, NULL);
 }
 
-static void opt_ignored_number(struct options *o, const struct option_row *row, const char *arg)
+static void opt_ignored_number(struct options *options, const struct option_row *row, const char *arg)
 {
-	long v;
+	long value;
 
-	number_argument(o, row, arg, 0, row->param, &v);
+	number_argument(options, row, arg, 0, row->param, &value);
 }
 
-static void opt_unsupported(struct options *o, const struct option_row *row, const char *arg)
+static void opt_unsupported(struct options *options, const struct option_row *row, const char *arg)
 {
 	(void)arg;
-	if (!o->unsupported)
-		o->unsupported = row;
+	if (!options->unsupported)
+		options->unsupported = row;
 }
 
 /* ------------------------------------------------------------------------------------------------ the table */
@@ -316,27 +318,27 @@ static struct option long_option(const char *name, const struct option_row *row)
 				.val = LONG_BASE + (int)(row - option_rows) };
 }
 
-static void make_getopt_tables(struct getopt_tables *t)
+static void make_getopt_tables(struct getopt_tables *getopt_tables)
 {
-	struct option *l = t->longs;
-	char *s = t->shorts;
+	struct option *option = getopt_tables->longs;
+	char *text = getopt_tables->shorts;
 
 	for (unsigned i = 0; i < ROWS; i++) {
 		const struct option_row *row = &option_rows[i];
 
 		if (row->letter)
-			*s++ = (char)row->letter;
+			*text++ = (char)row->letter;
 		if (row->letter && row->argument)
-			*s++ = ':';
+			*text++ = ':';
 		if (!row->long_name)
 			continue;
-		*l++ = long_option(row->long_name, row);
-		for (unsigned k = 0; k < SPELLINGS; k++)
-			if (!strcmp(short_spellings[k].option, row->long_name))
-				*l++ = long_option(short_spellings[k].spelling, row);
+		*option++ = long_option(row->long_name, row);
+		for (unsigned count = 0; count < SPELLINGS; count++)
+			if (!strcmp(short_spellings[count].option, row->long_name))
+				*option++ = long_option(short_spellings[count].spelling, row);
 	}
-	*s = '\0';
-	*l = (struct option){ .name = NULL };
+	*text = '\0';
+	*option = (struct option){ .name = NULL };
 }
 
 static const struct option_row *row_of(int value)
@@ -349,7 +351,7 @@ static const struct option_row *row_of(int value)
 	return NULL;
 }
 
-static void parse(struct options *o, int argc, char *argv[])
+static void parse(struct options *options, int argc, char *argv[])
 {
 	static char name[] = "makedumpfile";
 	struct getopt_tables tables;
@@ -362,15 +364,15 @@ static void parse(struct options *o, int argc, char *argv[])
 		const struct option_row *row = row_of(value);
 
 		if (row)
-			row->handle(o, row, optarg);
+			row->handle(options, row, optarg);
 		else
-			options_refuse(o, REFUSED_COMBINATION, "%s", ""); /* getopt has said what it is */
+			options_refuse(options, REFUSED_COMBINATION, "%s", ""); /* getopt has said what it is */
 	}
-	o->operands = argv + optind;
-	o->operand_count = argc - optind;
+	options->operands = argv + optind;
+	options->operand_count = argc - optind;
 }
 
-static enum mode choose_mode(const struct options *o)
+static enum mode choose_mode(const struct options *options)
 {
 	static const struct {
 		enum option_id id;
@@ -382,23 +384,23 @@ static enum mode choose_mode(const struct options *o)
 	};
 
 	for (unsigned i = 0; i < sizeof order / sizeof *order; i++)
-		if (asked(o, order[i].id))
+		if (asked(options, order[i].id))
 			return order[i].mode;
 	return MODE_DUMP;
 }
 
-void options_read(struct options *o, int argc, char *argv[])
+void options_read(struct options *options, int argc, char *argv[])
 {
-	*o = (struct options){ .codec = DUMPFILTER_CODEC_NONE, .message_level = MSG_DEFAULT, .level_count = 1 };
-	parse(o, argc, argv);
-	for (unsigned i = 0; i < o->level_count; i++)
-		if (o->levels[i])
-			o->asked |= UINT64_C(1) << OPT_LEVEL;
-	if (asked(o, OPT_DEBUG))
-		o->message_level |= MSG_DEBUG;
-	if (asked(o, OPT_STATS))
-		o->message_level |= MSG_REPORT;
-	if (asked(o, OPT_CHECK))
-		o->message_level = MSG_DEFAULT;
-	o->mode = choose_mode(o);
+	*options = (struct options){ .codec = DUMPFILTER_CODEC_NONE, .message_level = MSG_DEFAULT, .level_count = 1 };
+	parse(options, argc, argv);
+	for (unsigned i = 0; i < options->level_count; i++)
+		if (options->levels[i])
+			options->asked |= UINT64_C(1) << OPT_LEVEL;
+	if (asked(options, OPT_DEBUG))
+		options->message_level |= MSG_DEBUG;
+	if (asked(options, OPT_STATS))
+		options->message_level |= MSG_REPORT;
+	if (asked(options, OPT_CHECK))
+		options->message_level = MSG_DEFAULT;
+	options->mode = choose_mode(options);
 }

@@ -59,7 +59,7 @@ struct option_row {
 	int letter;            /* 0 = none */
 	const char *long_name; /* NULL = none */
 	const char *argument;  /* NULL = takes none; "[=word]": one that need not be there */
-	void (*handle)(struct options *o, const struct option_row *row, const char *arg);
+	void (*handle)(struct options *options, const struct option_row *row, const char *arg);
 	enum option_id id;
 	int param;
 	const char *help;
@@ -127,25 +127,25 @@ struct options {
 	char reason[512];     /* empty where getopt has already said it */
 };
 
-static inline bool asked(const struct options *o, enum option_id id)
+static inline bool asked(const struct options *options, enum option_id id)
 {
-	return o->asked >> id & 1;
+	return options->asked >> id & 1;
 }
 
 /* Read the command line.  Goes through all of it even where something is wrong, so that the message level and the
- * stream of the messages are known.  Result in o->refusal. */
-void options_read(struct options *o, int argc, char *argv[]);
+ * stream of the messages are known.  Result in options->refusal. */
+void options_read(struct options *options, int argc, char *argv[]);
 
 /* The first fault that is found counts. */
-void options_refuse(struct options *o, enum refusal why, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
+void options_refuse(struct options *options, enum refusal why, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
 /* Print why the command line is refused. */
-void options_print_refusal(const struct options *o, struct messages *m);
+void options_print_refusal(const struct options *options, struct messages *messages);
 
 /* combine.c, after reading: whether what was asked for goes together, and how many names the mode takes. */
-void options_check(struct options *o);
+void options_check(struct options *options);
 
 /* --help and -v, common class. */
-void usage_print_help(struct messages *m);
-void usage_print_version(struct messages *m);
+void usage_print_help(struct messages *messages);
+void usage_print_version(struct messages *messages);
 
 #endif

@@ -14,15 +14,15 @@ struct output_stream {
 	bool appends;
 	uint64_t sent;
 };
-/* s must outlive the sink. */
-struct dumpfilter_sink *output_stdout(struct dumpfilter *df, struct output_stream *s);
+/* stream must outlive the sink. */
+struct dumpfilter_sink *output_stdout(struct dumpfilter *df, struct output_stream *output_stream);
 
 /* Standard output is a file: what was sent can be taken back. */
 bool output_is_file(void);
 /* What was sent can be taken back: nobody else has written since. */
-bool output_can_take_back(const struct output_stream *s);
+bool output_can_take_back(const struct output_stream *output_stream);
 /* Take it back, so that another stream may follow.  This one's sink takes nothing more. */
-bool output_take_back(struct output_stream *s);
+bool output_take_back(struct output_stream *output_stream);
 
 /* Writes nothing; *end becomes the size that the output would have.  caps: DUMPFILTER_IO_* to pretend. */
 struct dumpfilter_sink *output_count(struct dumpfilter *df, unsigned caps, uint64_t *end);

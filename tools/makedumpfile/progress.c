@@ -21,11 +21,12 @@
 #define PERCENT_COLUMNS   9
 #define GAP               2
 
-void progress_init(struct progress *p, struct messages *m, enum progress_kind kind)
+void progress_init(struct progress *progress, struct messages *messages, enum progress_kind kind)
 {
-	*p = (struct progress){
-		.messages = m, .kind = kind, .terminal = kind == PROGRESS_TEXT && isatty(STDERR_FILENO), .phase = -1
-	};
+	*progress = (struct progress){ .messages = messages,
+				       .kind = kind,
+				       .terminal = kind == PROGRESS_TEXT && isatty(STDERR_FILENO),
+				       .phase = -1 };
 }
 
 const char *progress_label(int phase)
@@ -48,41 +49,41 @@ const char *progress_label(int phase)
 
 double progress_clock(void)
 {
-	struct timespec t;
+	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void format_eta(char text[TEXT_BYTES], double seconds)
 {
-	unsigned s;
+	unsigned rest;
 
 	if (seconds >= 100 * 24 * 3600.0) {
 		snprintf(text, TEXT_BYTES, "eta: >100day");
 		return;
 	}
-	s = (unsigned)seconds;
-	if (s < 100)
-		snprintf(text, TEXT_BYTES, "eta: %us", s);
-	else if (s < 100 * 60)
-		snprintf(text, TEXT_BYTES, "eta: %um%us", s / 60, s % 60);
-	else if (s < 48 * 3600)
-		snprintf(text, TEXT_BYTES, "eta: %uh%um", s / 3600, s / 60 % 60);
+	rest = (unsigned)seconds;
+	if (rest < 100)
+		snprintf(text, TEXT_BYTES, "eta: %us", rest);
+	else if (rest < 100 * 60)
+		snprintf(text, TEXT_BYTES, "eta: %um%us", rest / 60, rest % 60);
+	else if (rest < 48 * 3600)
+		snprintf(text, TEXT_BYTES, "eta: %uh%um", rest / 3600, rest / 60 % 60);
 	else
-		snprintf(text, TEXT_BYTES, "eta: %ud%uh", s / 86400, s / 3600 % 24);
+		snprintf(text, TEXT_BYTES, "eta: %ud%uh", rest / 86400, rest / 3600 % 24);
 }
 
 /* "[ 45.3 %]"; cut, not rounded: 100.0 means that all is done.  Empty where the total is not known. */
-static void format_percent(char text[TEXT_BYTES], const struct dumpfilter_progress *now)
+static void format_percent(char text[TEXT_BYTES], const struct dumpfilter_progress *progress)
 {
 	unsigned permille = 1000;
 
 	text[0] = '\0';
-	if (!now->total)
+	if (!progress->total)
 		return;
-	if (now->done < now->total)
-		permille = (unsigned)((double)now->done / (double)now->total * 1000);
+	if (progress->done < progress->total)
+		permille = (unsigned)((double)progress->done / (double)progress->total * 1000);
 	snprintf(text, TEXT_BYTES, "[%3u.%u %%]", permille / 10, permille % 10);
 }
 
@@ -90,18 +91,19 @@ static void format_percent(char text[TEXT_BYTES], const struct dumpfilter_progre
 enum part { PART_PERCENT, PART_BYTES, PART_RATE, PART_ETA, PART_COUNT };
 
 /* A part that has nothing to say is empty: the phase that plans tells no bytes. */
-static void format_parts(char parts[PART_COUNT][TEXT_BYTES], const struct dumpfilter_progress *now, double elapsed)
+static void format_parts(char parts[PART_COUNT][TEXT_BYTES], const struct dumpfilter_progress *progress, double elapsed)
 {
 	memset(parts, 0, PART_COUNT * TEXT_BYTES);
-	format_percent(parts[PART_PERCENT], now);
-	if (now->bytes_in)
-		snprintf(parts[PART_BYTES], TEXT_BYTES, "%s", human_bytes((double)now->bytes_in).text);
+	format_percent(parts[PART_PERCENT], progress);
+	if (progress->bytes_in)
+		snprintf(parts[PART_BYTES], TEXT_BYTES, "%s", human_bytes((double)progress->bytes_in).text);
 	if (elapsed < RATE_AFTER)
 		return;
-	if (now->bytes_in)
-		snprintf(parts[PART_RATE], TEXT_BYTES, "%s/s", human_bytes((double)now->bytes_in / elapsed).text);
-	if (now->done && now->done < now->total)
-		format_eta(parts[PART_ETA], elapsed * (double)(now->total - now->done) / (double)now->done);
+	if (progress->bytes_in)
+		snprintf(parts[PART_RATE], TEXT_BYTES, "%s/s", human_bytes((double)progress->bytes_in / elapsed).text);
+	if (progress->done && progress->done < progress->total)
+		format_eta(parts[PART_ETA],
+			   elapsed * (double)(progress->total - progress->done) / (double)progress->done);
 }
 
 /* Which parts a line has room for behind its label: those that tell most come first. */
@@ -122,29 +124,30 @@ static void drop_parts(char parts[PART_COUNT][TEXT_BYTES], int room)
 }
 
 /* At most so many columns, so that the line does not wrap. */
-static void format_line(char line[LINE_BYTES], int columns, const struct dumpfilter_progress *now, double elapsed)
+static void format_line(char line[LINE_BYTES], int columns, const struct dumpfilter_progress *progress, double elapsed)
 {
-	const char *label = progress_label(now->phase);
+	const char *label = progress_label(progress->phase);
 	bool narrow = columns < LABEL_COLUMNS + PERCENT_COLUMNS;
 	char parts[PART_COUNT][TEXT_BYTES];
-	int n;
+	int length;
 
 	line[0] = '\0';
-	format_parts(parts, now, elapsed);
+	format_parts(parts, progress, elapsed);
 	if (narrow) {
 		int room = columns - PERCENT_COLUMNS - 1;
 
 		drop_parts(parts, columns < PERCENT_COLUMNS ? 0 : PERCENT_COLUMNS);
-		n = room > 0 ? snprintf(line, LINE_BYTES, "%.*s ", room, label) : 0;
+		length = room > 0 ? snprintf(line, LINE_BYTES, "%.*s ", room, label) : 0;
 	} else {
 		drop_parts(parts, columns - LABEL_COLUMNS);
-		n = snprintf(line, LINE_BYTES, "%-27s : ", label);
+		length = snprintf(line, LINE_BYTES, "%-27s : ", label);
 	}
 	for (unsigned i = 0, shown = 0; i < PART_COUNT; i++)
 		if (parts[i][0])
-			n += snprintf(line + n, (size_t)(LINE_BYTES - n), "%*s%s", shown++ ? GAP : 0, "", parts[i]);
-	while (n && line[n - 1] == ' ')
-		line[--n] = '\0';
+			length += snprintf(line + length, (size_t)(LINE_BYTES - length), "%*s%s", shown++ ? GAP : 0, "",
+					   parts[i]);
+	while (length && line[length - 1] == ' ')
+		line[--length] = '\0';
 }
 
 /* One less than the terminal has, where the cursor stays. */
@@ -164,7 +167,7 @@ static int terminal_columns(void)
 }
 
 /* {"event":"progress","phase":"copy","unit":"pages","done":12,"total":34,…}; total 0: not known. */
-static void print_json(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
+static void print_json(struct progress *progress, const struct dumpfilter_progress *now, double elapsed)
 {
 	static const char *const phases[][2] = {
 		[DUMPFILTER_PHASE_PLAN] = { "plan", "pages" },
@@ -181,80 +184,81 @@ static void print_json(struct progress *p, const struct dumpfilter_progress *now
 		 "{\"event\":\"progress\",\"phase\":\"%s\",\"unit\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
 		 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"seconds\":%.3f}\n",
 		 names[0], names[1], now->done, now->total, now->bytes_in, now->bytes_out, elapsed);
-	msg_progress(p->messages, line);
+	msg_progress(progress->messages, line);
 }
 
-static void print_line(struct progress *p, const struct dumpfilter_progress *now, double elapsed)
+static void print_line(struct progress *progress, const struct dumpfilter_progress *now, double elapsed)
 {
-	int columns = p->terminal ? terminal_columns() : LINE_BYTES;
+	int columns = progress->terminal ? terminal_columns() : LINE_BYTES;
 	char line[LINE_BYTES], out[LINE_BYTES + 4];
 
-	if (p->kind == PROGRESS_JSON) {
-		print_json(p, now, elapsed);
+	if (progress->kind == PROGRESS_JSON) {
+		print_json(progress, now, elapsed);
 		return;
 	}
 	format_line(line, columns, now, elapsed);
-	if (p->terminal)
-		snprintf(out, sizeof out, "\r%-*s%s", columns, line, p->complete ? "\n" : "");
+	if (progress->terminal)
+		snprintf(out, sizeof out, "\r%-*s%s", columns, line, progress->complete ? "\n" : "");
 	else
 		snprintf(out, sizeof out, "%s\n", line);
-	msg_progress(p->messages, out);
+	msg_progress(progress->messages, out);
 }
 
-static void begin_phase(struct progress *p, int phase, double time)
+static void begin_phase(struct progress *progress, int phase, double time)
 {
-	if (p->messages->open_line)
-		msg_progress(p->messages, "\n");
-	p->phase = phase;
-	p->complete = false;
-	p->began = time;
-	p->shown = p->terminal || p->kind == PROGRESS_JSON ? 0 : time;
+	if (progress->messages->open_line)
+		msg_progress(progress->messages, "\n");
+	progress->phase = phase;
+	progress->complete = false;
+	progress->began = time;
+	progress->shown = progress->terminal || progress->kind == PROGRESS_JSON ? 0 : time;
 }
 
 /* Who asks for JSON reads it, whatever the level of the messages for people is. */
-static bool wanted(const struct progress *p)
+static bool wanted(const struct progress *progress)
 {
-	return p->kind == PROGRESS_JSON || (p->kind == PROGRESS_TEXT && p->messages->level & MSG_PROGRESS);
+	return progress->kind == PROGRESS_JSON ||
+	       (progress->kind == PROGRESS_TEXT && progress->messages->level & MSG_PROGRESS);
 }
 
-static double interval(const struct progress *p)
+static double interval(const struct progress *progress)
 {
-	if (p->kind == PROGRESS_JSON)
+	if (progress->kind == PROGRESS_JSON)
 		return JSON_INTERVAL;
-	return p->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
+	return progress->terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
 }
 
-void progress_show(void *user, const struct dumpfilter_progress *now)
+void progress_show(void *user, const struct dumpfilter_progress *progress)
 {
-	struct progress *p = user;
+	struct progress *shown = user;
 	double time;
 
-	p->bytes_out = now->bytes_out;
-	if (!wanted(p))
+	shown->bytes_out = progress->bytes_out;
+	if (!wanted(shown))
 		return;
 	time = progress_clock();
-	if (now->phase != p->phase)
-		begin_phase(p, now->phase, time);
-	if (p->complete)
+	if (progress->phase != shown->phase)
+		begin_phase(shown, progress->phase, time);
+	if (shown->complete)
 		return;
-	p->complete = now->total && now->done >= now->total;
-	if (!p->complete && time - p->shown < interval(p))
+	shown->complete = progress->total && progress->done >= progress->total;
+	if (!shown->complete && time - shown->shown < interval(shown))
 		return;
-	p->shown = time;
-	print_line(p, now, time - p->began);
+	shown->shown = time;
+	print_line(shown, progress, time - shown->began);
 }
 
-void progress_restart(struct progress *p)
+void progress_restart(struct progress *progress)
 {
-	p->phase = -1;
+	progress->phase = -1;
 }
 
-void progress_end(struct progress *p, int status)
+void progress_end(struct progress *progress, int status)
 {
 	char line[64];
 
-	if (p->kind != PROGRESS_JSON)
+	if (progress->kind != PROGRESS_JSON)
 		return;
 	snprintf(line, sizeof line, "{\"event\":\"end\",\"exit_status\":%d}\n", status);
-	msg_progress(p->messages, line);
+	msg_progress(progress->messages, line);
 }

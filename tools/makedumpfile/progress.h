@@ -26,16 +26,16 @@ struct progress {
 	double began, shown; /* seconds of a monotonic clock */
 };
 
-void progress_init(struct progress *p, struct messages *m, enum progress_kind kind);
+void progress_init(struct progress *progress, struct messages *messages, enum progress_kind kind);
 
 /* For dumpfilter_set_progress(); user: struct progress. */
-void progress_show(void *user, const struct dumpfilter_progress *now);
+void progress_show(void *user, const struct dumpfilter_progress *progress);
 
 /* The same work begins again. */
-void progress_restart(struct progress *p);
+void progress_restart(struct progress *progress);
 
 /* The run has ended; status: of the program. */
-void progress_end(struct progress *p, int status);
+void progress_end(struct progress *progress, int status);
 
 /* Seconds of a clock that only goes forward. */
 double progress_clock(void);

@@ -27,39 +27,39 @@ struct report {
 /* ------------------------------------------------------------------------------------------------ values */
 
 /* Where there is no memory for a member it is missing, and json_object_object_add() takes NULL for null. */
-static void add(json *to, const char *key, json *value)
+static void add(json *object, const char *key, json *value)
 {
-	json_object_object_add(to, key, value);
+	json_object_object_add(object, key, value);
 }
 
-static json *text(const char *s)
+static json *text(const char *value)
 {
 	char valid[UTF8_MAX_BYTES];
 
-	return json_object_new_string(utf8_valid(s, valid, sizeof valid));
+	return json_object_new_string(utf8_valid(value, valid, sizeof valid));
 }
 
-static void add_text(json *to, const char *key, const char *s)
+static void add_text(json *object, const char *key, const char *value)
 {
-	add(to, key, s ? text(s) : NULL);
+	add(object, key, value ? text(value) : NULL);
 }
 
-static void add_number(json *to, const char *key, uint64_t n)
+static void add_number(json *object, const char *key, uint64_t count)
 {
-	add(to, key, json_object_new_uint64(n));
+	add(object, key, json_object_new_uint64(count));
 }
 
-static void add_bool(json *to, const char *key, bool b)
+static void add_bool(json *object, const char *key, bool value)
 {
-	add(to, key, json_object_new_boolean(b));
+	add(object, key, json_object_new_boolean(value));
 }
 
-static void add_seconds(json *to, const char *key, double seconds)
+static void add_seconds(json *object, const char *key, double seconds)
 {
 	char digits[32];
 
 	snprintf(digits, sizeof digits, "%.6f", seconds);
-	add(to, key, json_object_new_double_s(seconds, digits));
+	add(object, key, json_object_new_double_s(seconds, digits));
 }
 
 /* ------------------------------------------------------------------------------------------------ parts */
@@ -82,41 +82,41 @@ static const char *mode_name(enum mode mode)
 
 static json *of_tool(void)
 {
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	add_text(o, "name", "makedumpfile");
-	add_text(o, "version", dumpfilter_version());
-	return o;
+	add_text(object, "name", "makedumpfile");
+	add_text(object, "version", dumpfilter_version());
+	return object;
 }
 
 /* The files of a split dump but the first one. */
-static json *of_pieces(const struct options *o)
+static json *of_pieces(const struct options *options)
 {
 	json *names = json_object_new_array();
 	const char *name;
 
-	for (unsigned i = 1; (name = tool_input(o, i)); i++)
+	for (unsigned i = 1; (name = tool_input(options, i)); i++)
 		json_object_array_add(names, text(name));
 	return names;
 }
 
-static json *of_input(const struct tool *t, const struct dumpfilter_image_info *i)
+static json *of_input(const struct tool *tool, const struct dumpfilter_image_info *i)
 {
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	add_text(o, "name", t->options->operand_count ? t->options->operands[0] : NULL);
-	add(o, "pieces", of_pieces(t->options));
-	add_text(o, "format", i->format);
-	add_text(o, "machine", i->machine);
-	add_number(o, "word_bits", i->word_bits);
-	add_text(o, "byte_order", i->big_endian ? "big" : "little");
-	add_number(o, "page_size", i->page_size);
-	add_number(o, "cpus", i->cpus);
-	add_number(o, "max_pfn", i->max_pfn);
-	add_number(o, "present_pages", i->present_pages);
-	add_bool(o, "truncated", i->truncated);
-	add_number(o, "level", i->level);
-	return o;
+	add_text(object, "name", tool->options->operand_count ? tool->options->operands[0] : NULL);
+	add(object, "pieces", of_pieces(tool->options));
+	add_text(object, "format", i->format);
+	add_text(object, "machine", i->machine);
+	add_number(object, "word_bits", i->word_bits);
+	add_text(object, "byte_order", i->big_endian ? "big" : "little");
+	add_number(object, "page_size", i->page_size);
+	add_number(object, "cpus", i->cpus);
+	add_number(object, "max_pfn", i->max_pfn);
+	add_number(object, "present_pages", i->present_pages);
+	add_bool(object, "truncated", i->truncated);
+	add_number(object, "level", i->level);
+	return object;
 }
 
 static void add_rule(void *user, const char *line)
@@ -124,137 +124,137 @@ static void add_rule(void *user, const char *line)
 	json_object_array_add(user, text(line));
 }
 
-static json *of_kernel(const struct tool *t, const struct dumpfilter_image_info *i)
+static json *of_kernel(const struct tool *tool, const struct dumpfilter_image_info *i)
 {
-	json *o = json_object_new_object(), *rules = json_object_new_array();
+	json *object = json_object_new_object(), *rules = json_object_new_array();
 
-	add_text(o, "release", i->osrelease);
-	add_text(o, "build_id", i->build_id);
-	add_bool(o, "vmcoreinfo", i->has_vmcoreinfo);
-	dumpfilter_explain(t->df, add_rule, rules);
-	add(o, "rules", rules);
-	return o;
+	add_text(object, "release", i->osrelease);
+	add_text(object, "build_id", i->build_id);
+	add_bool(object, "vmcoreinfo", i->has_vmcoreinfo);
+	dumpfilter_explain(tool->df, add_rule, rules);
+	add(object, "rules", rules);
+	return object;
 }
 
 /* absent: what a survey alone tells. */
-static json *of_classes(const struct dumpfilter_report *r, uint32_t page_size, bool absent)
+static json *of_classes(const struct dumpfilter_report *report, uint32_t page_size, bool absent)
 {
 	static const char *const names[DUMPFILTER_CLASS_COUNT] = { "keep", "cache",    "cache_private", "user",
 								   "free", "hwpoison", "offline" };
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	for (unsigned c = 0; c < DUMPFILTER_CLASS_COUNT; c++) {
-		json *n = json_object_new_object();
+	for (unsigned column = 0; column < DUMPFILTER_CLASS_COUNT; column++) {
+		json *counts = json_object_new_object();
 
-		add_number(n, "pages", r->class_pages[c]);
-		add_number(n, "bytes", r->class_pages[c] * page_size);
-		add_number(n, "excluded_pages", r->excluded_pages[c]);
+		add_number(counts, "pages", report->class_pages[column]);
+		add_number(counts, "bytes", report->class_pages[column] * page_size);
+		add_number(counts, "excluded_pages", report->excluded_pages[column]);
 		if (absent)
-			add_number(n, "absent_pages", r->absent_pages[c]);
-		add(o, names[c], n);
+			add_number(counts, "absent_pages", report->absent_pages[column]);
+		add(object, names[column], counts);
 	}
-	return o;
+	return object;
 }
 
-static json *of_pages(const struct dumpfilter_report *r, uint32_t page_size, bool absent)
+static json *of_pages(const struct dumpfilter_report *report, uint32_t page_size, bool absent)
 {
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	add_number(o, "present", r->present_pages);
-	add_number(o, "max_pfn", r->max_pfn);
-	add(o, "classes", of_classes(r, page_size, absent));
-	add_number(o, "kept", r->kept_pages);
-	add_number(o, "zero", r->zero_pages);
-	add_number(o, "written", r->written_pages);
-	add_number(o, "written_elf", r->elf_written_pages);
-	add_number(o, "lost", r->lost_pages);
-	add_number(o, "unreadable", r->unreadable_pages);
-	add_number(o, "doubtful", r->doubtful_pages);
-	add_number(o, "unreadable_structs", r->unreadable_memmap_pages);
-	add_number(o, "beyond_memory_map", r->beyond_memmap_pages);
-	add_number(o, "page_structures", r->vmemmap_pages);
-	return o;
+	add_number(object, "present", report->present_pages);
+	add_number(object, "max_pfn", report->max_pfn);
+	add(object, "classes", of_classes(report, page_size, absent));
+	add_number(object, "kept", report->kept_pages);
+	add_number(object, "zero", report->zero_pages);
+	add_number(object, "written", report->written_pages);
+	add_number(object, "written_elf", report->elf_written_pages);
+	add_number(object, "lost", report->lost_pages);
+	add_number(object, "unreadable", report->unreadable_pages);
+	add_number(object, "doubtful", report->doubtful_pages);
+	add_number(object, "unreadable_structs", report->unreadable_memmap_pages);
+	add_number(object, "beyond_memory_map", report->beyond_memmap_pages);
+	add_number(object, "page_structures", report->vmemmap_pages);
+	return object;
 }
 
-static json *of_config(const struct tool *t, const struct dumpfilter_report *r)
+static json *of_config(const struct tool *tool, const struct dumpfilter_report *report)
 {
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	add_number(o, "level", (uint64_t)r->level);
-	add_text(o, "format", tool_asked(t, OPT_ELF) ? "elf" : "kdump");
-	add_text(o, "codec", dumpfilter_codec_name(r->codec));
-	add(o, "compression_level",
-	    t->options->compression_level ? json_object_new_int(t->options->compression_level) : NULL);
-	add_bool(o, "flattened", tool_asked(t, OPT_FLAT));
-	add_bool(o, "dry_run", tool_asked(t, OPT_DRY_RUN));
-	add_bool(o, "exclude_vmemmap", tool_asked(t, OPT_VMEMMAP));
-	add_number(o, "threads", r->threads);
-	return o;
+	add_number(object, "level", (uint64_t)report->level);
+	add_text(object, "format", tool_asked(tool, OPT_ELF) ? "elf" : "kdump");
+	add_text(object, "codec", dumpfilter_codec_name(report->codec));
+	add(object, "compression_level",
+	    tool->options->compression_level ? json_object_new_int(tool->options->compression_level) : NULL);
+	add_bool(object, "flattened", tool_asked(tool, OPT_FLAT));
+	add_bool(object, "dry_run", tool_asked(tool, OPT_DRY_RUN));
+	add_bool(object, "exclude_vmemmap", tool_asked(tool, OPT_VMEMMAP));
+	add_number(object, "threads", report->threads);
+	return object;
 }
 
-static json *of_timings(const struct report *rep, const struct dumpfilter_report *r)
+static json *of_timings(const struct report *report, const struct dumpfilter_report *counts)
 {
-	json *o = json_object_new_object();
+	json *object = json_object_new_object();
 
-	add_seconds(o, "plan_seconds", r->plan_seconds);
-	add_seconds(o, "copy_seconds", r->copy_seconds);
-	add_seconds(o, "total_seconds", progress_clock() - rep->began);
-	return o;
+	add_seconds(object, "plan_seconds", counts->plan_seconds);
+	add_seconds(object, "copy_seconds", counts->copy_seconds);
+	add_seconds(object, "total_seconds", progress_clock() - report->began);
+	return object;
 }
 
 /* What only a run that came as far as a plan can tell. */
-static void add_plan(json *o, const struct report *rep, const struct tool *t, uint32_t page_size)
+static void add_plan(json *object, const struct report *report, const struct tool *tool, uint32_t page_size)
 {
-	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
-	bool planned = t->df && dumpfilter_report(t->df, &r) >= 0;
+	struct dumpfilter_report counts = DUMPFILTER_REPORT_INIT;
+	bool planned = tool->df && dumpfilter_report(tool->df, &counts) >= 0;
 
-	add(o, "config", planned ? of_config(t, &r) : NULL);
-	add(o, "pages", planned ? of_pages(&r, page_size, t->options->mode == MODE_MEM_USAGE) : NULL);
-	add(o, "timings", of_timings(rep, &r));
-	add_number(o, "bytes_out", r.bytes_out);
-	add_number(o, "peak_memory", r.peak_memory);
+	add(object, "config", planned ? of_config(tool, &counts) : NULL);
+	add(object, "pages", planned ? of_pages(&counts, page_size, tool->options->mode == MODE_MEM_USAGE) : NULL);
+	add(object, "timings", of_timings(report, &counts));
+	add_number(object, "bytes_out", counts.bytes_out);
+	add_number(object, "peak_memory", counts.peak_memory);
 }
 
-static const char *result_name(const struct tool *t, int status)
+static const char *result_name(const struct tool *tool, int status)
 {
-	struct dumpfilter_report r = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 
-	if (t->df)
-		dumpfilter_report(t->df, &r);
-	if (r.result == DUMPFILTER_PARTIAL)
+	if (tool->df)
+		dumpfilter_report(tool->df, &report);
+	if (report.result == DUMPFILTER_PARTIAL)
 		return "incomplete";
 	if (status)
 		return "failed";
-	return r.result == DUMPFILTER_WARN ? "larger than asked" : "complete";
+	return report.result == DUMPFILTER_WARN ? "larger than asked" : "complete";
 }
 
-static json *of_run(const struct report *rep, const struct tool *t, int status)
+static json *of_run(const struct report *report, const struct tool *tool, int status)
 {
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
-	bool open = t->df && dumpfilter_image_info(t->df, &i) >= 0;
-	json *o = json_object_new_object();
+	bool open = tool->df && dumpfilter_image_info(tool->df, &i) >= 0;
+	json *object = json_object_new_object();
 
-	add_number(o, "report_version", REPORT_VERSION);
-	add(o, "tool", of_tool());
-	add_text(o, "mode", mode_name(t->options->mode));
-	add_text(o, "result", result_name(t, status));
-	add_number(o, "exit_status", (uint64_t)tool_exit_status(t, status));
-	add(o, "input", open ? of_input(t, &i) : NULL);
-	add(o, "kernel", open ? of_kernel(t, &i) : NULL);
-	add_plan(o, rep, t, i.page_size);
-	add(o, "outputs", json_object_get(rep->outputs));
-	add(o, "messages", json_object_get(rep->lines));
-	return o;
+	add_number(object, "report_version", REPORT_VERSION);
+	add(object, "tool", of_tool());
+	add_text(object, "mode", mode_name(tool->options->mode));
+	add_text(object, "result", result_name(tool, status));
+	add_number(object, "exit_status", (uint64_t)tool_exit_status(tool, status));
+	add(object, "input", open ? of_input(tool, &i) : NULL);
+	add(object, "kernel", open ? of_kernel(tool, &i) : NULL);
+	add_plan(object, report, tool, i.page_size);
+	add(object, "outputs", json_object_get(report->outputs));
+	add(object, "messages", json_object_get(report->lines));
+	return object;
 }
 
 /* ------------------------------------------------------------------------------------------------ file */
 
 static void hear(void *user, const char *line)
 {
-	struct report *r = user;
+	struct report *report = user;
 
-	if (json_object_array_length(r->lines) < MAX_LINES)
-		json_object_array_add(r->lines, text(line));
+	if (json_object_array_length(report->lines) < MAX_LINES)
+		json_object_array_add(report->lines, text(line));
 }
 
 static int create(const char *path, bool overwrite)
@@ -264,78 +264,81 @@ static int create(const char *path, bool overwrite)
 	return strcmp(path, "-") ? open(path, flags, 0600) : dup(STDOUT_FILENO);
 }
 
-struct report *report_open(const char *path, bool overwrite, struct messages *m)
+struct report *report_open(const char *path, bool overwrite, struct messages *messages)
 {
-	struct report *r = calloc(1, sizeof *r);
+	struct report *report = calloc(1, sizeof *report);
 
-	if (!r) {
-		msg(m, MSG_ERROR, "%s: out of memory", path);
+	if (!report) {
+		msg(messages, MSG_ERROR, "%s: out of memory", path);
 		return NULL;
 	}
-	*r = (struct report){ .path = path, .fd = create(path, overwrite), .messages = m, .began = progress_clock() };
-	if (r->fd < 0) {
-		msg(m, MSG_ERROR, "%s: %s%s", path, strerror(errno),
+	*report = (struct report){
+		.path = path, .fd = create(path, overwrite), .messages = messages, .began = progress_clock()
+	};
+	if (report->fd < 0) {
+		msg(messages, MSG_ERROR, "%s: %s%s", path, strerror(errno),
 		    errno == EEXIST ? ": use -f to overwrite it, or another name" : "");
-		free(r);
+		free(report);
 		return NULL;
 	}
-	r->lines = json_object_new_array();
-	r->outputs = json_object_new_array();
-	m->hear = hear;
-	m->hear_user = r;
-	return r;
+	report->lines = json_object_new_array();
+	report->outputs = json_object_new_array();
+	messages->hear = hear;
+	messages->hear_user = report;
+	return report;
 }
 
-bool report_is_file(const struct report *r, const struct stat *file)
+bool report_is_file(const struct report *report, const struct stat *file)
 {
 	struct stat st;
 
-	return r && !fstat(r->fd, &st) && tool_same_file(&st, file);
+	return report && !fstat(report->fd, &st) && tool_same_file(&st, file);
 }
 
-void report_output(struct report *r, const char *name, uint64_t bytes)
+void report_output(struct report *report, const char *name, uint64_t bytes)
 {
-	json *o;
+	json *object;
 
-	if (!r)
+	if (!report)
 		return;
-	o = json_object_new_object();
-	add_text(o, "name", name);
-	add(o, "bytes", bytes == UINT64_MAX ? NULL : json_object_new_uint64(bytes));
-	json_object_array_add(r->outputs, o);
+	object = json_object_new_object();
+	add_text(object, "name", name);
+	add(object, "bytes", bytes == UINT64_MAX ? NULL : json_object_new_uint64(bytes));
+	json_object_array_add(report->outputs, object);
 }
 
-static bool write_all(int fd, const char *s)
+static bool write_all(int fd, const char *text)
 {
-	for (size_t left = strlen(s); left;) {
-		ssize_t n = write(fd, s, left);
+	for (size_t left = strlen(text); left;) {
+		ssize_t got = write(fd, text, left);
 
-		if (n < 0 && errno != EINTR)
+		if (got < 0 && errno != EINTR)
 			return false;
-		s += n > 0 ? n : 0;
-		left -= n > 0 ? (size_t)n : 0;
+		text += got > 0 ? got : 0;
+		left -= got > 0 ? (size_t)got : 0;
 	}
 	return true;
 }
 
-bool report_close(struct report *r, const struct tool *t, int status)
+bool report_close(struct report *report, const struct tool *tool, int status)
 {
-	json *o;
+	json *object;
 	bool ok;
 
-	if (!r)
+	if (!report)
 		return true;
-	o = of_run(r, t, status);
-	r->messages->hear = NULL;
-	ok = write_all(r->fd, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-									JSON_C_TO_STRING_NOSLASHESCAPE)) &&
-	     write_all(r->fd, "\n");
-	ok = !close(r->fd) && ok;
+	object = of_run(report, tool, status);
+	report->messages->hear = NULL;
+	ok = write_all(report->fd,
+		       json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+								      JSON_C_TO_STRING_NOSLASHESCAPE)) &&
+	     write_all(report->fd, "\n");
+	ok = !close(report->fd) && ok;
 	if (!ok)
-		msg(r->messages, MSG_ERROR, "%s: the report cannot be written: %s", r->path, strerror(errno));
-	json_object_put(o);
-	json_object_put(r->lines);
-	json_object_put(r->outputs);
-	free(r);
+		msg(report->messages, MSG_ERROR, "%s: the report cannot be written: %s", report->path, strerror(errno));
+	json_object_put(object);
+	json_object_put(report->lines);
+	json_object_put(report->outputs);
+	free(report);
 	return ok;
 }

@@ -9,15 +9,15 @@ struct report;
 
 /* A report that goes to path ("-": standard output); created now, so that an unwritable place is found early.  NULL:
  * said why not. */
-struct report *report_open(const char *path, bool overwrite, struct messages *m);
+struct report *report_open(const char *path, bool overwrite, struct messages *messages);
 
-/* Does the report go to this file?  r may be NULL. */
-bool report_is_file(const struct report *r, const struct stat *file);
+/* Does the report go to this file?  report may be NULL. */
+bool report_is_file(const struct report *report, const struct stat *file);
 
-/* A file that was written, or would have been.  bytes: its size, UINT64_MAX where not known.  r may be NULL. */
-void report_output(struct report *r, const char *name, uint64_t bytes);
+/* A file that was written, or would have been.  bytes: its size, UINT64_MAX where not known.  report may be NULL. */
+void report_output(struct report *report, const char *name, uint64_t bytes);
 
-/* Write all and free; t->df must still be there, or be NULL.  false: said why not.  r may be NULL. */
-bool report_close(struct report *r, const struct tool *t, int status);
+/* Write all and free; tool->df must still be there, or be NULL.  false: said why not.  report may be NULL. */
+bool report_close(struct report *report, const struct tool *tool, int status);
 
 #endif

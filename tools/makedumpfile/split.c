@@ -7,169 +7,171 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned count(const struct options *o)
+static unsigned count(const struct options *options)
 {
-	return (unsigned)o->operand_count - 1;
+	return (unsigned)options->operand_count - 1;
 }
 
-static const char *name(const struct options *o, unsigned i)
+static const char *name(const struct options *options, unsigned i)
 {
-	return o->operands[i + 1];
+	return options->operands[i + 1];
 }
 
 /* Has the run left something of it that opens?  Before a run: it may. */
-static bool opens(const struct tool *t, unsigned i)
+static bool opens(const struct tool *tool, unsigned i)
 {
-	struct dumpfilter_piece p = DUMPFILTER_PIECE_INIT;
+	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
 
-	return !t->pieces || dumpfilter_piece(t->df, i, &p) < 0 || p.result >= 0;
+	return !tool->pieces || dumpfilter_piece(tool->df, i, &piece) < 0 || piece.result >= 0;
 }
 
-void split_set_output(struct tool *t)
+void split_set_output(struct tool *tool)
 {
-	unsigned n = count(t->options), left = 0, done = 0;
+	unsigned pieces = count(tool->options), left = 0, done = 0;
 	size_t size = 1;
 	char *at;
 
-	for (unsigned i = 0; i < n; i++) {
-		size += strlen(name(t->options, i)) + sizeof ", and ";
-		left += opens(t, i);
+	for (unsigned i = 0; i < pieces; i++) {
+		size += strlen(name(tool->options, i)) + sizeof ", and ";
+		left += opens(tool, i);
 	}
-	free(t->names);
-	t->names = at = calloc(1, size);
-	t->output = at ? at : "the dump";
-	for (unsigned i = 0; at && i < n; i++) {
-		if (!opens(t, i))
+	free(tool->names);
+	tool->names = at = calloc(1, size);
+	tool->output = at ? at : "the dump";
+	for (unsigned i = 0; at && i < pieces; i++) {
+		if (!opens(tool, i))
 			continue;
 		at += sprintf(at, "%s%s",
 			      !done             ? ""
 			      : done + 1 < left ? ", "
 			      : left > 2        ? ", and "
 						: " and ",
-			      name(t->options, i));
+			      name(tool->options, i));
 		done++;
 	}
 }
 
 /* Of files that are there the same is found out when they are open, by whatever names. */
-static bool named_twice(struct tool *t, unsigned i)
+static bool named_twice(struct tool *tool, unsigned i)
 {
 	struct stat st;
 
-	for (unsigned k = 0; k < i; k++) {
-		if (strcmp(name(t->options, i), name(t->options, k)) || !lstat(name(t->options, i), &st))
+	for (unsigned other = 0; other < i; other++) {
+		if (strcmp(name(tool->options, i), name(tool->options, other)) || !lstat(name(tool->options, i), &st))
 			continue;
-		msg(t->messages, MSG_ERROR, "%s is named twice: give each piece a file of its own",
-		    name(t->options, i));
+		msg(tool->messages, MSG_ERROR, "%s is named twice: give each piece a file of its own",
+		    name(tool->options, i));
 		return true;
 	}
 	return false;
 }
 
-/* t->output is the piece's name for a moment: errors are about it. */
-bool split_allowed(struct tool *t)
+/* tool->output is the piece's name for a moment: errors are about it. */
+bool split_allowed(struct tool *tool)
 {
-	const char *all = t->output;
+	const char *all = tool->output;
 	bool ok = true;
 
-	for (unsigned i = 0; ok && i < count(t->options); i++) {
-		t->output = name(t->options, i);
-		ok = !named_twice(t, i) && tool_file_allowed(t);
+	for (unsigned i = 0; ok && i < count(tool->options); i++) {
+		tool->output = name(tool->options, i);
+		ok = !named_twice(tool, i) && tool_file_allowed(tool);
 	}
-	t->output = all;
+	tool->output = all;
 	return ok;
 }
 
 /* Two names of one file (links, or given twice) would be one piece over another. */
-static bool different_files(struct tool *t)
+static bool different_files(struct tool *tool)
 {
-	struct stat a, b;
+	struct stat first, second;
 
-	for (unsigned i = 1; i < t->piece_count; i++) {
-		for (unsigned k = 0; k < i; k++) {
-			if (stat(name(t->options, i), &a) || stat(name(t->options, k), &b) || !tool_same_file(&a, &b))
+	for (unsigned i = 1; i < tool->piece_count; i++) {
+		for (unsigned other = 0; other < i; other++) {
+			if (stat(name(tool->options, i), &first) || stat(name(tool->options, other), &second) ||
+			    !tool_same_file(&first, &second))
 				continue;
-			msg(t->messages, MSG_ERROR, "%s and %s are the same file: give each piece one of its own",
-			    name(t->options, k), name(t->options, i));
+			msg(tool->messages, MSG_ERROR, "%s and %s are the same file: give each piece one of its own",
+			    name(tool->options, other), name(tool->options, i));
 			return false;
 		}
 	}
 	return true;
 }
 
-static struct dumpfilter_sink *new_sink(struct tool *t)
+static struct dumpfilter_sink *new_sink(struct tool *tool)
 {
 	struct dumpfilter_sink *sink;
 
-	if (!tool_asked(t, OPT_DRY_RUN))
-		return tool_new_file(t);
-	sink = dumpfilter_sink_null(t->df);
-	if (tool_limit_sink(t, sink))
+	if (!tool_asked(tool, OPT_DRY_RUN))
+		return tool_new_file(tool);
+	sink = dumpfilter_sink_null(tool->df);
+	if (tool_limit_sink(tool, sink))
 		return sink;
 	dumpfilter_sink_free(sink);
 	return NULL;
 }
 
-bool split_make_sinks(struct tool *t)
+bool split_make_sinks(struct tool *tool)
 {
-	unsigned n = count(t->options);
-	const char *all = t->output;
+	unsigned pieces = count(tool->options);
+	const char *all = tool->output;
 
-	t->pieces = calloc(n, sizeof *t->pieces);
-	if (!t->pieces) {
-		msg(t->messages, MSG_ERROR, "out of memory");
+	tool->pieces = calloc(pieces, sizeof *tool->pieces);
+	if (!tool->pieces) {
+		msg(tool->messages, MSG_ERROR, "out of memory");
 		return false;
 	}
-	while (t->piece_count < n) {
-		t->output = name(t->options, t->piece_count);
-		t->pieces[t->piece_count] = new_sink(t);
-		if (!t->pieces[t->piece_count])
+	while (tool->piece_count < pieces) {
+		tool->output = name(tool->options, tool->piece_count);
+		tool->pieces[tool->piece_count] = new_sink(tool);
+		if (!tool->pieces[tool->piece_count])
 			break;
-		t->piece_count++;
+		tool->piece_count++;
 	}
-	t->output = all;
-	t->several = true;
-	return t->piece_count == n && (tool_asked(t, OPT_DRY_RUN) || different_files(t));
+	tool->output = all;
+	tool->several = true;
+	return tool->piece_count == pieces && (tool_asked(tool, OPT_DRY_RUN) || different_files(tool));
 }
 
-int split_run(struct tool *t)
+int split_run(struct tool *tool)
 {
-	struct dumpfilter_split_opts o = DUMPFILTER_SPLIT_OPTS_INIT;
+	struct dumpfilter_split_opts options = DUMPFILTER_SPLIT_OPTS_INIT;
 
-	o.block_bytes = t->options->splitblock;
-	return dumpfilter_run_split(t->df, t->pieces, t->piece_count, &o);
+	options.block_bytes = tool->options->splitblock;
+	return dumpfilter_run_split(tool->df, tool->pieces, tool->piece_count, &options);
 }
 
-void split_report(struct tool *t)
+void split_report(struct tool *tool)
 {
-	for (unsigned i = 0; i < t->piece_count; i++) {
-		struct dumpfilter_piece p = DUMPFILTER_PIECE_INIT;
+	for (unsigned i = 0; i < tool->piece_count; i++) {
+		struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
 
-		if (dumpfilter_piece(t->df, i, &p) < 0)
+		if (dumpfilter_piece(tool->df, i, &piece) < 0)
 			return;
-		if (p.result >= 0)
-			report_output(t->report, name(t->options, i), p.output_size);
-		msg(t->messages, MSG_REPORT,
+		if (piece.result >= 0)
+			report_output(tool->report, name(tool->options, i), piece.output_size);
+		msg(tool->messages, MSG_REPORT,
 		    "%s: page frames %#" PRIx64 " to %#" PRIx64 ", %" PRIu64 " of %" PRIu64 " pages, %" PRIu64
 		    " bytes%s",
-		    name(t->options, i), p.start_pfn, p.end_pfn, p.written_pages, p.kept_pages, p.bytes_out,
-		    p.result < 0 ? ", nothing that opens"
-		    : p.result   ? ", incomplete"
-				 : "");
+		    name(tool->options, i), piece.start_pfn, piece.end_pfn, piece.written_pages, piece.kept_pages,
+		    piece.bytes_out,
+		    piece.result < 0 ? ", nothing that opens"
+		    : piece.result   ? ", incomplete"
+				     : "");
 	}
 }
 
-void split_name_left(struct tool *t)
+void split_name_left(struct tool *tool)
 {
 	unsigned left = 0;
 
-	split_set_output(t);
-	for (unsigned i = 0; i < t->piece_count; i++)
-		if (opens(t, i))
+	split_set_output(tool);
+	for (unsigned i = 0; i < tool->piece_count; i++)
+		if (opens(tool, i))
 			left++;
 		else
-			msg(t->messages, MSG_ERROR,
+			msg(tool->messages, MSG_ERROR,
 			    "%s: nothing was written that opens, and the other files cannot be joined without it",
-			    name(t->options, i));
-	t->several = left > 1;
+			    name(tool->options, i));
+	tool->several = left > 1;
 }

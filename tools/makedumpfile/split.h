@@ -5,17 +5,17 @@
 
 #include "tool.h"
 
-/* t->output becomes "A, B, and C"; after a run without those that hold nothing that opens. */
-void split_set_output(struct tool *t);
+/* tool->output becomes "A, B, and C"; after a run without those that hold nothing that opens. */
+void split_set_output(struct tool *tool);
 /* May all files be written?  Says why not. */
-bool split_allowed(struct tool *t);
+bool split_allowed(struct tool *tool);
 /* A sink for each piece. */
-bool split_make_sinks(struct tool *t);
+bool split_make_sinks(struct tool *tool);
 /* dumpfilter_run_split() as was asked for. */
-int split_run(struct tool *t);
+int split_run(struct tool *tool);
 /* After a run: what each piece holds. */
-void split_report(struct tool *t);
-/* After an incomplete run: which files hold nothing, and t->output becomes the others. */
-void split_name_left(struct tool *t);
+void split_report(struct tool *tool);
+/* After an incomplete run: which files hold nothing, and tool->output becomes the others. */
+void split_name_left(struct tool *tool);
 
 #endif

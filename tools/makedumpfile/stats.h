@@ -5,9 +5,9 @@
 #include "tool.h"
 
 /* The report of --show-stats, in the layout that scripts know. */
-void stats_print(struct messages *m, const struct dumpfilter_report *r, bool elf);
+void stats_print(struct messages *messages, const struct dumpfilter_report *report, bool elf);
 
 /* One line for people, the last one of the report: from which file to which, how large both are, how many pages. */
-void stats_print_sum(struct tool *t, const struct dumpfilter_report *r, uint64_t output_size);
+void stats_print_sum(struct tool *tool, const struct dumpfilter_report *report, uint64_t output_size);
 
 #endif

@@ -21,12 +21,12 @@
 #define BLOCK  ((size_t)4096)
 #define NAME   "standard input"
 
-static const char *work_dir(const struct tool *t)
+static const char *work_dir(const struct tool *tool)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	if (t->options->text[OPT_WORK_DIR])
-		return t->options->text[OPT_WORK_DIR];
+	if (tool->options->text[OPT_WORK_DIR])
+		return tool->options->text[OPT_WORK_DIR];
 	return tmp && *tmp ? tmp : "/var/tmp";
 }
 
@@ -50,19 +50,19 @@ static int unnamed_file(const char *dir)
 }
 
 /* Bytes, 0 at the end, or −1 with errno. */
-static ssize_t read_some(uint8_t *buf, size_t len)
+static ssize_t read_some(uint8_t *buffer, size_t length)
 {
 	for (;;) {
 		struct pollfd wait = { .fd = STDIN_FILENO, .events = POLLIN };
-		ssize_t n;
+		ssize_t got;
 
 		if (signals_taken()) {
 			errno = ECANCELED;
 			return -1;
 		}
-		n = read(STDIN_FILENO, buf, len);
-		if (n >= 0)
-			return n;
+		got = read(STDIN_FILENO, buffer, length);
+		if (got >= 0)
+			return got;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			(void)poll(&wait, 1, -1);
 		else if (errno != EINTR)
@@ -71,172 +71,174 @@ static ssize_t read_some(uint8_t *buf, size_t len)
 }
 
 /* A whole buffer unless the input ends. */
-static ssize_t fill(uint8_t *buf)
+static ssize_t fill(uint8_t *buffer)
 {
 	size_t got = 0;
-	ssize_t n = 1;
+	ssize_t bytes = 1;
 
-	while (got < BUFFER && n > 0) {
-		n = read_some(buf + got, BUFFER - got);
-		if (n > 0)
-			got += (size_t)n;
+	while (got < BUFFER && bytes > 0) {
+		bytes = read_some(buffer + got, BUFFER - got);
+		if (bytes > 0)
+			got += (size_t)bytes;
 	}
-	return n < 0 ? n : (ssize_t)got;
+	return bytes < 0 ? bytes : (ssize_t)got;
 }
 
-static bool write_all(int fd, const uint8_t *p, size_t len, uint64_t offset)
+static bool write_all(int fd, const uint8_t *bytes, size_t length, uint64_t offset)
 {
-	while (len) {
-		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+	while (length) {
+		ssize_t got = pwrite(fd, bytes, length, (off_t)offset);
 
-		if (n <= 0 && errno != EINTR)
+		if (got <= 0 && errno != EINTR)
 			return false;
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-			offset += (uint64_t)n;
+		if (got > 0) {
+			bytes += got;
+			length -= (size_t)got;
+			offset += (uint64_t)got;
 		}
 	}
 	return true;
 }
 
-/* Blocks of zeros from p on, or of something else; *zero: which. */
-static size_t run_of_blocks(const uint8_t *p, size_t len, bool *zero)
+/* Blocks of zeros from bytes on, or of something else; *zero: which. */
+static size_t run_of_blocks(const uint8_t *bytes, size_t length, bool *zero)
 {
 	size_t at = 0;
 
-	while (at < len) {
-		size_t n = len - at < BLOCK ? len - at : BLOCK;
-		bool z = !p[at] && !memcmp(p + at, p + at + 1, n - 1);
+	while (at < length) {
+		size_t count = length - at < BLOCK ? length - at : BLOCK;
+		bool zeros = !bytes[at] && !memcmp(bytes + at, bytes + at + 1, count - 1);
 
-		if (at && z != *zero)
+		if (at && zeros != *zero)
 			break;
-		*zero = z;
-		at += n;
+		*zero = zeros;
+		at += count;
 	}
 	return at;
 }
 
 /* Zeros, of which memory has many, become gaps. */
-static bool store(int fd, const uint8_t *p, size_t len, uint64_t offset)
+static bool store(int fd, const uint8_t *bytes, size_t length, uint64_t offset)
 {
-	while (len) {
+	while (length) {
 		bool zero = false;
-		size_t n = run_of_blocks(p, len, &zero);
+		size_t count = run_of_blocks(bytes, length, &zero);
 
-		if (!zero && !write_all(fd, p, n, offset))
+		if (!zero && !write_all(fd, bytes, count, offset))
 			return false;
-		p += n;
-		len -= n;
-		offset += n;
+		bytes += count;
+		length -= count;
+		offset += count;
 	}
 	return true;
 }
 
-static bool cannot_store(struct tool *t, uint64_t done)
+static bool cannot_store(struct tool *tool, uint64_t done)
 {
-	msg(t->messages, MSG_ERROR,
+	msg(tool->messages, MSG_ERROR,
 	    "%s: copying " NAME " to a temporary file, after %" PRIu64
 	    " bytes: %s: give a directory with more space by --work-dir, or the dump as a file",
-	    work_dir(t), done, strerror(errno));
+	    work_dir(tool), done, strerror(errno));
 	return false;
 }
 
-static bool cannot_read(struct tool *t, uint64_t done)
+static bool cannot_read(struct tool *tool, uint64_t done)
 {
 	if (errno == ECANCELED)
-		msg(t->messages, MSG_ERROR, NAME ": cancelled after %" PRIu64 " bytes", done);
+		msg(tool->messages, MSG_ERROR, NAME ": cancelled after %" PRIu64 " bytes", done);
 	else
-		msg(t->messages, MSG_ERROR, NAME ": reading at byte %" PRIu64 ": %s", done, strerror(errno));
+		msg(tool->messages, MSG_ERROR, NAME ": reading at byte %" PRIu64 ": %s", done, strerror(errno));
 	return false;
 }
 
 /* ------------------------------------------------------------------------------------------------ what it is */
 
 struct beginning {
-	const uint8_t *buf;
-	size_t len;
+	const uint8_t *buffer;
+	size_t length;
 };
 
-static int64_t read_beginning(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_beginning(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	const struct beginning *x = user;
+	const struct beginning *beginning = user;
 
-	if (offset >= x->len)
+	if (offset >= beginning->length)
 		return 0;
-	if (len > x->len - offset)
-		len = x->len - (size_t)offset;
-	memcpy(buf, x->buf + offset, len);
-	return (int64_t)len;
+	if (length > beginning->length - offset)
+		length = beginning->length - (size_t)offset;
+	memcpy(buffer, beginning->buffer + offset, length);
+	return (int64_t)length;
 }
 
 /* What is no dump would fill the disk before anybody says so.  Does the library know what begins so?  Says why not.
  * In a context of its own, without a log: of what is cut off here most of what it would say is wrong. */
-static bool begins_as_dump(struct tool *t, const uint8_t *buf, size_t len)
+static bool begins_as_dump(struct tool *tool, const uint8_t *buffer, size_t length)
 {
-	struct beginning x = { buf, len };
-	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_beginning, .length = len, .name = NAME };
+	struct beginning beginning = { buffer, length };
+	struct dumpfilter_source_ops ops = {
+		.size = sizeof ops, .read = read_beginning, .length = length, .name = NAME
+	};
 	struct dumpfilter *df;
-	int r = DUMPFILTER_OK;
+	int result = DUMPFILTER_OK;
 
-	if (len < BUFFER)
+	if (length < BUFFER)
 		return true; /* it is all that there is: opening it tells */
 	df = dumpfilter_new(NULL);
 	if (df)
-		r = dumpfilter_open(df, &ops, &x);
-	if (r == DUMPFILTER_E_FORMAT)
-		msg(t->messages, MSG_ERROR, "%s", dumpfilter_errmsg(df));
+		result = dumpfilter_open(df, &ops, &beginning);
+	if (result == DUMPFILTER_E_FORMAT)
+		msg(tool->messages, MSG_ERROR, "%s", dumpfilter_errmsg(df));
 	dumpfilter_free(df);
-	return r != DUMPFILTER_E_FORMAT;
+	return result != DUMPFILTER_E_FORMAT;
 }
 
 /* ------------------------------------------------------------------------------------------------ the copy */
 
-static bool copy_all(struct tool *t, int fd, uint8_t *buf)
+static bool copy_all(struct tool *tool, int fd, uint8_t *buffer)
 {
-	struct dumpfilter_progress p = { .phase = PROGRESS_INPUT };
+	struct dumpfilter_progress progress = { .phase = PROGRESS_INPUT };
 
 	for (;;) {
-		ssize_t n = fill(buf);
+		ssize_t got = fill(buffer);
 
-		if (n < 0)
-			return cannot_read(t, p.done);
-		if (!p.done && !begins_as_dump(t, buf, (size_t)n))
+		if (got < 0)
+			return cannot_read(tool, progress.done);
+		if (!progress.done && !begins_as_dump(tool, buffer, (size_t)got))
 			return false;
-		if (n && !store(fd, buf, (size_t)n, p.done))
-			return cannot_store(t, p.done);
-		p.done += (uint64_t)n;
-		p.bytes_in = p.bytes_out = p.done;
-		progress_show(&t->progress, &p);
-		if (!n)
-			return !ftruncate(fd, (off_t)p.done) || cannot_store(t, p.done);
+		if (got && !store(fd, buffer, (size_t)got, progress.done))
+			return cannot_store(tool, progress.done);
+		progress.done += (uint64_t)got;
+		progress.bytes_in = progress.bytes_out = progress.done;
+		progress_show(&tool->progress, &progress);
+		if (!got)
+			return !ftruncate(fd, (off_t)progress.done) || cannot_store(tool, progress.done);
 	}
 }
 
-static bool make_copy(struct tool *t)
+static bool make_copy(struct tool *tool)
 {
-	uint8_t *buf;
+	uint8_t *buffer;
 	bool ok;
 	int fd;
 
 	if (isatty(STDIN_FILENO)) {
-		msg(t->messages, MSG_ERROR, NAME " is a terminal: a dump is expected there");
+		msg(tool->messages, MSG_ERROR, NAME " is a terminal: a dump is expected there");
 		return false;
 	}
-	fd = unnamed_file(work_dir(t));
+	fd = unnamed_file(work_dir(tool));
 	if (fd < 0) {
-		msg(t->messages, MSG_ERROR,
+		msg(tool->messages, MSG_ERROR,
 		    "%s: creating a temporary file for " NAME ": %s: choose another directory "
 		    "by --work-dir",
-		    work_dir(t), strerror(errno));
+		    work_dir(tool), strerror(errno));
 		return false;
 	}
-	t->input_copy = fd;
-	buf = malloc(BUFFER);
-	ok = buf && copy_all(t, fd, buf);
-	if (!buf)
-		msg(t->messages, MSG_ERROR, "out of memory");
-	free(buf);
+	tool->input_copy = fd;
+	buffer = malloc(BUFFER);
+	ok = buffer && copy_all(tool, fd, buffer);
+	if (!buffer)
+		msg(tool->messages, MSG_ERROR, "out of memory");
+	free(buffer);
 	return ok;
 }
 
@@ -249,14 +251,14 @@ static bool can_be_read_in_place(void)
 	       !lseek(STDIN_FILENO, 0, SEEK_CUR);
 }
 
-bool tool_open_stdin(struct tool *t, unsigned flags)
+bool tool_open_stdin(struct tool *tool, unsigned flags)
 {
 	bool in_place = can_be_read_in_place();
 
-	if (!in_place && !make_copy(t))
+	if (!in_place && !make_copy(tool))
 		return false;
-	if (dumpfilter_open_fd(t->df, in_place ? STDIN_FILENO : t->input_copy, NAME, flags) >= 0)
+	if (dumpfilter_open_fd(tool->df, in_place ? STDIN_FILENO : tool->input_copy, NAME, flags) >= 0)
 		return true;
-	tool_library_error(t);
+	tool_library_error(tool);
 	return false;
 }

@@ -6,56 +6,56 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-void tool_library_error(struct tool *t)
+void tool_library_error(struct tool *tool)
 {
-	const char *text = t->df ? dumpfilter_errmsg(t->df) : "";
+	const char *text = tool->df ? dumpfilter_errmsg(tool->df) : "";
 
-	msg(t->messages, MSG_ERROR, "%s", text[0] ? text : "out of memory");
+	msg(tool->messages, MSG_ERROR, "%s", text[0] ? text : "out of memory");
 }
 
-bool tool_same_file(const struct stat *a, const struct stat *b)
+bool tool_same_file(const struct stat *stat, const struct stat *other)
 {
-	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-		return a->st_rdev == b->st_rdev;
-	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+	if (S_ISBLK(stat->st_mode) && S_ISBLK(other->st_mode))
+		return stat->st_rdev == other->st_rdev;
+	return S_ISREG(stat->st_mode) && stat->st_dev == other->st_dev && stat->st_ino == other->st_ino;
 }
 
 /* ------------------------------------------------------------------------------------------------ input */
 
-const char *tool_input(const struct options *o, unsigned i)
+const char *tool_input(const struct options *options, unsigned i)
 {
-	if (o->mode == MODE_REASSEMBLE)
-		return (int)i < o->operand_count - 1 ? o->operands[i] : NULL;
+	if (options->mode == MODE_REASSEMBLE)
+		return (int)i < options->operand_count - 1 ? options->operands[i] : NULL;
 	if (!i)
-		return o->operand_count ? o->operands[0] : NULL;
-	return i <= o->piece_count ? o->pieces[i - 1] : NULL;
+		return options->operand_count ? options->operands[0] : NULL;
+	return i <= options->piece_count ? options->pieces[i - 1] : NULL;
 }
 
-const char *tool_input_name(const struct tool *t)
+const char *tool_input_name(const struct tool *tool)
 {
-	const char *name = t->options->operands[0];
+	const char *name = tool->options->operands[0];
 
 	return strcmp(name, "-") ? name : "standard input";
 }
 
-bool tool_configure(struct tool *t, int level)
+bool tool_configure(struct tool *tool, int level)
 {
-	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-	c.level = t->level = level;
-	c.codec = t->options->codec;
-	c.compression_level = t->options->compression_level;
-	c.format = tool_asked(t, OPT_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
-	c.threads = t->options->threads;
-	c.memory_limit = t->options->memory_limit;
-	c.flags = tool_asked(t, OPT_VMEMMAP) ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
-	if (t->options->mode == MODE_REASSEMBLE) {
-		c.codec = DUMPFILTER_CODEC_INPUT;
-		c.flags = DUMPFILTER_COPY_ALL;
+	config.level = tool->level = level;
+	config.codec = tool->options->codec;
+	config.compression_level = tool->options->compression_level;
+	config.format = tool_asked(tool, OPT_ELF) ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
+	config.threads = tool->options->threads;
+	config.memory_limit = tool->options->memory_limit;
+	config.flags = tool_asked(tool, OPT_VMEMMAP) ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
+	if (tool->options->mode == MODE_REASSEMBLE) {
+		config.codec = DUMPFILTER_CODEC_INPUT;
+		config.flags = DUMPFILTER_COPY_ALL;
 	}
-	if (dumpfilter_configure(t->df, &c) >= 0)
+	if (dumpfilter_configure(tool->df, &config) >= 0)
 		return true;
-	tool_library_error(t);
+	tool_library_error(tool);
 	return false;
 }
 
@@ -69,85 +69,86 @@ static bool is_null_device(const char *path)
 	return !stat(path, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
-struct dumpfilter_sink *tool_new_file(struct tool *t)
+struct dumpfilter_sink *tool_new_file(struct tool *tool)
 {
-	unsigned flags = tool_asked(t, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0;
-	struct dumpfilter_sink *sink = flags && is_null_device(t->output)
-					       ? dumpfilter_sink_null(t->df)
-					       : dumpfilter_sink_path(t->df, t->output, flags);
+	unsigned flags = tool_asked(tool, OPT_FORCE) ? DUMPFILTER_SINK_OVERWRITE : 0;
+	struct dumpfilter_sink *sink = flags && is_null_device(tool->output)
+					       ? dumpfilter_sink_null(tool->df)
+					       : dumpfilter_sink_path(tool->df, tool->output, flags);
 
-	if (tool_limit_sink(t, sink))
+	if (tool_limit_sink(tool, sink))
 		return sink;
 	dumpfilter_sink_free(sink);
 	return NULL;
 }
 
-bool tool_make_file(struct tool *t)
+bool tool_make_file(struct tool *tool)
 {
-	t->sink = tool_new_file(t);
-	return t->sink;
+	tool->sink = tool_new_file(tool);
+	return tool->sink;
 }
 
-bool tool_limit_sink(struct tool *t, struct dumpfilter_sink *sink)
+bool tool_limit_sink(struct tool *tool, struct dumpfilter_sink *sink)
 {
-	uint64_t limit = t->options->size_limit;
+	uint64_t limit = tool->options->size_limit;
 
-	if (sink && (!limit || dumpfilter_sink_limit(t->df, sink, limit) >= 0))
+	if (sink && (!limit || dumpfilter_sink_limit(tool->df, sink, limit) >= 0))
 		return true;
-	tool_library_error(t);
+	tool_library_error(tool);
 	return false;
 }
 
-bool tool_at_limit(const struct tool *t)
+bool tool_at_limit(const struct tool *tool)
 {
-	for (unsigned i = 0; i < t->piece_count; i++)
-		if (dumpfilter_sink_at_limit(t->pieces[i]))
+	for (unsigned i = 0; i < tool->piece_count; i++)
+		if (dumpfilter_sink_at_limit(tool->pieces[i]))
 			return true;
-	return dumpfilter_sink_at_limit(t->sink);
+	return dumpfilter_sink_at_limit(tool->sink);
 }
 
-void tool_print_full(struct tool *t, const char *why)
+void tool_print_full(struct tool *tool, const char *why)
 {
-	msg(t->messages, MSG_COMMON, "%s", "");
-	if (tool_at_limit(t))
-		msg_needed(t->messages, "Size limit(%" PRIu64 ") reached.", t->options->size_limit);
+	msg(tool->messages, MSG_COMMON, "%s", "");
+	if (tool_at_limit(tool))
+		msg_needed(tool->messages, "Size limit(%" PRIu64 ") reached.", tool->options->size_limit);
 	else
-		msg(t->messages, MSG_ERROR, "%s", why);
+		msg(tool->messages, MSG_ERROR, "%s", why);
 }
 
-void tool_drop_sinks(struct tool *t)
+void tool_drop_sinks(struct tool *tool)
 {
-	dumpfilter_sink_free(t->sink);
-	dumpfilter_sink_free(t->inner);
-	t->sink = t->inner = NULL;
-	for (unsigned i = 0; i < t->piece_count; i++)
-		dumpfilter_sink_free(t->pieces[i]);
-	free(t->pieces);
-	t->pieces = NULL;
-	t->piece_count = 0;
+	dumpfilter_sink_free(tool->sink);
+	dumpfilter_sink_free(tool->inner);
+	tool->sink = tool->inner = NULL;
+	for (unsigned i = 0; i < tool->piece_count; i++)
+		dumpfilter_sink_free(tool->pieces[i]);
+	free(tool->pieces);
+	tool->pieces = NULL;
+	tool->piece_count = 0;
 }
 
 /* ------------------------------------------------------------------------------------------------ results */
 
-void tool_print_saved(struct tool *t, uint64_t bytes)
+void tool_print_saved(struct tool *tool, uint64_t bytes)
 {
 	char level[40] = "";
 
-	if (t->options->level_count > 1)
-		snprintf(level, sizeof level, " at dump level %d", t->level);
-	msg(t->messages, MSG_COMMON, "%s", "");
-	if (tool_asked(t, OPT_DRY_RUN))
-		msg(t->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes%s; nothing was saved.",
-		    t->output, bytes, level);
+	if (tool->options->level_count > 1)
+		snprintf(level, sizeof level, " at dump level %d", tool->level);
+	msg(tool->messages, MSG_COMMON, "%s", "");
+	if (tool_asked(tool, OPT_DRY_RUN))
+		msg(tool->messages, MSG_COMMON, "Dry run: %s would take %" PRIu64 " bytes%s; nothing was saved.",
+		    tool->output, bytes, level);
 	else
-		msg(t->messages, MSG_COMMON, "The dumpfile%s saved to %s.", t->several ? "s are" : " is", t->output);
+		msg(tool->messages, MSG_COMMON, "The dumpfile%s saved to %s.", tool->several ? "s are" : " is",
+		    tool->output);
 }
 
-void tool_print_incomplete(struct tool *t, const char *what)
+void tool_print_incomplete(struct tool *tool, const char *what)
 {
-	if (tool_asked(t, OPT_DRY_RUN))
-		msg(t->messages, MSG_ERROR, "the dry run did not get through: %s", what);
+	if (tool_asked(tool, OPT_DRY_RUN))
+		msg(tool->messages, MSG_ERROR, "the dry run did not get through: %s", what);
 	else
-		msg(t->messages, MSG_ERROR, "%s %s incomplete but may be usable: %s", t->output,
-		    t->several ? "are" : "is", what);
+		msg(tool->messages, MSG_ERROR, "%s %s incomplete but may be usable: %s", tool->output,
+		    tool->several ? "are" : "is", what);
 }

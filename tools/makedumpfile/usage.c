@@ -7,51 +7,52 @@
 #define HELP_COLUMN 26
 #define HELP_WIDTH  80
 
-static void print_lines(struct messages *m, const char *const *lines)
+static void print_lines(struct messages *messages, const char *const *lines)
 {
 	for (; *lines; lines++)
-		msg(m, MSG_COMMON, "%s", *lines);
+		msg(messages, MSG_COMMON, "%s", *lines);
 }
 
 /* "-h, --help", "    --num-threads N" */
-static void print_head(char *buf, size_t size, const struct option_row *row)
+static void print_head(char *buffer, size_t size, const struct option_row *row)
 {
 	char letter[8] = "   ";
 
 	if (row->letter)
 		snprintf(letter, sizeof letter, "-%c%s", row->letter, row->long_name ? "," : "");
-	snprintf(buf, size, "  %s%s%s%s%s", letter, row->long_name ? " --" : "", row->long_name ? row->long_name : "",
-		 row->argument && row->argument[0] != '[' ? " " : "", row->argument ? row->argument : "");
+	snprintf(buffer, size, "  %s%s%s%s%s", letter, row->long_name ? " --" : "",
+		 row->long_name ? row->long_name : "", row->argument && row->argument[0] != '[' ? " " : "",
+		 row->argument ? row->argument : "");
 }
 
 /* Bytes of text that fit into width, whole words. */
 static size_t fitting(const char *text, size_t width)
 {
-	size_t n = strlen(text);
+	size_t count = strlen(text);
 
-	if (n <= width)
-		return n;
-	for (n = width; n && text[n] != ' '; n--)
+	if (count <= width)
+		return count;
+	for (count = width; count && text[count] != ' '; count--)
 		;
-	return n ? n : width;
+	return count ? count : width;
 }
 
-static void print_option(struct messages *m, const struct option_row *row)
+static void print_option(struct messages *messages, const struct option_row *row)
 {
 	char head[64];
 	const char *text = row->help;
 
 	print_head(head, sizeof head, row);
 	if (strlen(head) >= HELP_COLUMN) {
-		msg(m, MSG_COMMON, "%s", head);
+		msg(messages, MSG_COMMON, "%s", head);
 		head[0] = '\0';
 	}
 	while (*text) {
-		size_t n = fitting(text, HELP_WIDTH - HELP_COLUMN);
+		size_t count = fitting(text, HELP_WIDTH - HELP_COLUMN);
 
-		msg(m, MSG_COMMON, "%-*s%.*s", HELP_COLUMN, head, (int)n, text);
+		msg(messages, MSG_COMMON, "%-*s%.*s", HELP_COLUMN, head, (int)count, text);
 		head[0] = '\0';
-		text += n;
+		text += count;
 		text += strspn(text, " ");
 	}
 }
@@ -94,29 +95,29 @@ static const char *const help_bottom[] = {
 	NULL,
 };
 
-void usage_print_help(struct messages *m)
+void usage_print_help(struct messages *messages)
 {
-	print_lines(m, help_top);
+	print_lines(messages, help_top);
 	for (unsigned i = 0; i < option_row_count; i++) {
 		if (!option_is_group(&option_rows[i])) {
-			print_option(m, &option_rows[i]);
+			print_option(messages, &option_rows[i]);
 			continue;
 		}
-		msg(m, MSG_COMMON, "%s", "");
-		msg(m, MSG_COMMON, "%s:", option_rows[i].help);
+		msg(messages, MSG_COMMON, "%s", "");
+		msg(messages, MSG_COMMON, "%s:", option_rows[i].help);
 	}
-	print_lines(m, help_bottom);
+	print_lines(messages, help_bottom);
 }
 
-void usage_print_version(struct messages *m)
+void usage_print_version(struct messages *messages)
 {
 	/* the order that scripts know; zlib is always there in other programs of this name */
 	static const int codecs[] = { DUMPFILTER_CODEC_LZO, DUMPFILTER_CODEC_SNAPPY, DUMPFILTER_CODEC_ZSTD,
 				      DUMPFILTER_CODEC_ZLIB };
 
-	msg(m, MSG_COMMON, "makedumpfile: version %s (libdumpfilter)", dumpfilter_version());
+	msg(messages, MSG_COMMON, "makedumpfile: version %s (libdumpfilter)", dumpfilter_version());
 	for (unsigned i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
-		msg(m, MSG_COMMON, "%s\t%s", dumpfilter_codec_name(codecs[i]),
+		msg(messages, MSG_COMMON, "%s\t%s", dumpfilter_codec_name(codecs[i]),
 		    dumpfilter_codec_available(codecs[i]) ? "enabled" : "disabled");
-	msg(m, MSG_COMMON, "%s", "");
+	msg(messages, MSG_COMMON, "%s", "");
 }

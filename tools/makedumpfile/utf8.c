@@ -4,66 +4,66 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool continues(unsigned char c)
+static bool continues(unsigned char byte)
 {
-	return (c & 0xc0) == 0x80;
+	return (byte & 0xc0) == 0x80;
 }
 
-/* Bytes of the character at s; 0: none is valid here.  Neither surrogates nor longer forms than needed are. */
-static size_t character(const char *s)
+/* Bytes of the character at text; 0: none is valid here.  Neither surrogates nor longer forms than needed are. */
+static size_t character(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *bytes = (const unsigned char *)text;
 
-	if (p[0] < 0x80)
+	if (bytes[0] < 0x80)
 		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		return continues(p[1]) ? 2 : 0;
-	if (p[0] >= 0xe0 && p[0] <= 0xef) {
-		if (!continues(p[1]) || !continues(p[2]))
+	if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf)
+		return continues(bytes[1]) ? 2 : 0;
+	if (bytes[0] >= 0xe0 && bytes[0] <= 0xef) {
+		if (!continues(bytes[1]) || !continues(bytes[2]))
 			return 0;
-		return (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ? 0 : 3;
+		return (bytes[0] == 0xe0 && bytes[1] < 0xa0) || (bytes[0] == 0xed && bytes[1] >= 0xa0) ? 0 : 3;
 	}
-	if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-		if (!continues(p[1]) || !continues(p[2]) || !continues(p[3]))
+	if (bytes[0] >= 0xf0 && bytes[0] <= 0xf4) {
+		if (!continues(bytes[1]) || !continues(bytes[2]) || !continues(bytes[3]))
 			return 0;
-		return (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90) ? 0 : 4;
+		return (bytes[0] == 0xf0 && bytes[1] < 0x90) || (bytes[0] == 0xf4 && bytes[1] >= 0x90) ? 0 : 4;
 	}
 	return 0;
 }
 
-static bool all_valid(const char *s, size_t limit)
+static bool all_valid(const char *text, size_t limit)
 {
-	const char *at = s;
+	const char *at = text;
 
-	for (size_t n; *at; at += n) {
-		n = character(at);
-		if (!n || (size_t)(at - s) + n >= limit)
+	for (size_t count; *at; at += count) {
+		count = character(at);
+		if (!count || (size_t)(at - text) + count >= limit)
 			return false;
 	}
 	return true;
 }
 
-const char *utf8_valid(const char *s, char *buf, size_t size)
+const char *utf8_valid(const char *text, char *buffer, size_t size)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
-	size_t used = 0, n, step;
+	size_t used = 0, count, step;
 
-	if (all_valid(s, size))
-		return s;
-	for (; *s; s += step) {
-		const char *from = s;
+	if (all_valid(text, size))
+		return text;
+	for (; *text; text += step) {
+		const char *from = text;
 
-		n = step = character(s);
-		if (!n) {
+		count = step = character(text);
+		if (!count) {
 			from = replacement;
-			n = 3;
+			count = 3;
 			step = 1;
 		}
-		if (used + n >= size)
+		if (used + count >= size)
 			break;
-		memcpy(buf + used, from, n);
-		used += n;
+		memcpy(buffer + used, from, count);
+		used += count;
 	}
-	buf[used] = '\0';
-	return buf;
+	buffer[used] = '\0';
+	return buffer;
 }

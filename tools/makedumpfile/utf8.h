@@ -6,8 +6,8 @@
 
 #define UTF8_MAX_BYTES 8192
 
-/* s with U+FFFD in the place of each byte that is not part of valid UTF-8, cut at a whole character where buf (size
- * bytes, at least 4) is too small; s itself where nothing is wrong with it.  JSON has no other strings. */
-const char *utf8_valid(const char *s, char *buf, size_t size);
+/* text with U+FFFD in the place of each byte that is not part of valid UTF-8, cut at a whole character where buffer
+ * (size bytes, at least 4) is too small; text itself where nothing is wrong with it.  JSON has no other strings. */
+const char *utf8_valid(const char *text, char *buffer, size_t size);
 
 #endif
