@@ -14,21 +14,21 @@
 #include <unistd.h>
 
 /* The library's data arrives here.  Without DUMPFILTER_IO_RANDOM each offset continues the one before. */
-static int write_all(void *user, uint64_t offset, const void *buf, size_t len)
+static int write_all(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	const char *p = buf;
+	const char *text = buffer;
 	int fd = *(int *)user;
 
 	(void)offset;
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+	while (length > 0) {
+		ssize_t got = write(fd, text, length);
 
-		if (n < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (got < 0)
 			return -errno;
-		p += n;
-		len -= (size_t)n;
+		text += got;
+		length -= (size_t)got;
 	}
 	return 0;
 }
@@ -41,16 +41,16 @@ static void log_line(void *user, int level, const char *line)
 
 static int collect(struct dumpfilter *df, const char *vmcore, int fd)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = write_all, .name = "the example's stream" };
 	struct dumpfilter_sink *mine, *flat;
 	int ret = DUMPFILTER_E_NOMEM;
 
-	cfg.level = DUMPFILTER_LEVEL_MAX;
-	cfg.codec = DUMPFILTER_CODEC_ZLIB;
+	config.level = DUMPFILTER_LEVEL_MAX;
+	config.codec = DUMPFILTER_CODEC_ZLIB;
 	mine = dumpfilter_sink_custom(df, &ops, &fd);
 	flat = mine ? dumpfilter_sink_flat(df, mine) : NULL;
-	if (flat && (ret = dumpfilter_open_path(df, vmcore, 0)) >= 0 && (ret = dumpfilter_configure(df, &cfg)) >= 0)
+	if (flat && (ret = dumpfilter_open_path(df, vmcore, 0)) >= 0 && (ret = dumpfilter_configure(df, &config)) >= 0)
 		ret = dumpfilter_run(df, flat);
 	if (ret != DUMPFILTER_OK)
 		fprintf(stderr, "%s: %s\n", dumpfilter_strerror(ret), dumpfilter_errmsg(df));

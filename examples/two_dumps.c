@@ -19,15 +19,15 @@ struct job {
 
 static int write_dump(struct dumpfilter *df, const struct job *job)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_sink *sink = dumpfilter_sink_path(df, job->output, 0);
 	int ret = DUMPFILTER_E_IO;
 
-	cfg.level = job->level;
-	cfg.codec = job->codec;
-	cfg.threads = 1;
+	config.level = job->level;
+	config.codec = job->codec;
+	config.threads = 1;
 	if (sink && (ret = dumpfilter_open_path(df, job->vmcore, 0)) >= 0 &&
-	    (ret = dumpfilter_configure(df, &cfg)) >= 0)
+	    (ret = dumpfilter_configure(df, &config)) >= 0)
 		ret = dumpfilter_run(df, sink);
 	dumpfilter_sink_free(sink);
 	return ret;
