@@ -28,7 +28,7 @@ struct pages {
 	uint64_t size;
 	uint32_t block;
 	uint64_t *at; /* offsets of the pages to compress */
-	size_t n;
+	size_t count;
 };
 
 struct work {
@@ -46,25 +46,25 @@ static _Noreturn void fail(const char *what)
 
 static double clock_of(clockid_t id)
 {
-	struct timespec t;
+	struct timespec now;
 
-	clock_gettime(id, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	clock_gettime(id, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static uint64_t number(const struct pages *p, uint64_t at, unsigned width)
+static uint64_t number(const struct pages *pages, uint64_t at, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
-	if (at > p->size || p->size - at < width)
+	if (at > pages->size || pages->size - at < width)
 		fail("the dump is too short");
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)p->file[at + i] << 8 * i;
-	return v;
+		value |= (uint64_t)pages->file[at + i] << 8 * i;
+	return value;
 }
 
 /* Every byte is mapped before the clock starts. */
-static void map_file(struct pages *p, const char *path)
+static void map_file(struct pages *pages, const char *path)
 {
 	int fd = open(path, O_RDONLY);
 	struct stat st;
@@ -72,47 +72,48 @@ static void map_file(struct pages *p, const char *path)
 
 	if (fd < 0 || fstat(fd, &st))
 		fail("the dump cannot be opened");
-	p->size = (uint64_t)st.st_size;
-	map = mmap(NULL, p->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	pages->size = (uint64_t)st.st_size;
+	map = mmap(NULL, pages->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (map == MAP_FAILED)
 		fail("the dump cannot be mapped");
 	close(fd);
-	p->file = map;
+	pages->file = map;
 }
 
-static bool is_zero(const uint8_t *page, size_t n)
+static bool is_zero(const uint8_t *page, size_t count)
 {
-	return !page[0] && !memcmp(page, page + 1, n - 1);
+	return !page[0] && !memcmp(page, page + 1, count - 1);
 }
 
 /* Descriptors of a little-endian 64-bit kdump file: offset, size, flags, in 24 bytes each, behind both bitmaps. */
-static void list_pages(struct pages *p)
+static void list_pages(struct pages *pages)
 {
 	uint64_t bitmap, end, at;
 	uint32_t header;
 
-	if (p->size < 4096 || memcmp(p->file, "KDUMP   ", 8))
+	if (pages->size < 4096 || memcmp(pages->file, "KDUMP   ", 8))
 		fail("not a kdump file");
-	p->block = (uint32_t)number(p, 428, 4);
-	header = (uint32_t)number(p, 432, 4);
-	bitmap = number(p, 436, 4);
-	at = (1 + header + bitmap) * p->block;
+	pages->block = (uint32_t)number(pages, 428, 4);
+	header = (uint32_t)number(pages, 432, 4);
+	bitmap = number(pages, 436, 4);
+	at = (1 + header + bitmap) * pages->block;
 	end = UINT64_MAX;
-	p->at = malloc((p->size / p->block + 1) * sizeof *p->at);
-	if (!p->at)
+	pages->at = malloc((pages->size / pages->block + 1) * sizeof *pages->at);
+	if (!pages->at)
 		fail("out of memory");
 	for (; at < end; at += 24) {
-		uint64_t offset = number(p, at, 8), size = number(p, at + 8, 4), flags = number(p, at + 12, 4);
+		uint64_t offset = number(pages, at, 8), size = number(pages, at + 8, 4),
+			 flags = number(pages, at + 12, 4);
 
-		if (flags || size != p->block || offset > p->size - p->block)
+		if (flags || size != pages->block || offset > pages->size - pages->block)
 			fail("not an uncompressed dump");
 		if (offset < end)
 			end = offset; /* data begin where the descriptors end */
-		if (is_zero(p->file + offset, p->block))
+		if (is_zero(pages->file + offset, pages->block))
 			continue;
-		if (p->n > p->size / p->block)
+		if (pages->count > pages->size / pages->block)
 			fail("more descriptors than pages");
-		p->at[p->n++] = offset;
+		pages->at[pages->count++] = offset;
 	}
 }
 
@@ -131,50 +132,50 @@ static void release(void *user, void *ptr)
 static void *compress_all(void *arg)
 {
 	struct df_env env = { .alloc = allocate, .release = release };
-	struct work *w = arg;
-	const struct df_codec *c = w->codec;
-	uint32_t block = w->pages->block;
-	size_t cap = c ? c->bound(block) : block, i;
+	struct work *work = arg;
+	const struct df_codec *codec = work->codec;
+	uint32_t block = work->pages->block;
+	size_t cap = codec ? codec->bound(block) : block, i;
 	uint8_t *out = malloc(cap);
-	void *state = c ? c->state_new(&env, 0, block) : NULL;
+	void *state = codec ? codec->state_new(&env, 0, block) : NULL;
 	uint64_t sum = 0;
 
-	if (!out || (c && !state))
+	if (!out || (codec && !state))
 		fail("out of memory");
-	while ((i = atomic_fetch_add(&w->next, BATCH)) < w->pages->n) {
-		for (size_t k = i; k < i + BATCH && k < w->pages->n; k++) {
-			const uint8_t *page = w->pages->file + w->pages->at[k];
-			size_t n = c ? c->compress(state, page, block, out, cap) : 0;
+	while ((i = atomic_fetch_add(&work->next, BATCH)) < work->pages->count) {
+		for (size_t index = i; index < i + BATCH && index < work->pages->count; index++) {
+			const uint8_t *page = work->pages->file + work->pages->at[index];
+			size_t count = codec ? codec->compress(state, page, block, out, cap) : 0;
 
-			if (!n || n >= block) {
+			if (!count || count >= block) {
 				memcpy(out, page, block);
-				n = block;
+				count = block;
 			}
-			sum += n;
+			sum += count;
 		}
 	}
-	atomic_fetch_add(&w->out, sum);
-	if (c)
-		c->state_free(&env, state);
+	atomic_fetch_add(&work->out, sum);
+	if (codec)
+		codec->state_free(&env, state);
 	free(out);
 	return NULL;
 }
 
-static void measure(struct work *w, int threads)
+static void measure(struct work *work, int threads)
 {
 	pthread_t id[MAX_THREADS];
 	double wall = clock_of(CLOCK_MONOTONIC), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
 
 	for (int i = 1; i < threads; i++)
-		if (pthread_create(&id[i], NULL, compress_all, w))
+		if (pthread_create(&id[i], NULL, compress_all, work))
 			fail("no thread");
-	compress_all(w);
+	compress_all(work);
 	for (int i = 1; i < threads; i++)
 		pthread_join(id[i], NULL);
 	wall = clock_of(CLOCK_MONOTONIC) - wall;
 	cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	printf("seconds %.6f\ncpu %.6f\nin %" PRIu64 "\nout %" PRIu64 "\n", wall, cpu,
-	       (uint64_t)w->pages->n * w->pages->block, (uint64_t)atomic_load(&w->out));
+	       (uint64_t)work->pages->count * work->pages->block, (uint64_t)atomic_load(&work->out));
 }
 
 int main(int argc, char **argv)

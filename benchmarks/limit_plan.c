@@ -27,7 +27,7 @@
 enum mode { MMAP, POPULATE, READ };
 
 struct run {
-	uint64_t at, len; /* in the file */
+	uint64_t at, length; /* in the file */
 };
 
 struct work {
@@ -35,7 +35,7 @@ struct work {
 	enum mode mode;
 	size_t step; /* of a struct page */
 	struct run *runs;
-	size_t n, cap;
+	size_t count, cap;
 	atomic_size_t next;
 	atomic_uint_fast64_t pages, sum;
 };
@@ -48,31 +48,31 @@ static _Noreturn void fail(const char *what)
 
 static double clock_of(clockid_t id)
 {
-	struct timespec t;
+	struct timespec now;
 
-	clock_gettime(id, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	clock_gettime(id, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void add(struct work *w, uint64_t at, uint64_t len)
+static void add(struct work *work, uint64_t at, uint64_t length)
 {
-	if (w->n == w->cap) {
-		w->cap = w->cap ? 2 * w->cap : 1024;
-		w->runs = realloc(w->runs, w->cap * sizeof *w->runs);
-		if (!w->runs)
+	if (work->count == work->cap) {
+		work->cap = work->cap ? 2 * work->cap : 1024;
+		work->runs = realloc(work->runs, work->cap * sizeof *work->runs);
+		if (!work->runs)
 			fail("out of memory");
 	}
-	w->runs[w->n++] = (struct run){ at, len };
+	work->runs[work->count++] = (struct run){ at, length };
 }
 
-/* Struct pages in [vaddr, vaddr + len) of virtual memory. */
-static void locate(struct work *w, struct df_walker *walker, uint64_t vaddr, uint64_t len)
+/* Struct pages in [vaddr, vaddr + length) of virtual memory. */
+static void locate(struct work *work, struct df_walker *walker, uint64_t vaddr, uint64_t length)
 {
-	const struct df_extents *x = &walker->xlat->image->stored;
+	const struct df_extents *extents = &walker->xlat->image->stored;
 	struct df_err err;
 	uint64_t paddr, run;
 
-	for (uint64_t end = vaddr + len; vaddr < end; vaddr += run) {
+	for (uint64_t end = vaddr + length; vaddr < end; vaddr += run) {
 		size_t i;
 
 		if (df_xlat_v2p(walker, vaddr, &paddr, &run, &err) < 0) {
@@ -83,106 +83,109 @@ static void locate(struct work *w, struct df_walker *walker, uint64_t vaddr, uin
 			run = end - vaddr;
 		if (run > WINDOW)
 			run = WINDOW;
-		i = df_extents_find(x, paddr);
-		if (i == x->n || x->v[i].start > paddr)
+		i = df_extents_find(extents, paddr);
+		if (i == extents->count || extents->extent[i].start > paddr)
 			continue;
-		if (run > x->v[i].end - paddr)
-			run = x->v[i].end - paddr;
-		add(w, x->v[i].offset + (paddr - x->v[i].start), run);
+		if (run > extents->extent[i].end - paddr)
+			run = extents->extent[i].end - paddr;
+		add(work, extents->extent[i].offset + (paddr - extents->extent[i].start), run);
 	}
 }
 
 /* The struct pages of the frames that the image stores. */
-static void list_runs(struct work *w, struct df_dump *d)
+static void list_runs(struct work *work, struct df_dump *dump)
 {
 	struct df_reader reader;
 	struct df_walker walker;
 	struct df_err err;
 
-	if (df_reader_init(&reader, &d->image, DF_WINDOW_COPY, &err) < 0 ||
-	    df_walker_init(&walker, &d->xlat, &reader, &err) < 0)
+	if (df_reader_init(&reader, &dump->image, DF_WINDOW_COPY, &err) < 0 ||
+	    df_walker_init(&walker, &dump->xlat, &reader, &err) < 0)
 		fail(err.text);
-	w->step = d->map.page_struct;
-	for (size_t i = 0; i < d->image.stored.n; i++) {
-		uint64_t first = d->image.stored.v[i].start >> d->page_shift;
-		uint64_t end = ((d->image.stored.v[i].end - 1) >> d->page_shift) + 1;
+	work->step = dump->memmap.page_struct;
+	for (size_t i = 0; i < dump->image.stored.count; i++) {
+		uint64_t first = dump->image.stored.extent[i].start >> dump->page_shift;
+		uint64_t end = ((dump->image.stored.extent[i].end - 1) >> dump->page_shift) + 1;
 
-		for (size_t k = 0; k < d->map.n; k++) {
-			const struct df_memmap_range *r = &d->map.v[k];
-			uint64_t from = first > r->first ? first : r->first, to = end < r->end ? end : r->end;
+		for (size_t index = 0; index < dump->memmap.count; index++) {
+			const struct df_memmap_range *range = &dump->memmap.range[index];
+			uint64_t from = first > range->first ? first : range->first,
+				 to = end < range->end ? end : range->end;
 
 			if (from < to)
-				locate(w, &walker, r->vaddr + (from - r->first) * w->step, (to - from) * w->step);
+				locate(work, &walker, range->vaddr + (from - range->first) * work->step,
+				       (to - from) * work->step);
 		}
 	}
 	df_walker_fini(&walker);
 	df_reader_fini(&reader);
 }
 
-static uint64_t touch(const uint8_t *p, size_t len, size_t step)
+static uint64_t touch(const uint8_t *bytes, size_t length, size_t step)
 {
 	uint64_t sum = 0, word;
 
-	for (size_t i = 0; i + 8 <= len; i += step) {
-		memcpy(&word, p + i, 8);
+	for (size_t i = 0; i + 8 <= length; i += step) {
+		memcpy(&word, bytes + i, 8);
 		sum += word;
 	}
 	return sum;
 }
 
-static uint64_t one_run(struct work *w, const struct run *r, uint8_t *buf)
+static uint64_t one_run(struct work *work, const struct run *run, uint8_t *buffer)
 {
-	uint64_t start = r->at & ~UINT64_C(4095), sum;
-	size_t len = (size_t)(r->at + r->len - start);
+	uint64_t start = run->at & ~UINT64_C(4095), sum;
+	size_t length = (size_t)(run->at + run->length - start);
 	void *map;
 
-	if (w->mode == READ) {
-		if (pread(w->fd, buf, (size_t)r->len, (off_t)r->at) != (ssize_t)r->len)
+	if (work->mode == READ) {
+		if (pread(work->fd, buffer, (size_t)run->length, (off_t)run->at) != (ssize_t)run->length)
 			fail("the image cannot be read");
-		return touch(buf, (size_t)r->len, w->step);
+		return touch(buffer, (size_t)run->length, work->step);
 	}
-	map = mmap(NULL, len, PROT_READ, MAP_PRIVATE | (w->mode == POPULATE ? MAP_POPULATE : 0), w->fd, (off_t)start);
+	map = mmap(NULL, length, PROT_READ, MAP_PRIVATE | (work->mode == POPULATE ? MAP_POPULATE : 0), work->fd,
+		   (off_t)start);
 	if (map == MAP_FAILED)
 		fail("the image cannot be mapped");
-	sum = touch((uint8_t *)map + (r->at - start), (size_t)r->len, w->step);
-	munmap(map, len);
+	sum = touch((uint8_t *)map + (run->at - start), (size_t)run->length, work->step);
+	munmap(map, length);
 	return sum;
 }
 
 static void *touch_all(void *arg)
 {
-	struct work *w = arg;
-	uint8_t *buf = malloc(WINDOW);
+	struct work *work = arg;
+	uint8_t *buffer = malloc(WINDOW);
 	uint64_t sum = 0, pages = 0;
 	size_t i;
 
-	if (!buf)
+	if (!buffer)
 		fail("out of memory");
-	while ((i = atomic_fetch_add(&w->next, 1)) < w->n) {
-		sum += one_run(w, &w->runs[i], buf);
-		pages += w->runs[i].len / w->step;
+	while ((i = atomic_fetch_add(&work->next, 1)) < work->count) {
+		sum += one_run(work, &work->runs[i], buffer);
+		pages += work->runs[i].length / work->step;
 	}
-	free(buf);
-	atomic_fetch_add(&w->pages, pages);
-	atomic_fetch_add(&w->sum, sum); /* used, so that the loop is not optimised away */
+	free(buffer);
+	atomic_fetch_add(&work->pages, pages);
+	atomic_fetch_add(&work->sum, sum); /* used, so that the loop is not optimised away */
 	return NULL;
 }
 
-static void measure(struct work *w, int threads)
+static void measure(struct work *work, int threads)
 {
 	pthread_t id[MAX_THREADS];
 	double wall = clock_of(CLOCK_MONOTONIC), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
 
 	for (int i = 1; i < threads; i++)
-		if (pthread_create(&id[i], NULL, touch_all, w))
+		if (pthread_create(&id[i], NULL, touch_all, work))
 			fail("no thread");
-	touch_all(w);
+	touch_all(work);
 	for (int i = 1; i < threads; i++)
 		pthread_join(id[i], NULL);
 	wall = clock_of(CLOCK_MONOTONIC) - wall;
 	cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	printf("seconds %.6f\ncpu %.6f\npages %" PRIu64 "\nsum %" PRIx64 "\n", wall, cpu,
-	       (uint64_t)atomic_load(&w->pages), (uint64_t)atomic_load(&w->sum));
+	       (uint64_t)atomic_load(&work->pages), (uint64_t)atomic_load(&work->sum));
 }
 
 int main(int argc, char **argv)

@@ -15,35 +15,35 @@
 
 static double clock_of(clockid_t id)
 {
-	struct timespec t;
+	struct timespec now;
 
-	clock_gettime(id, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	clock_gettime(id, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static int plan(struct dumpfilter *df, char **argv)
 {
 	unsigned flags = !argv[4] || !argv[5] ? 0 : argv[5][0] == 'm' ? DUMPFILTER_OPEN_MMAP : DUMPFILTER_OPEN_NO_MMAP;
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	double cpu = 0;
-	int r;
+	int result;
 
-	cfg.level = atoi(argv[2]);
-	cfg.flags = strchr(argv[2], 'e') ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
-	cfg.threads = (unsigned)atoi(argv[3]);
-	cfg.memory_limit = argv[4] ? (size_t)strtoull(argv[4], NULL, 0) : 0;
-	r = dumpfilter_open_path(df, argv[1], flags);
-	if (r >= 0)
-		r = dumpfilter_configure(df, &cfg);
-	if (r >= 0) {
+	config.level = atoi(argv[2]);
+	config.flags = strchr(argv[2], 'e') ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
+	config.threads = (unsigned)atoi(argv[3]);
+	config.memory_limit = argv[4] ? (size_t)strtoull(argv[4], NULL, 0) : 0;
+	result = dumpfilter_open_path(df, argv[1], flags);
+	if (result >= 0)
+		result = dumpfilter_configure(df, &config);
+	if (result >= 0) {
 		cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
-		r = dumpfilter_plan(df);
+		result = dumpfilter_plan(df);
 		cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	}
-	if (r >= 0)
-		r = dumpfilter_report(df, &report);
-	if (r < 0) {
+	if (result >= 0)
+		result = dumpfilter_report(df, &report);
+	if (result < 0) {
 		fprintf(stderr, "plan_only: %s\n", dumpfilter_errmsg(df));
 		return 1;
 	}
@@ -58,7 +58,7 @@ static int plan(struct dumpfilter *df, char **argv)
 int main(int argc, char **argv)
 {
 	struct dumpfilter *df;
-	int r;
+	int result;
 
 	if (argc < 4 || argc > 6) {
 		fprintf(stderr, "usage: plan_only VMCORE LEVEL[e] THREADS [MEMORY-LIMIT [mmap|read]]\n");
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	df = dumpfilter_new(NULL);
 	if (!df)
 		return 1;
-	r = plan(df, argv);
+	result = plan(df, argv);
 	dumpfilter_free(df);
-	return r;
+	return result;
 }

@@ -28,13 +28,13 @@ static void make_structs(uint8_t structs[65 * 64], bool alike)
 
 	memset(structs, 0, 65 * 64);
 	for (unsigned i = 0; i < 64; i++) {
-		uint8_t *p = structs + i * 64;
+		uint8_t *bytes = structs + i * 64;
 		uint64_t kind = alike ? 2 : i % 4, mapping = kind == 0 ? 0xffff888001234001 : 0;
 		uint32_t map_count = kind == 3 && i % 16 == 3 ? 0xffffff7f : kind ? 0xffffffff : 0;
 
-		memcpy(p, &flags[kind], 8);
-		memcpy(p + 24, &mapping, 8);
-		memcpy(p + 48, &map_count, 4);
+		memcpy(bytes, &flags[kind], 8);
+		memcpy(bytes + 24, &mapping, 8);
+		memcpy(bytes + 48, &map_count, 4);
 	}
 }
 
@@ -46,7 +46,7 @@ static uint64_t words(const char *image, bool alike, unsigned long times)
 
 	if (!df || dumpfilter_open_path(df, image, 0) < 0)
 		fail(df ? dumpfilter_errmsg(df) : "out of memory");
-	if (!df->dump.can_classify || df->dump.map.page_struct != 64)
+	if (!df->dump.can_classify || df->dump.memmap.page_struct != 64)
 		fail("not an image of gen_vmcore");
 	make_structs(structs, alike);
 	for (unsigned long i = 0; i < times; i++) {
@@ -78,11 +78,11 @@ struct items {
 
 static int make(void *user, void *slot, struct df_err *err)
 {
-	struct items *x = user;
+	struct items *items = user;
 
 	(void)err;
-	*(uint64_t *)slot = x->left;
-	return x->left && x->left-- ? 1 : 0;
+	*(uint64_t *)slot = items->left;
+	return items->left && items->left-- ? 1 : 0;
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
@@ -96,10 +96,10 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 
 static int take(void *user, void *slot, struct df_err *err)
 {
-	struct items *x = user;
+	struct items *items = user;
 
 	(void)err;
-	x->sum += *(uint64_t *)slot;
+	items->sum += *(uint64_t *)slot;
 	return 0;
 }
 
@@ -117,13 +117,13 @@ static void release(void *user, void *ptr)
 
 static uint64_t pool(unsigned threads, unsigned long times)
 {
-	static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+	static const struct df_pool_ops pool_ops = { .make = make, .work = work, .take = take };
 	struct df_env env = { .alloc = allocate, .release = release };
 	struct items items = { .left = times };
 	uint64_t slots[4] = { 0 };
 	struct df_err err;
 
-	if (df_pool_run(&env, &ops, &items, threads, slots, sizeof *slots, 2 * threads, &err) < 0)
+	if (df_pool_run(&env, &pool_ops, &items, threads, slots, sizeof *slots, 2 * threads, &err) < 0)
 		fail(err.text);
 	return items.sum;
 }

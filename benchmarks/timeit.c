@@ -26,17 +26,17 @@ static _Noreturn void fail(const char *what, int error)
 	exit(125);
 }
 
-static double seconds(struct timeval t)
+static double seconds(struct timeval timeval)
 {
-	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+	return (double)timeval.tv_sec + (double)timeval.tv_usec / 1e6;
 }
 
 static double now(void)
 {
-	struct timespec t;
+	struct timespec at;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
 static int redirect(posix_spawn_file_actions_t *actions, int fd, const char *path)
@@ -49,16 +49,16 @@ static int redirect(posix_spawn_file_actions_t *actions, int fd, const char *pat
 /* Children inherit it. */
 static void go_ahead_of_others(void)
 {
-	struct sched_param p = { .sched_priority = 1 };
+	struct sched_param sched_param = { .sched_priority = 1 };
 
-	if (sched_setscheduler(0, SCHED_RR, &p))
+	if (sched_setscheduler(0, SCHED_RR, &sched_param))
 		fail("real-time priority", errno);
 }
 
 static void run(char **argv, const char *const path[3])
 {
 	posix_spawn_file_actions_t actions;
-	struct rusage use;
+	struct rusage usage;
 	int status, error;
 	double start;
 	pid_t pid;
@@ -71,24 +71,24 @@ static void run(char **argv, const char *const path[3])
 	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	if (error)
 		fail(argv[0], error);
-	while (wait4(pid, &status, 0, &use) < 0)
+	while (wait4(pid, &status, 0, &usage) < 0)
 		if (errno != EINTR)
 			fail("wait4", errno);
-	printf("%.6f %.6f %.6f %ld %d\n", now() - start, seconds(use.ru_utime), seconds(use.ru_stime), use.ru_maxrss,
-	       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	printf("%.6f %.6f %.6f %ld %d\n", now() - start, seconds(usage.ru_utime), seconds(usage.ru_stime),
+	       usage.ru_maxrss, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	posix_spawn_file_actions_destroy(&actions);
 }
 
 int main(int argc, char **argv)
 {
 	const char *path[3] = { "/dev/null", "/dev/null", "/dev/null" };
-	int c;
+	int letter;
 
 	(void)argc;
-	while ((c = getopt(argc, argv, "+ri:o:e:")) != -1) {
-		const char *at = strchr("ioe", c);
+	while ((letter = getopt(argc, argv, "+ri:o:e:")) != -1) {
+		const char *at = strchr("ioe", letter);
 
-		if (c == 'r')
+		if (letter == 'r')
 			go_ahead_of_others();
 		else if (at)
 			path[at - "ioe"] = optarg;

@@ -22,32 +22,32 @@
 
 struct files {
 	char *name[MAX_FILES];
-	unsigned n, at;
+	unsigned count, at;
 	const uint8_t *map; /* of file at */
 	uint64_t size, pos;
 };
 
-static int by_name(const void *a, const void *b)
+static int by_name(const void *left, const void *right)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
 /* Regular files of a folder and those below it. */
-static void add_folder(struct files *f, const char *path, unsigned depth)
+static void add_folder(struct files *files, const char *path, unsigned depth)
 {
 	DIR *dir = opendir(path);
-	struct dirent *e;
+	struct dirent *dirent;
 	struct stat st;
 	char name[512];
 
-	while (dir && (e = readdir(dir)) && f->n < MAX_FILES) {
-		if (e->d_name[0] == '.' || snprintf(name, sizeof name, "%s/%s", path, e->d_name) >= (int)sizeof name ||
-		    lstat(name, &st))
+	while (dir && (dirent = readdir(dir)) && files->count < MAX_FILES) {
+		if (dirent->d_name[0] == '.' ||
+		    snprintf(name, sizeof name, "%s/%s", path, dirent->d_name) >= (int)sizeof name || lstat(name, &st))
 			continue;
 		if (S_ISDIR(st.st_mode) && depth)
-			add_folder(f, name, depth - 1);
+			add_folder(files, name, depth - 1);
 		else if (S_ISREG(st.st_mode) && st.st_size >= 4 * (off_t)PAGE && st.st_size < 64 * (off_t)MIB)
-			f->name[f->n++] = strdup(name);
+			files->name[files->count++] = strdup(name);
 	}
 	if (dir)
 		closedir(dir);
@@ -55,57 +55,57 @@ static void add_folder(struct files *f, const char *path, unsigned depth)
 
 struct files *gen_files_open(void)
 {
-	struct files *f = calloc(1, sizeof *f);
+	struct files *files = calloc(1, sizeof *files);
 
-	if (!f)
+	if (!files)
 		gen_fail("out of memory");
-	add_folder(f, "/usr/bin", 0);
-	add_folder(f, "/usr/include", 2);
-	add_folder(f, "/usr/share/perl", 3);
-	add_folder(f, "/usr/share/doc", 1);
-	add_folder(f, "/usr/lib", 1);
-	if (!f->n)
+	add_folder(files, "/usr/bin", 0);
+	add_folder(files, "/usr/include", 2);
+	add_folder(files, "/usr/share/perl", 3);
+	add_folder(files, "/usr/share/doc", 1);
+	add_folder(files, "/usr/lib", 1);
+	if (!files->count)
 		gen_fail("no files in /usr");
 	/* readdir's order is the file system's; the names' is not, but text and binaries must alternate */
-	qsort(f->name, f->n, sizeof *f->name, by_name);
-	for (unsigned i = 0; i < f->n; i++) {
-		unsigned k = (unsigned)((uint64_t)i * 2654435761u % f->n);
-		char *swap = f->name[i];
+	qsort(files->name, files->count, sizeof *files->name, by_name);
+	for (unsigned i = 0; i < files->count; i++) {
+		unsigned index = (unsigned)((uint64_t)i * 2654435761u % files->count);
+		char *swap = files->name[i];
 
-		f->name[i] = f->name[k];
-		f->name[k] = swap;
+		files->name[i] = files->name[index];
+		files->name[index] = swap;
 	}
-	return f;
+	return files;
 }
 
-static void close_one(struct files *f)
+static void close_one(struct files *files)
 {
-	if (f->map)
-		munmap((void *)(uintptr_t)f->map, f->size);
-	f->map = NULL;
+	if (files->map)
+		munmap((void *)(uintptr_t)files->map, files->size);
+	files->map = NULL;
 }
 
-void gen_files_close(struct files *f)
+void gen_files_close(struct files *files)
 {
-	close_one(f);
-	for (unsigned i = 0; i < f->n; i++)
-		free(f->name[i]);
-	free(f);
+	close_one(files);
+	for (unsigned i = 0; i < files->count; i++)
+		free(files->name[i]);
+	free(files);
 }
 
 /* The next page of the files, one after the other, over and over. */
-static const uint8_t *next_page(struct files *f)
+static const uint8_t *next_page(struct files *files)
 {
-	for (unsigned tries = 0; !f->map || f->size - f->pos < PAGE; tries++) {
+	for (unsigned tries = 0; !files->map || files->size - files->pos < PAGE; tries++) {
 		int fd;
 		struct stat st;
 		void *map;
 
-		if (tries > f->n)
+		if (tries > files->count)
 			gen_fail("no file of /usr can be read");
-		close_one(f);
-		f->at = (f->at + 1) % f->n;
-		fd = open(f->name[f->at], O_RDONLY);
+		close_one(files);
+		files->at = (files->at + 1) % files->count;
+		fd = open(files->name[files->at], O_RDONLY);
 		if (fd < 0)
 			continue;
 		map = fstat(fd, &st) || st.st_size < (off_t)PAGE
@@ -114,37 +114,37 @@ static const uint8_t *next_page(struct files *f)
 		close(fd);
 		if (map == MAP_FAILED)
 			continue;
-		f->map = map;
-		f->size = (uint64_t)st.st_size;
-		f->pos = 0;
+		files->map = map;
+		files->size = (uint64_t)st.st_size;
+		files->pos = 0;
 	}
-	f->pos += PAGE;
-	return f->map + f->pos - PAGE;
+	files->pos += PAGE;
+	return files->map + files->pos - PAGE;
 }
 
-static uint64_t object(struct gen *g)
+static uint64_t object(struct gen *gen)
 {
-	return DIRECT + gen_below(g, 1 << 24) * 64;
+	return DIRECT + gen_below(gen, 1 << 24) * 64;
 }
 
-static uint64_t name(struct gen *g)
+static uint64_t name(struct gen *gen)
 {
 	static const char words[][9] = { "systemd", "kworker/", "lib64",    "cgroup.p",
 					 "eth0",    "dev-sda1", "session-", "proc" };
-	uint64_t v;
+	uint64_t value;
 
-	memcpy(&v, words[gen_below(g, 8)], 8);
-	return v;
+	memcpy(&value, words[gen_below(gen, 8)], 8);
+	return value;
 }
 
 /* The word at "at" of an object; how[]: the cache's template. */
-static uint64_t word(struct gen *g, uint64_t how, uint64_t self)
+static uint64_t word(struct gen *gen, uint64_t how, uint64_t self)
 {
 	switch (how % 32) {
 	case 0:
 	case 1:
 	case 2:
-		return object(g);
+		return object(gen);
 	case 3:
 		return self; /* an empty list */
 	case 4:
@@ -152,124 +152,125 @@ static uint64_t word(struct gen *g, uint64_t how, uint64_t self)
 	case 5:
 		return TEXT + (how >> 8) % KERNEL_SIZE; /* the same function in each object */
 	case 6:
-		return TEXT + gen_below(g, 1 << 12) * 64;
+		return TEXT + gen_below(gen, 1 << 12) * 64;
 	case 7:
 	case 8:
-		return gen_below(g, 16);
+		return gen_below(gen, 16);
 	case 9:
-		return gen_below(g, 4) | (uint64_t)gen_below(g, 256) << 32;
+		return gen_below(gen, 4) | (uint64_t)gen_below(gen, 256) << 32;
 	case 10:
 		return how >> 16 & 0xffffff;
 	case 11:
-		return name(g);
+		return name(gen);
 	case 12:
-		return gen_random(g);
+		return gen_random(gen);
 	case 13:
-		return 1700000000 + gen_below(g, 100000);
+		return 1700000000 + gen_below(gen, 100000);
 	case 14:
 	case 15:
 	case 16:
-		return gen_random(g) & how >> 4; /* flags, times, sums: some bits differ */
+		return gen_random(gen) & how >> 4; /* flags, times, sums: some bits differ */
 	case 17:
-		return object(g);
+		return object(gen);
 	default:
 		return 0;
 	}
 }
 
 /* A page of equal objects of one of the caches; base: where the page is, as its own pointers see it. */
-static void objects(struct gen *g, uint8_t *page, uint64_t base)
+static void objects(struct gen *gen, uint8_t *page, uint64_t base)
 {
 	static const unsigned sizes[] = { 8, 12, 16, 24, 24, 32, 64, 128, 192, 256 }; /* words */
-	uint64_t cache = gen_below(g, CACHES);
+	uint64_t cache = gen_below(gen, CACHES);
 	unsigned size = sizes[cache % 10];
-	uint64_t used = 1 + gen_below(g, 4); /* of 4 objects */
+	uint64_t used = 1 + gen_below(gen, 4); /* of 4 objects */
 
 	for (uint64_t i = 0; i < WORDS; i++) {
 		uint64_t how = (cache * 1000003 + i % size + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
 
-		if (i % size == 0 && i && gen_below(g, 4) >= used)
+		if (i % size == 0 && i && gen_below(gen, 4) >= used)
 			i += size - 1; /* a free object */
 		else
-			gen_put64(page + i * 8, word(g, how, base + i * 8));
+			gen_put64(page + i * 8, word(gen, how, base + i * 8));
 	}
 }
 
-static void stack(struct gen *g, uint8_t *page)
+static void stack(struct gen *gen, uint8_t *page)
 {
-	uint64_t depth = 32 + gen_below(g, 200);
+	uint64_t depth = 32 + gen_below(gen, 200);
 
 	for (uint64_t i = WORDS - depth; i < WORDS; i++)
-		gen_put64(page + i * 8, gen_below(g, 3) ? TEXT + gen_below(g, 1 << 22) : object(g));
+		gen_put64(page + i * 8, gen_below(gen, 3) ? TEXT + gen_below(gen, 1 << 22) : object(gen));
 }
 
-static void page_table(struct gen *g, uint8_t *page)
+static void page_table(struct gen *gen, uint8_t *page)
 {
-	uint64_t at = gen_below(g, WORDS), n = gen_below(g, WORDS - at) + 1, frame = gen_below(g, 1 << 20);
+	uint64_t at = gen_below(gen, WORDS), count = gen_below(gen, WORDS - at) + 1, frame = gen_below(gen, 1 << 20);
 
-	for (uint64_t i = at; i < at + n; i++) {
-		if (!gen_below(g, 8))
-			frame = gen_below(g, 1 << 20);
+	for (uint64_t i = at; i < at + count; i++) {
+		if (!gen_below(gen, 8))
+			frame = gen_below(gen, 1 << 20);
 		gen_put64(page + i * 8, frame++ << 12 | UINT64_C(0x8000000000000867));
 	}
 }
 
-static void noise(struct gen *g, uint8_t *page)
+static void noise(struct gen *gen, uint8_t *page)
 {
 	for (uint64_t i = 0; i < WORDS; i++)
-		gen_put64(page + i * 8, gen_random(g));
+		gen_put64(page + i * 8, gen_random(gen));
 }
 
-static void numbers(struct gen *g, uint8_t *page)
+static void numbers(struct gen *gen, uint8_t *page)
 {
-	uint64_t bits = 4 + gen_below(g, 12);
+	uint64_t bits = 4 + gen_below(gen, 12);
 
 	for (uint64_t i = 0; i < WORDS; i++)
-		gen_put64(page + i * 8, gen_below(g, UINT64_C(1) << bits) | gen_below(g, UINT64_C(1) << bits) << 32);
+		gen_put64(page + i * 8, gen_below(gen, UINT64_C(1) << bits) | gen_below(gen, UINT64_C(1) << bits)
+										      << 32);
 }
 
-static void file_page(struct gen *g, uint8_t *page)
+static void file_page(struct gen *gen, uint8_t *page)
 {
-	if (g->files)
-		memcpy(page, next_page(g->files), PAGE);
+	if (gen->files)
+		memcpy(page, next_page(gen->files), PAGE);
 	else
-		objects(g, page, DIRECT);
+		objects(gen, page, DIRECT);
 }
 
-void gen_fill(struct gen *g, enum content what, uint64_t pfn, uint8_t *page)
+void gen_fill(struct gen *gen, enum content what, uint64_t pfn, uint8_t *page)
 {
-	uint64_t base = DIRECT + pfn * PAGE, dice = gen_below(g, 100);
+	uint64_t base = DIRECT + pfn * PAGE, dice = gen_below(gen, 100);
 
 	switch (what) {
 	case CONTENT_KERNEL_TEXT:
 	case CONTENT_CACHE:
-		file_page(g, page);
+		file_page(gen, page);
 		break;
 	case CONTENT_SLAB:
-		objects(g, page, base);
+		objects(gen, page, base);
 		break;
 	case CONTENT_KERNEL:
 		if (dice < 25)
-			stack(g, page);
+			stack(gen, page);
 		else if (dice < 60)
-			page_table(g, page);
+			page_table(gen, page);
 		else if (dice < 90)
-			file_page(g, page);
+			file_page(gen, page);
 		else
-			noise(g, page);
+			noise(gen, page);
 		break;
 	case CONTENT_USER:
 		if (dice < 40)
-			objects(g, page, UINT64_C(0x7f0000000000) + pfn * PAGE);
+			objects(gen, page, UINT64_C(0x7f0000000000) + pfn * PAGE);
 		else if (dice < 75)
-			file_page(g, page);
+			file_page(gen, page);
 		else if (dice < 92)
-			numbers(g, page);
+			numbers(gen, page);
 		else
-			noise(g, page);
+			noise(gen, page);
 		break;
 	case CONTENT_STALE:
-		gen_fill(g, dice < 40 ? CONTENT_USER : dice < 80 ? CONTENT_CACHE : CONTENT_SLAB, pfn, page);
+		gen_fill(gen, dice < 40 ? CONTENT_USER : dice < 80 ? CONTENT_CACHE : CONTENT_SLAB, pfn, page);
 		break;
 	}
 }

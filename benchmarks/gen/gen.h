@@ -50,27 +50,27 @@ struct gen {
 _Noreturn void gen_fail(const char *what);
 
 /* xorshift64*: deterministic, the seed is in main.c. */
-uint64_t gen_random(struct gen *g);
-uint64_t gen_below(struct gen *g, uint64_t n);
+uint64_t gen_random(struct gen *gen);
+uint64_t gen_below(struct gen *gen, uint64_t count);
 
 /* Bytes of the file that hold a physical address. */
-uint8_t *gen_at(const struct gen *g, uint64_t pa);
+uint8_t *gen_at(const struct gen *gen, uint64_t paddr);
 /* Large runs: quicker than page faults on a mapping. */
-void gen_write(const struct gen *g, uint64_t pa, const void *buf, size_t len);
+void gen_write(const struct gen *gen, uint64_t paddr, const void *buffer, size_t length);
 /* Zeroed physical memory for what the kernel keeps beside its image. */
-uint64_t gen_alloc(struct gen *g, uint64_t bytes, uint64_t align);
-void gen_put64(uint8_t *p, uint64_t v);
+uint64_t gen_alloc(struct gen *gen, uint64_t bytes, uint64_t align);
+void gen_put64(uint8_t *bytes, uint64_t value);
 
 /* memmap.c: struct pages, and contents for KIND_REAL. */
-void gen_memmap(struct gen *g);
+void gen_memmap(struct gen *gen);
 /* Physical address of the struct pages of a section. */
-uint64_t gen_section_structs(struct gen *g, uint64_t section);
+uint64_t gen_section_structs(struct gen *gen, uint64_t section);
 
 /* content.c */
 enum content { CONTENT_KERNEL_TEXT, CONTENT_SLAB, CONTENT_KERNEL, CONTENT_CACHE, CONTENT_USER, CONTENT_STALE };
 struct files *gen_files_open(void);
-void gen_files_close(struct files *f);
+void gen_files_close(struct files *files);
 /* Contents for a frame into page, which is all zeros. */
-void gen_fill(struct gen *g, enum content what, uint64_t pfn, uint8_t *page);
+void gen_fill(struct gen *gen, enum content what, uint64_t pfn, uint8_t *page);
 
 #endif

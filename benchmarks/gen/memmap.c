@@ -42,138 +42,139 @@ static const struct share idle[] = {
 	{ USE_SLAB, 3, 64 },
 };
 
-static uint64_t struct_at(const struct gen *g, uint64_t pfn)
+static uint64_t struct_at(const struct gen *gen, uint64_t pfn)
 {
-	(void)g;
+	(void)gen;
 	return VMEMMAP + pfn * PAGE_STRUCT;
 }
 
-static void flush_section(struct gen *g)
+static void flush_section(struct gen *gen)
 {
-	if (g->section != SECTION_NONE)
-		gen_write(g, gen_section_structs(g, g->section), g->buffer, BLOCK);
-	memset(g->buffer, 0, BLOCK);
+	if (gen->section != SECTION_NONE)
+		gen_write(gen, gen_section_structs(gen, gen->section), gen->buffer, BLOCK);
+	memset(gen->buffer, 0, BLOCK);
 }
 
 /* The eight words of a struct page.  counts: _mapcount and _refcount. */
-static void put(struct gen *g, uint64_t pfn, uint64_t flags, uint64_t next, uint64_t prev, uint64_t mapping,
+static void put(struct gen *gen, uint64_t pfn, uint64_t flags, uint64_t next, uint64_t prev, uint64_t mapping,
 		uint64_t index, uint64_t priv, uint64_t map_count, uint64_t ref_count)
 {
-	uint8_t *p = g->buffer + pfn % SECTION_PFN * PAGE_STRUCT;
+	uint8_t *bytes = gen->buffer + pfn % SECTION_PFN * PAGE_STRUCT;
 
-	if (pfn / SECTION_PFN != g->section) {
-		flush_section(g);
-		g->section = pfn / SECTION_PFN;
+	if (pfn / SECTION_PFN != gen->section) {
+		flush_section(gen);
+		gen->section = pfn / SECTION_PFN;
 	}
-	gen_put64(p, flags | ZONE);
-	gen_put64(p + 8, next);
-	gen_put64(p + 16, prev);
-	gen_put64(p + 24, mapping);
-	gen_put64(p + 32, index);
-	gen_put64(p + 40, priv);
-	gen_put64(p + 48, map_count | ref_count << 32);
-	gen_put64(p + 56, 0);
+	gen_put64(bytes, flags | ZONE);
+	gen_put64(bytes + 8, next);
+	gen_put64(bytes + 16, prev);
+	gen_put64(bytes + 24, mapping);
+	gen_put64(bytes + 32, index);
+	gen_put64(bytes + 40, priv);
+	gen_put64(bytes + 48, map_count | ref_count << 32);
+	gen_put64(bytes + 56, 0);
 }
 
 /* An address that an object of this machine could have. */
-static uint64_t some_object(struct gen *g)
+static uint64_t some_object(struct gen *gen)
 {
-	return DIRECT + gen_below(g, g->end < HOLE_START ? g->end / 64 : HOLE_START / 64) * 64;
+	return DIRECT + gen_below(gen, gen->end < HOLE_START ? gen->end / 64 : HOLE_START / 64) * 64;
 }
 
-static void put_free(struct gen *g, uint64_t pfn, uint64_t n)
+static void put_free(struct gen *gen, uint64_t pfn, uint64_t count)
 {
-	while (n) {
+	while (count) {
 		unsigned order = MAX_ORDER;
 
-		while (pfn & ((UINT64_C(1) << order) - 1) || n < UINT64_C(1) << order)
+		while (pfn & ((UINT64_C(1) << order) - 1) || count < UINT64_C(1) << order)
 			order--;
-		put(g, pfn, 0, struct_at(g, pfn) + (PAGE_STRUCT << order) + 8,
-		    struct_at(g, pfn) - (PAGE_STRUCT << order) + 8, 0, 0, order, BUDDY, 0);
+		put(gen, pfn, 0, struct_at(gen, pfn) + (PAGE_STRUCT << order) + 8,
+		    struct_at(gen, pfn) - (PAGE_STRUCT << order) + 8, 0, 0, order, BUDDY, 0);
 		/* as boot left them: a list of one */
 		for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
-			put(g, pfn + i, 0, struct_at(g, pfn + i) + 8, struct_at(g, pfn + i) + 8, 0, 0, 0, NO_MAP, 0);
+			put(gen, pfn + i, 0, struct_at(gen, pfn + i) + 8, struct_at(gen, pfn + i) + 8, 0, 0, 0, NO_MAP,
+			    0);
 		pfn += UINT64_C(1) << order;
-		n -= UINT64_C(1) << order;
+		count -= UINT64_C(1) << order;
 	}
 }
 
-static void put_compound(struct gen *g, uint64_t pfn, unsigned order, unsigned destructor, uint64_t flags,
+static void put_compound(struct gen *gen, uint64_t pfn, unsigned order, unsigned destructor, uint64_t flags,
 			 uint64_t mapping)
 {
-	uint64_t head = struct_at(g, pfn);
+	uint64_t head = struct_at(gen, pfn);
 
-	put(g, pfn, flags | HEAD, some_object(g), some_object(g), mapping, pfn & 0xffff, 0, NO_MAP, 1);
+	put(gen, pfn, flags | HEAD, some_object(gen), some_object(gen), mapping, pfn & 0xffff, 0, NO_MAP, 1);
 	for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
-		put(g, pfn + i, 0, head | 1, i == 1 ? destructor | order << 8 : 0, TAIL_MAPPING, 0, 0, NO_MAP, 0);
+		put(gen, pfn + i, 0, head | 1, i == 1 ? destructor | order << 8 : 0, TAIL_MAPPING, 0, 0, NO_MAP, 0);
 }
 
-static void put_simple(struct gen *g, uint64_t pfn, uint64_t n, uint64_t flags, unsigned mapping_bit, bool mapped)
+static void put_simple(struct gen *gen, uint64_t pfn, uint64_t count, uint64_t flags, unsigned mapping_bit, bool mapped)
 {
-	uint64_t owner = (some_object(g) & ~UINT64_C(7)) | mapping_bit;
+	uint64_t owner = (some_object(gen) & ~UINT64_C(7)) | mapping_bit;
 
-	for (uint64_t i = 0; i < n; i++)
-		put(g, pfn + i, flags, struct_at(g, pfn + i + 1) + 8, struct_at(g, pfn + i - 1) + 8, owner,
-		    pfn % 4096 + i, flags & PRIV ? some_object(g) : 0, mapped ? 0 : NO_MAP, 1 + mapped);
+	for (uint64_t i = 0; i < count; i++)
+		put(gen, pfn + i, flags, struct_at(gen, pfn + i + 1) + 8, struct_at(gen, pfn + i - 1) + 8, owner,
+		    pfn % 4096 + i, flags & PRIV ? some_object(gen) : 0, mapped ? 0 : NO_MAP, 1 + mapped);
 }
 
 /* Units of 2 MiB; what does not fit is base pages. */
-static void put_huge(struct gen *g, uint64_t pfn, uint64_t n, bool hugetlb)
+static void put_huge(struct gen *gen, uint64_t pfn, uint64_t count, bool hugetlb)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		if ((pfn + i) % 512 || n - i < 512) {
-			put_simple(g, pfn + i, 1, LRU | USUAL | SWAPB, 1, true);
+	for (uint64_t i = 0; i < count; i++) {
+		if ((pfn + i) % 512 || count - i < 512) {
+			put_simple(gen, pfn + i, 1, LRU | USUAL | SWAPB, 1, true);
 			continue;
 		}
-		put_compound(g, pfn + i, 9, hugetlb ? 2 : 3, USUAL | (hugetlb ? 0 : LRU | SWAPB),
-			     some_object(g) | !hugetlb);
+		put_compound(gen, pfn + i, 9, hugetlb ? 2 : 3, USUAL | (hugetlb ? 0 : LRU | SWAPB),
+			     some_object(gen) | !hugetlb);
 		i += 511;
 	}
 }
 
-static void put_slab(struct gen *g, uint64_t pfn, uint64_t n)
+static void put_slab(struct gen *gen, uint64_t pfn, uint64_t count)
 {
-	uint64_t cache = some_object(g);
+	uint64_t cache = some_object(gen);
 
-	for (uint64_t i = 0; i < n; i++)
-		put(g, pfn + i, SLAB, cache, struct_at(g, pfn + i) + 16, 0, some_object(g), 0x1000200010, 0xffffffff,
-		    1);
+	for (uint64_t i = 0; i < count; i++)
+		put(gen, pfn + i, SLAB, cache, struct_at(gen, pfn + i) + 16, 0, some_object(gen), 0x1000200010,
+		    0xffffffff, 1);
 }
 
-static void describe(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
+static void describe(struct gen *gen, enum use use, uint64_t pfn, uint64_t count)
 {
 	static const enum count counts[] = { COUNT_FREE, COUNT_CACHE, COUNT_PRIVATE, COUNT_USER,
 					     COUNT_USER, COUNT_USER,  COUNT_KEEP,    COUNT_KEEP };
 
-	g->count[counts[use]] += n;
+	gen->count[counts[use]] += count;
 	switch (use) {
 	case USE_FREE:
-		put_free(g, pfn, n);
+		put_free(gen, pfn, count);
 		break;
 	case USE_CACHE:
-		put_simple(g, pfn, n, LRU | USUAL, 0, gen_below(g, 4) == 0);
+		put_simple(gen, pfn, count, LRU | USUAL, 0, gen_below(gen, 4) == 0);
 		break;
 	case USE_CACHE_PRIVATE:
-		put_simple(g, pfn, n, LRU | USUAL | PRIV, 0, false);
+		put_simple(gen, pfn, count, LRU | USUAL | PRIV, 0, false);
 		break;
 	case USE_ANON:
-		put_simple(g, pfn, n, LRU | USUAL | SWAPB, 1, true);
+		put_simple(gen, pfn, count, LRU | USUAL | SWAPB, 1, true);
 		break;
 	case USE_THP:
 	case USE_HUGETLB:
-		put_huge(g, pfn, n, use == USE_HUGETLB);
+		put_huge(gen, pfn, count, use == USE_HUGETLB);
 		break;
 	case USE_SLAB:
-		put_slab(g, pfn, n);
+		put_slab(gen, pfn, count);
 		break;
 	case USE_KERNEL:
-		put_simple(g, pfn, n, 0, 0, false);
+		put_simple(gen, pfn, count, 0, 0, false);
 		break;
 	}
 }
 
 /* Pages of zeros, of 1000.  Kernel and free: as in the kernel dumps that the tests use (16 %). */
-static void fill_run(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
+static void fill_run(struct gen *gen, enum use use, uint64_t pfn, uint64_t count)
 {
 	static const struct {
 		enum content what;
@@ -184,131 +185,133 @@ static void fill_run(struct gen *g, enum use use, uint64_t pfn, uint64_t n)
 	uint8_t pages[FILL_PAGES * PAGE];
 	uint64_t filled = 0; /* pages of the buffer, for the frames before this one */
 
-	if (g->kind != KIND_REAL && use != USE_SLAB)
+	if (gen->kind != KIND_REAL && use != USE_SLAB)
 		return;
-	for (uint64_t i = 0; i < n; i++) {
-		bool zero = gen_below(g, 1000) < how[use].zero;
+	for (uint64_t i = 0; i < count; i++) {
+		bool zero = gen_below(gen, 1000) < how[use].zero;
 
 		if (!filled)
 			memset(pages, 0, sizeof pages);
 		if (!zero)
-			gen_fill(g, how[use].what, pfn + i, pages + filled++ * PAGE);
-		if (filled && (zero || filled == FILL_PAGES || i == n - 1)) {
-			gen_write(g, (pfn + i + !zero - filled) * PAGE, pages, filled * PAGE);
+			gen_fill(gen, how[use].what, pfn + i, pages + filled++ * PAGE);
+		if (filled && (zero || filled == FILL_PAGES || i == count - 1)) {
+			gen_write(gen, (pfn + i + !zero - filled) * PAGE, pages, filled * PAGE);
 			filled = 0;
 		}
 	}
 }
 
-static const struct share *pick(struct gen *g, const struct share *shares, unsigned n)
+static const struct share *pick(struct gen *gen, const struct share *shares, unsigned count)
 {
 	/* shares are of frames: the longer the runs of a use, the rarer they are */
 	uint64_t all = 0, at;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < count; i++)
 		all += 1000000 * shares[i].weight / shares[i].longest;
-	at = gen_below(g, all);
-	for (unsigned i = 0; i < n - 1; i++) {
+	at = gen_below(gen, all);
+	for (unsigned i = 0; i < count - 1; i++) {
 		uint64_t part = 1000000 * shares[i].weight / shares[i].longest;
 
 		if (at < part)
 			return &shares[i];
 		at -= part;
 	}
-	return &shares[n - 1];
+	return &shares[count - 1];
 }
 
 /* Frames [pfn, end) of memory that nothing of the kernel's lies in. */
-static void populate(struct gen *g, uint64_t pfn, uint64_t end)
+static void populate(struct gen *gen, uint64_t pfn, uint64_t end)
 {
-	bool real = g->kind == KIND_REAL;
+	bool real = gen->kind == KIND_REAL;
 
 	while (pfn < end) {
-		const struct share *s = real ? pick(g, in_use, sizeof in_use / sizeof *in_use)
-					     : pick(g, idle, sizeof idle / sizeof *idle);
-		uint64_t n = 1 + gen_below(g, s->longest) + gen_below(g, s->longest);
+		const struct share *share = real ? pick(gen, in_use, sizeof in_use / sizeof *in_use)
+						 : pick(gen, idle, sizeof idle / sizeof *idle);
+		uint64_t count = 1 + gen_below(gen, share->longest) + gen_below(gen, share->longest);
 
-		if (s->use == USE_THP || s->use == USE_HUGETLB)
-			n = (n + 511) / 512 * 512 + (-pfn & 511);
-		if (n > end - pfn)
-			n = end - pfn;
-		describe(g, s->use, pfn, n);
-		fill_run(g, s->use, pfn, n);
-		pfn += n;
+		if (share->use == USE_THP || share->use == USE_HUGETLB)
+			count = (count + 511) / 512 * 512 + (-pfn & 511);
+		if (count > end - pfn)
+			count = end - pfn;
+		describe(gen, share->use, pfn, count);
+		fill_run(gen, share->use, pfn, count);
+		pfn += count;
 	}
 }
 
-static void reserve(struct gen *g, uint64_t pfn, uint64_t end)
+static void reserve(struct gen *gen, uint64_t pfn, uint64_t end)
 {
-	g->count[COUNT_KEEP] += end - pfn;
+	gen->count[COUNT_KEEP] += end - pfn;
 	for (; pfn < end; pfn++)
-		put(g, pfn, FIXED, struct_at(g, pfn) + 8, struct_at(g, pfn) + 8, 0, 0, 0, NO_MAP, 1);
+		put(gen, pfn, FIXED, struct_at(gen, pfn) + 8, struct_at(gen, pfn) + 8, 0, 0, 0, NO_MAP, 1);
 }
 
 /* The first section: kernel image, tables, and for KIND_SHARED struct pages; it is kept as a whole. */
-static void first_section(struct gen *g)
+static void first_section(struct gen *gen)
 {
-	reserve(g, 0, SECTION_PFN);
-	for (uint64_t at = 0; g->kind == KIND_REAL && at < KERNEL_SIZE * 2 / 3; at += PAGE)
-		gen_fill(g, CONTENT_KERNEL_TEXT, (KERNEL_PA + at) / PAGE, gen_at(g, KERNEL_PA + at));
+	reserve(gen, 0, SECTION_PFN);
+	for (uint64_t at = 0; gen->kind == KIND_REAL && at < KERNEL_SIZE * 2 / 3; at += PAGE)
+		gen_fill(gen, CONTENT_KERNEL_TEXT, (KERNEL_PA + at) / PAGE, gen_at(gen, KERNEL_PA + at));
 }
 
 /* The eight sections whose struct pages all the others share.  They are not told apart by address: no lists, no
  * compound pages. */
-static void shared_sections(struct gen *g)
+static void shared_sections(struct gen *gen)
 {
-	for (uint64_t s = 1; s <= 8; s++) {
-		for (uint64_t pfn = s * SECTION_PFN; pfn < (s + 1) * SECTION_PFN; pfn++) {
-			if (s == 7)
-				put(g, pfn, LRU | USUAL | SWAPB, 0, 0, DIRECT | 1, pfn, 0, 0, 2);
-			else if (s == 8)
-				put(g, pfn, LRU | USUAL, 0, 0, DIRECT, pfn, 0, NO_MAP, 1);
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		for (uint64_t pfn = seed * SECTION_PFN; pfn < (seed + 1) * SECTION_PFN; pfn++) {
+			if (seed == 7)
+				put(gen, pfn, LRU | USUAL | SWAPB, 0, 0, DIRECT | 1, pfn, 0, 0, 2);
+			else if (seed == 8)
+				put(gen, pfn, LRU | USUAL, 0, 0, DIRECT, pfn, 0, NO_MAP, 1);
 			else
-				put(g, pfn, 0, 0, 0, 0, 0, MAX_ORDER, pfn % 1024 ? NO_MAP : BUDDY, 0);
+				put(gen, pfn, 0, 0, 0, 0, 0, MAX_ORDER, pfn % 1024 ? NO_MAP : BUDDY, 0);
 		}
 	}
-	for (uint64_t s = 1; s * SECTION < g->end; s++)
-		if (s * SECTION < HOLE_START || s * SECTION >= HOLE_END)
-			g->count[s % 8 == 7 ? COUNT_USER : s % 8 == 0 ? COUNT_CACHE : COUNT_FREE] += SECTION_PFN;
+	for (uint64_t seed = 1; seed * SECTION < gen->end; seed++)
+		if (seed * SECTION < HOLE_START || seed * SECTION >= HOLE_END)
+			gen->count[seed % 8 == 7   ? COUNT_USER
+				   : seed % 8 == 0 ? COUNT_CACHE
+						   : COUNT_FREE] += SECTION_PFN;
 }
 
-uint64_t gen_section_structs(struct gen *g, uint64_t section)
+uint64_t gen_section_structs(struct gen *gen, uint64_t section)
 {
-	if (g->kind != KIND_SHARED)
-		return g->structs + section * BLOCK;
-	return g->first_own + (section ? (section - 1) % 8 + 1 : 0) * BLOCK;
+	if (gen->kind != KIND_SHARED)
+		return gen->structs + section * BLOCK;
+	return gen->first_own + (section ? (section - 1) % 8 + 1 : 0) * BLOCK;
 }
 
 /* Struct pages lie behind the hole (or, on a small machine, behind the first section). */
-static void place_structs(struct gen *g)
+static void place_structs(struct gen *gen)
 {
-	if (g->kind == KIND_SHARED)
-		g->first_own = gen_alloc(g, 9 * BLOCK, BLOCK);
+	if (gen->kind == KIND_SHARED)
+		gen->first_own = gen_alloc(gen, 9 * BLOCK, BLOCK);
 	else
-		g->structs = g->end > HOLE_END ? HOLE_END : SECTION;
+		gen->structs = gen->end > HOLE_END ? HOLE_END : SECTION;
 }
 
-void gen_memmap(struct gen *g)
+void gen_memmap(struct gen *gen)
 {
 	uint64_t structs, structs_end;
 
-	g->buffer = malloc(BLOCK);
-	if (!g->buffer)
+	gen->buffer = malloc(BLOCK);
+	if (!gen->buffer)
 		gen_fail("out of memory");
-	place_structs(g);
-	first_section(g);
-	if (g->kind == KIND_SHARED) {
-		shared_sections(g);
-		flush_section(g);
-		free(g->buffer);
+	place_structs(gen);
+	first_section(gen);
+	if (gen->kind == KIND_SHARED) {
+		shared_sections(gen);
+		flush_section(gen);
+		free(gen->buffer);
 		return;
 	}
-	structs = g->structs / PAGE;
-	structs_end = structs + g->end / SECTION * (BLOCK / PAGE);
-	if (g->end > HOLE_END)
-		populate(g, SECTION_PFN, HOLE_START / PAGE);
-	reserve(g, structs, structs_end);
-	populate(g, structs_end, g->end / PAGE);
-	flush_section(g);
-	free(g->buffer);
+	structs = gen->structs / PAGE;
+	structs_end = structs + gen->end / SECTION * (BLOCK / PAGE);
+	if (gen->end > HOLE_END)
+		populate(gen, SECTION_PFN, HOLE_START / PAGE);
+	reserve(gen, structs, structs_end);
+	populate(gen, structs_end, gen->end / PAGE);
+	flush_section(gen);
+	free(gen->buffer);
 }

@@ -8,35 +8,35 @@
 int dumpfilter_translate(struct dumpfilter *df, uint64_t vaddr, uint64_t *paddr)
 {
 	uint64_t found;
-	int r = df_api_check(df, ST_OPEN, ST_RUN, "translate");
+	int result = df_api_check(df, ST_OPEN, ST_RUN, "translate");
 
-	if (!r)
-		r = df_api_given(df, paddr, "translate");
-	if (!r)
-		r = df_dump_translate(&df->dump, vaddr, &found, &df->err);
-	if (!r)
+	if (!result)
+		result = df_api_given(df, paddr, "translate");
+	if (!result)
+		result = df_dump_translate(&df->dump, vaddr, &found, &df->err);
+	if (!result)
 		*paddr = found;
-	return r;
+	return result;
 }
 
-int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t len)
+int dumpfilter_add_vmcoreinfo_at(struct dumpfilter *df, uint64_t paddr, size_t length)
 {
-	int r = df_api_check(df, ST_OPEN, ST_OPEN, "add_vmcoreinfo_at");
+	int result = df_api_check(df, ST_OPEN, ST_OPEN, "add_vmcoreinfo_at");
 
-	if (r)
-		return r;
-	if (!len || len > NOTES_MAX)
+	if (result)
+		return result;
+	if (!length || length > NOTES_MAX)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "VMCOREINFO note of %zu bytes; 1 to %u are possible",
-				  len, NOTES_MAX);
-	return df_dump_add_notes(&df->dump, paddr, len, &df->err);
+				  length, NOTES_MAX);
+	return df_dump_add_notes(&df->dump, paddr, length, &df->err);
 }
 
 int dumpfilter_cut(struct dumpfilter *df, uint64_t paddr, uint64_t bytes)
 {
-	int r = df_api_check(df, ST_OPEN, ST_OPEN, "cut");
+	int result = df_api_check(df, ST_OPEN, ST_OPEN, "cut");
 
-	if (r)
-		return r;
+	if (result)
+		return result;
 	if (!bytes || bytes - 1 > UINT64_MAX - paddr)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "cut: %" PRIu64 " bytes at %#" PRIx64 " are no range",
 				  bytes, paddr);

@@ -93,21 +93,21 @@ void df_api_forget_pieces(struct dumpfilter *df)
 
 struct dumpfilter *dumpfilter_new(const struct dumpfilter_new_opts *opts)
 {
-	struct dumpfilter_new_opts o = DUMPFILTER_NEW_OPTS_INIT;
+	struct dumpfilter_new_opts options = DUMPFILTER_NEW_OPTS_INIT;
 	struct dumpfilter *df;
 	struct df_err untold; /* there is no context yet that could tell */
 
-	if (opts &&
-	    (df_args_copy(&o, sizeof o, opts, "new", "DUMPFILTER_NEW_OPTS_INIT", &untold) || !o.alloc != !o.free))
+	if (opts && (df_args_copy(&options, sizeof options, opts, "new", "DUMPFILTER_NEW_OPTS_INIT", &untold) ||
+		     !options.alloc != !options.free))
 		return NULL;
-	df = o.alloc ? o.alloc(o.alloc_user, sizeof *df) : malloc(sizeof *df);
+	df = options.alloc ? options.alloc(options.alloc_user, sizeof *df) : malloc(sizeof *df);
 	if (!df)
 		return NULL;
 	memset(df, 0, sizeof *df);
-	df->env.alloc = o.alloc;
-	df->env.release = o.free;
-	df->env.alloc_user = o.alloc_user;
-	df->cfg = (struct dumpfilter_config)DUMPFILTER_CONFIG_INIT;
+	df->env.alloc = options.alloc;
+	df->env.release = options.free;
+	df->env.alloc_user = options.alloc_user;
+	df->config = (struct dumpfilter_config)DUMPFILTER_CONFIG_INIT;
 	df->dump.env = &df->env;
 	return df;
 }
@@ -117,7 +117,7 @@ void dumpfilter_close(struct dumpfilter *df)
 	df_dump_fini(&df->dump);
 	df_api_forget_pieces(df);
 	atomic_store(&df->env.cancelled, 0);
-	if (!df->cfg.memory_limit) /* what was left is for planning to find out again */
+	if (!df->config.memory_limit) /* what was left is for planning to find out again */
 		atomic_store(&df->env.mem_limit, 0);
 	df->state = ST_NEW;
 	df->report = (struct dumpfilter_report){ 0 };

@@ -19,7 +19,7 @@ struct dumpfilter {
 	struct df_env env;
 	struct df_err err;
 	enum state state;
-	struct dumpfilter_config cfg;
+	struct dumpfilter_config config;
 	struct df_dump dump;
 	struct dumpfilter_report report;
 	int plan_result;
@@ -30,7 +30,7 @@ struct dumpfilter {
 /* Nothing is known of pieces any more. */
 void df_api_forget_pieces(struct dumpfilter *df);
 /* dumpfilter_run() to any target; call: its name. */
-int df_api_run(struct dumpfilter *df, const struct df_target *to, const char *call);
+int df_api_run(struct dumpfilter *df, const struct df_target *target, const char *call);
 
 /* DUMPFILTER_E_SEQUENCE with text unless the state is in [from, to].  check: the beginning of a call that does
  * something, so that the error of an earlier one is forgotten.  look: of a call that only tells what is known, and

@@ -10,64 +10,66 @@
 
 #define MAX_THREADS 1024u
 
-static int check_flags(struct dumpfilter *df, const struct dumpfilter_config *c)
+static int check_flags(struct dumpfilter *df, const struct dumpfilter_config *config)
 {
 	unsigned known = DUMPFILTER_EXCLUDE_VMEMMAP | DUMPFILTER_COPY_ALL;
 
-	if (c->flags & ~known)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: flags %#x do not exist", c->flags & ~known);
-	if (c->flags & DUMPFILTER_COPY_ALL &&
-	    (c->flags & DUMPFILTER_EXCLUDE_VMEMMAP || c->level > DUMPFILTER_LEVEL_ZERO))
+	if (config->flags & ~known)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "configure: flags %#x do not exist",
+				  config->flags & ~known);
+	if (config->flags & DUMPFILTER_COPY_ALL &&
+	    (config->flags & DUMPFILTER_EXCLUDE_VMEMMAP || config->level > DUMPFILTER_LEVEL_ZERO))
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL,
 				  "configure: flags %#x with level %d: where all pages are copied none can be left out",
-				  c->flags, c->level);
+				  config->flags, config->level);
 	return 0;
 }
 
-static int check_compression(struct dumpfilter *df, const struct dumpfilter_config *c)
+static int check_compression(struct dumpfilter *df, const struct dumpfilter_config *config)
 {
-	const struct df_codec *codec = df_codec_find(c->codec);
+	const struct df_codec *codec = df_codec_find(config->codec);
 
-	if (!c->compression_level)
+	if (!config->compression_level)
 		return 0;
 	if (!codec)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "a compression level, and nothing is compressed");
 	if (!codec->level_min)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s has no compression levels", codec->name);
-	if (c->compression_level < codec->level_min || c->compression_level > codec->level_max)
+	if (config->compression_level < codec->level_min || config->compression_level > codec->level_max)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "compression level %d; %s has %d to %d",
-				  c->compression_level, codec->name, codec->level_min, codec->level_max);
+				  config->compression_level, codec->name, codec->level_min, codec->level_max);
 	return 0;
 }
 
-int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *cfg)
+int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *config)
 {
-	struct dumpfilter_config c = DUMPFILTER_CONFIG_INIT;
-	int r = df_api_check(df, ST_NEW, ST_RUN, "configure");
+	struct dumpfilter_config wanted = DUMPFILTER_CONFIG_INIT;
+	int result = df_api_check(df, ST_NEW, ST_RUN, "configure");
 
-	if (r)
-		return r;
-	if (df_api_options(df, &c, cfg, "configure", "DUMPFILTER_CONFIG_INIT"))
+	if (result)
+		return result;
+	if (df_api_options(df, &wanted, config, "configure", "DUMPFILTER_CONFIG_INIT"))
 		return df->err.code;
-	if (c.level < 0 || c.level > DUMPFILTER_LEVEL_MAX)
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", c.level,
+	if (wanted.level < 0 || wanted.level > DUMPFILTER_LEVEL_MAX)
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "dump level %d; 0 to %d are possible", wanted.level,
 				  DUMPFILTER_LEVEL_MAX);
-	if (check_flags(df, &c))
+	if (check_flags(df, &wanted))
 		return df->err.code;
-	if (!df_writer_find(c.format))
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "output format %d does not exist", c.format);
-	if (c.codec != DUMPFILTER_CODEC_INPUT && !df_codec_name(c.codec))
-		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "codec %d does not exist", c.codec);
-	if (c.codec != DUMPFILTER_CODEC_INPUT && !dumpfilter_codec_available(c.codec))
-		return df_err_set(&df->err, DUMPFILTER_E_UNSUPPORTED, "this build has no %s", df_codec_name(c.codec));
-	if (c.codec != DUMPFILTER_CODEC_NONE && c.codec != DUMPFILTER_CODEC_INPUT &&
-	    !df_writer_find(c.format)->compresses)
+	if (!df_writer_find(wanted.format))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "output format %d does not exist", wanted.format);
+	if (wanted.codec != DUMPFILTER_CODEC_INPUT && !df_codec_name(wanted.codec))
+		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "codec %d does not exist", wanted.codec);
+	if (wanted.codec != DUMPFILTER_CODEC_INPUT && !dumpfilter_codec_available(wanted.codec))
+		return df_err_set(&df->err, DUMPFILTER_E_UNSUPPORTED, "this build has no %s",
+				  df_codec_name(wanted.codec));
+	if (wanted.codec != DUMPFILTER_CODEC_NONE && wanted.codec != DUMPFILTER_CODEC_INPUT &&
+	    !df_writer_find(wanted.format)->compresses)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "%s output cannot be compressed",
-				  df_writer_find(c.format)->name);
-	r = check_compression(df, &c);
-	if (r)
-		return r;
-	df->cfg = c;
+				  df_writer_find(wanted.format)->name);
+	result = check_compression(df, &wanted);
+	if (result)
+		return result;
+	df->config = wanted;
 	if (df->state > ST_OPEN) { /* nothing of an earlier plan or run may show in the next one */
 		df_dump_plan_fini(&df->dump.plan);
 		df_api_forget_pieces(df);
@@ -76,7 +78,7 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 	}
 	/* in force at once; what there is without one, planning finds out */
 	df->env.limit_derived = false;
-	atomic_store(&df->env.mem_limit, c.memory_limit == DUMPFILTER_MEMORY_UNLIMITED ? 0 : c.memory_limit);
+	atomic_store(&df->env.mem_limit, wanted.memory_limit == DUMPFILTER_MEMORY_UNLIMITED ? 0 : wanted.memory_limit);
 	return 0;
 }
 
@@ -87,82 +89,82 @@ int dumpfilter_configure(struct dumpfilter *df, const struct dumpfilter_config *
 
 static int codec_of_input(const struct dumpfilter *df)
 {
-	const struct df_codec *c = df_codec_by_flag(df->dump.image.past.codec_flag);
+	const struct df_codec *codec = df_codec_by_flag(df->dump.image.past.codec_flag);
 
-	return c && df_writer_find(df->cfg.format)->compresses ? c->id : DUMPFILTER_CODEC_NONE;
+	return codec && df_writer_find(df->config.format)->compresses ? codec->id : DUMPFILTER_CODEC_NONE;
 }
 
 /* The configuration with what it leaves open filled in; work: for how many more threads there is enough to do. */
 static struct dumpfilter_config effective(const struct dumpfilter *df, uint64_t work)
 {
-	struct dumpfilter_config c = df->cfg;
+	struct dumpfilter_config config = df->config;
 
-	if (!c.threads) {
-		c.threads = df_pool_cpus();
-		if (work < c.threads)
-			c.threads = (unsigned)work + 1;
+	if (!config.threads) {
+		config.threads = df_pool_cpus();
+		if (work < config.threads)
+			config.threads = (unsigned)work + 1;
 	}
-	if (c.threads > MAX_THREADS)
-		c.threads = MAX_THREADS;
+	if (config.threads > MAX_THREADS)
+		config.threads = MAX_THREADS;
 	if (!df->dump.image.source.concurrent)
-		c.threads = 1;
-	if (c.codec == DUMPFILTER_CODEC_INPUT)
-		c.codec = codec_of_input(df);
-	return c;
+		config.threads = 1;
+	if (config.codec == DUMPFILTER_CODEC_INPUT)
+		config.codec = codec_of_input(df);
+	return config;
 }
 
-static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *cfg)
+static void report_plan(struct dumpfilter *df, const struct dumpfilter_config *config)
 {
-	const struct df_plan *p = &df->dump.plan;
-	struct dumpfilter_report *r = &df->report;
+	const struct df_plan *plan = &df->dump.plan;
+	struct dumpfilter_report *report = &df->report;
 
-	*r = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
-	r->level = cfg->level | df->dump.image.past.level;
-	r->codec = cfg->codec;
-	r->max_pfn = p->max_pfn;
-	r->present_pages = p->described_pages;
+	*report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
+	report->level = config->level | df->dump.image.past.level;
+	report->codec = config->codec;
+	report->max_pfn = plan->max_pfn;
+	report->present_pages = plan->described_pages;
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
-		r->class_pages[i] = p->count.class_pages[i];
-		r->excluded_pages[i] = p->count.excluded_pages[i];
+		report->class_pages[i] = plan->count.class_pages[i];
+		report->excluded_pages[i] = plan->count.excluded_pages[i];
 	}
-	r->kept_pages = p->keep.count;
-	r->doubtful_pages = p->count.doubtful;
-	r->unreadable_memmap_pages = p->count.unreadable_structs;
-	r->beyond_memmap_pages = p->beyond_pages;
-	r->plan_seconds = p->seconds;
-	r->threads = cfg->threads;
-	r->vmemmap_pages = p->vmemmap.count;
+	report->kept_pages = plan->keep.count;
+	report->doubtful_pages = plan->count.doubtful;
+	report->unreadable_memmap_pages = plan->count.unreadable_structs;
+	report->beyond_memmap_pages = plan->beyond_pages;
+	report->plan_seconds = plan->seconds;
+	report->threads = config->threads;
+	report->vmemmap_pages = plan->vmemmap.count;
 }
 
 static int make_plan(struct dumpfilter *df)
 {
-	struct dumpfilter_config cfg = effective(df, df_dump_chunks(&df->dump) / CHUNKS_A_THREAD);
-	int r;
+	struct dumpfilter_config config = effective(df, df_dump_chunks(&df->dump) / CHUNKS_A_THREAD);
+	int result;
 
-	df_memory_limit(&df->env, df->cfg.memory_limit);
-	r = df_memory_plan(&df->dump, &cfg, &df->err);
-	if (r < 0)
-		return r;
+	df_memory_limit(&df->env, df->config.memory_limit);
+	result = df_memory_plan(&df->dump, &config, &df->err);
+	if (result < 0)
+		return result;
 	df_err_clear(&df->err);
-	report_plan(df, &cfg);
-	df->plan_result = df->report.result = r;
+	report_plan(df, &config);
+	df->plan_result = df->report.result = result;
 	df->state = ST_PLANNED;
-	return r;
+	return result;
 }
 
 int dumpfilter_plan(struct dumpfilter *df)
 {
-	int r = df_api_check(df, ST_OPEN, ST_OPEN, "plan");
+	int result = df_api_check(df, ST_OPEN, ST_OPEN, "plan");
 
-	return r ? r : make_plan(df);
+	return result ? result : make_plan(df);
 }
 
 int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 {
-	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_count");
+	int result = df_api_look(df, ST_PLANNED, ST_RUN, "plan_count");
 
-	if (r)
-		return r;
+	if (result)
+		return result;
 	if (df_api_given(df, pages, "plan_count"))
 		return df->err.code;
 	if (cls < 0 || cls >= DUMPFILTER_CLASS_COUNT)
@@ -173,10 +175,10 @@ int dumpfilter_plan_count(struct dumpfilter *df, int cls, uint64_t *pages)
 
 int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 {
-	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_kept");
+	int result = df_api_look(df, ST_PLANNED, ST_RUN, "plan_kept");
 
-	if (r)
-		return r;
+	if (result)
+		return result;
 	if (df_api_given(df, pages, "plan_kept"))
 		return df->err.code;
 	if (level < 0 || level > DUMPFILTER_LEVEL_MAX)
@@ -188,151 +190,152 @@ int dumpfilter_plan_kept(struct dumpfilter *df, int level, uint64_t *pages)
 
 int dumpfilter_plan_foreach(struct dumpfilter *df, dumpfilter_range_fn fn, void *user)
 {
-	int r = df_api_look(df, ST_PLANNED, ST_RUN, "plan_foreach");
+	int result = df_api_look(df, ST_PLANNED, ST_RUN, "plan_foreach");
 
-	if (!r && !fn)
+	if (!result && !fn)
 		return df_api_missing(df, "plan_foreach");
-	for (uint64_t at = 0, a, b; !r && df_pageset_next_run(&df->dump.plan.keep, at, &a, &b); at = b)
-		r = fn(user, a, b - a);
-	return r ? r : df_pageset_failed(&df->dump.plan.keep, &df->err);
+	for (uint64_t at = 0, start, end; !result && df_pageset_next_run(&df->dump.plan.keep, at, &start, &end);
+	     at = end)
+		result = fn(user, start, end - start);
+	return result ? result : df_pageset_failed(&df->dump.plan.keep, &df->err);
 }
 
 /* May the sinks take an output?  No sink has to do with another. */
-static int check_sinks(struct dumpfilter *df, const struct df_target *to, const char *call)
+static int check_sinks(struct dumpfilter *df, const struct df_target *target, const char *call)
 {
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 
-	for (unsigned i = 0; (s = df_target_sink(to, i)); i++) {
-		if (s->used)
+	for (unsigned i = 0; (sink = df_target_sink(target, i)); i++) {
+		if (sink->used)
 			return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "%s: %s has taken an output already", call,
-					  s->name);
+					  sink->name);
 	}
 	return 0;
 }
 
-static void set_used(const struct df_target *to, bool used)
+static void set_used(const struct df_target *target, bool used)
 {
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 
-	for (unsigned i = 0; (s = df_target_sink(to, i)); i++)
-		s->used = used;
+	for (unsigned i = 0; (sink = df_target_sink(target, i)); i++)
+		sink->used = used;
 }
 
 /* Plan, where that has not been done, and write. */
-static int run_to(struct dumpfilter *df, const struct df_target *to)
+static int run_to(struct dumpfilter *df, const struct df_target *target)
 {
-	struct dumpfilter_config cfg;
+	struct dumpfilter_config config;
 	bool used;
-	int r = df->state == ST_OPEN ? make_plan(df) : 0;
+	int result = df->state == ST_OPEN ? make_plan(df) : 0;
 
-	if (r < 0)
-		return r;
-	cfg = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
-	set_used(to, true);
-	r = df_memory_run(&df->dump, &cfg, &df->report, &df->err);
-	df->report.threads = cfg.threads;
-	if (r == 0)
-		r = df->plan_result;
-	df->report.result = r;
-	df->report.cause = r == DUMPFILTER_PARTIAL ? df->err.code : 0;
+	if (result < 0)
+		return result;
+	config = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
+	set_used(target, true);
+	result = df_memory_run(&df->dump, &config, &df->report, &df->err);
+	df->report.threads = config.threads;
+	if (result == 0)
+		result = df->plan_result;
+	df->report.result = result;
+	df->report.cause = result == DUMPFILTER_PARTIAL ? df->err.code : 0;
 	/* where it was refused before the first byte the caller may try again: in another way, or to another sink */
-	used = r >= 0 || df_dump_touched(&df->dump);
-	set_used(to, used);
+	used = result >= 0 || df_dump_touched(&df->dump);
+	set_used(target, used);
 	df->state = used ? ST_RUN : ST_PLANNED;
-	return r;
+	return result;
 }
 
-int df_api_run(struct dumpfilter *df, const struct df_target *to, const char *call)
+int df_api_run(struct dumpfilter *df, const struct df_target *target, const char *call)
 {
-	int r = check_sinks(df, to, call);
+	int result = check_sinks(df, target, call);
 
-	if (r)
-		return r;
-	df->dump.target = *to;
-	r = run_to(df, to);
+	if (result)
+		return result;
+	df->dump.target = *target;
+	result = run_to(df, target);
 	df->dump.target = (struct df_target){ 0 };
-	return r;
+	return result;
 }
 
 int dumpfilter_run(struct dumpfilter *df, struct dumpfilter_sink *sink)
 {
-	struct df_target to = { .sink = sink };
-	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
+	struct df_target target = { .sink = sink };
+	int result = df_api_check(df, ST_OPEN, ST_PLANNED, "run");
 
-	if (!r)
-		r = df_api_given(df, sink, "run");
-	if (r)
-		return r;
+	if (!result)
+		result = df_api_given(df, sink, "run");
+	if (result)
+		return result;
 	df_api_forget_pieces(df); /* of a split dump that came to nothing */
-	return df_api_run(df, &to, "run");
+	return df_api_run(df, &target, "run");
 }
 
 /* A plan, made now where there is none, and threads for reading what it keeps. */
-static int ready_to_read(struct dumpfilter *df, const char *call, struct dumpfilter_config *cfg)
+static int ready_to_read(struct dumpfilter *df, const char *call, struct dumpfilter_config *config)
 {
-	int r = df_api_check(df, ST_OPEN, ST_PLANNED, call);
+	int result = df_api_check(df, ST_OPEN, ST_PLANNED, call);
 
-	if (!r && df->state == ST_OPEN)
-		r = make_plan(df);
-	if (r >= 0)
-		*cfg = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
-	return r < 0 ? r : 0;
+	if (!result && df->state == ST_OPEN)
+		result = make_plan(df);
+	if (result >= 0)
+		*config = effective(df, df->dump.plan.keep.count / PAGES_A_THREAD);
+	return result < 0 ? result : 0;
 }
 
 int dumpfilter_survey(struct dumpfilter *df)
 {
-	struct dumpfilter_config cfg;
-	int r = ready_to_read(df, "survey", &cfg);
+	struct dumpfilter_config config;
+	int result = ready_to_read(df, "survey", &config);
 
-	if (!r)
-		r = df_memory_read(&df->dump, &cfg, df_dump_survey, &df->report, &df->err);
-	return r ? r : df->plan_result;
+	if (!result)
+		result = df_memory_read(&df->dump, &config, df_dump_survey, &df->report, &df->err);
+	return result ? result : df->plan_result;
 }
 
 int dumpfilter_estimate(struct dumpfilter *df, const struct dumpfilter_estimate_opts *opts,
 			struct dumpfilter_estimate *estimate)
 {
-	struct dumpfilter_estimate_opts in = DUMPFILTER_ESTIMATE_OPTS_INIT;
+	struct dumpfilter_estimate_opts options = DUMPFILTER_ESTIMATE_OPTS_INIT;
 	struct dumpfilter_estimate out = DUMPFILTER_ESTIMATE_INIT;
-	struct dumpfilter_config cfg;
-	struct df_estimate e;
-	int r = df_api_check(df, ST_OPEN, ST_PLANNED, "estimate");
+	struct dumpfilter_config config;
+	struct df_estimate found;
+	int result = df_api_check(df, ST_OPEN, ST_PLANNED, "estimate");
 
-	if (r || df_api_given(df, estimate, "estimate"))
+	if (result || df_api_given(df, estimate, "estimate"))
 		return df->err.code;
-	if (opts && df_api_options(df, &in, opts, "estimate", "DUMPFILTER_ESTIMATE_OPTS_INIT"))
+	if (opts && df_api_options(df, &options, opts, "estimate", "DUMPFILTER_ESTIMATE_OPTS_INIT"))
 		return df->err.code;
-	if (in.flags & ~DUMPFILTER_ESTIMATE_FLAT)
+	if (options.flags & ~DUMPFILTER_ESTIMATE_FLAT)
 		return df_err_set(&df->err, DUMPFILTER_E_INVAL, "estimate: flags %#x do not exist",
-				  in.flags & ~DUMPFILTER_ESTIMATE_FLAT);
-	r = ready_to_read(df, "estimate", &cfg);
-	e = (struct df_estimate){ .most = in.max_pages, .flat = in.flags & DUMPFILTER_ESTIMATE_FLAT };
-	if (!r)
-		r = df_memory_read(&df->dump, &cfg, df_dump_estimate, &e, &df->err);
-	if (r < 0)
-		return r;
-	out.bytes = e.bytes;
-	out.low = e.low;
-	out.high = e.high;
-	out.sampled_pages = e.sampled;
-	out.pages = e.of;
-	r = df_api_answer(df, estimate, &out, "estimate", "DUMPFILTER_ESTIMATE_INIT");
-	return r ? r : df->plan_result;
+				  options.flags & ~DUMPFILTER_ESTIMATE_FLAT);
+	result = ready_to_read(df, "estimate", &config);
+	found = (struct df_estimate){ .most = options.max_pages, .flat = options.flags & DUMPFILTER_ESTIMATE_FLAT };
+	if (!result)
+		result = df_memory_read(&df->dump, &config, df_dump_estimate, &found, &df->err);
+	if (result < 0)
+		return result;
+	out.bytes = found.bytes;
+	out.low = found.low;
+	out.high = found.high;
+	out.sampled_pages = found.sampled;
+	out.pages = found.total;
+	result = df_api_answer(df, estimate, &out, "estimate", "DUMPFILTER_ESTIMATE_INIT");
+	return result ? result : df->plan_result;
 }
 
 int dumpfilter_report(struct dumpfilter *df, struct dumpfilter_report *report)
 {
-	int r = df_api_look(df, ST_PLANNED, ST_RUN, "report");
+	int result = df_api_look(df, ST_PLANNED, ST_RUN, "report");
 
-	if (r)
-		return r;
+	if (result)
+		return result;
 	df->report.peak_memory = atomic_load(&df->env.mem_peak);
 	return df_api_answer(df, report, &df->report, "report", "DUMPFILTER_REPORT_INIT");
 }
 
 int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct dumpfilter_sink *sink)
 {
-	int r;
+	int result;
 
 	df_err_clear(&df->err);
 	if (df_api_given(df, sink, "rearrange"))
@@ -341,9 +344,9 @@ int dumpfilter_rearrange(struct dumpfilter *df, int fd, const char *name, struct
 		return df_err_set(&df->err, DUMPFILTER_E_SEQUENCE, "rearrange: %s has taken an output already",
 				  sink->name);
 	sink->used = true;
-	r = df_rearrange(&df->env, fd, name, sink, &df->err);
-	sink->used = r >= 0 || sink->touched;
-	return r;
+	result = df_rearrange(&df->env, fd, name, sink, &df->err);
+	sink->used = result >= 0 || sink->touched;
+	return result;
 }
 
 /* A sink is small, and its dump may be possible although its memory is not there now: before planning it is counted,
@@ -354,7 +357,7 @@ static size_t begin_sink(struct dumpfilter *df)
 
 	df_err_clear(&df->err);
 	if (df->state == ST_PLANNED)
-		df_memory_make_room(&df->dump, &df->cfg, DF_SINK_BYTES);
+		df_memory_make_room(&df->dump, &df->config, DF_SINK_BYTES);
 	else
 		atomic_store(&df->env.mem_limit, 0);
 	return limit;

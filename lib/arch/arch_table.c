@@ -3,10 +3,10 @@
 
 static const struct df_arch *const table[] = { &df_arch_x86_64, &df_arch_s390x };
 
-const struct df_arch *df_arch_find(uint16_t machine, uint8_t bits, bool be)
+const struct df_arch *df_arch_find(uint16_t machine, uint8_t bits, bool big_endian)
 {
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (table[i]->machine == machine && table[i]->bits == bits && table[i]->be == be)
+		if (table[i]->machine == machine && table[i]->bits == bits && table[i]->big_endian == big_endian)
 			return table[i];
 	return NULL;
 }
@@ -15,7 +15,7 @@ const struct df_arch *df_arch_find(uint16_t machine, uint8_t bits, bool be)
 static const struct {
 	uint16_t machine;
 	uint8_t bits;
-	bool be;
+	bool big_endian;
 	const char *name;
 } names[] = {
 	{ 183, 64, false, "aarch64" }, { 183, 64, true, "aarch64_be" }, { 21, 64, false, "ppc64le" },
@@ -25,12 +25,12 @@ static const struct {
 	{ 40, 32, false, "armv7l" },   { 20, 32, true, "ppc" },
 };
 
-const char *df_arch_name(uint16_t machine, uint8_t bits, bool be)
+const char *df_arch_name(uint16_t machine, uint8_t bits, bool big_endian)
 {
-	const struct df_arch *a = df_arch_find(machine, bits, be);
+	const struct df_arch *arch = df_arch_find(machine, bits, big_endian);
 
-	for (size_t i = 0; !a && i < sizeof names / sizeof *names; i++)
-		if (names[i].machine == machine && names[i].bits == bits && names[i].be == be)
+	for (size_t i = 0; !arch && i < sizeof names / sizeof *names; i++)
+		if (names[i].machine == machine && names[i].bits == bits && names[i].big_endian == big_endian)
 			return names[i].name;
-	return a ? a->name : NULL;
+	return arch ? arch->name : NULL;
 }

@@ -35,95 +35,95 @@ static struct df_paging_level table_level(unsigned type)
 	};
 }
 
-static void paging_form(struct df_paging *p, unsigned top_type)
+static void paging_form(struct df_paging *paging, unsigned top_type)
 {
-	unsigned n = 0;
+	unsigned count = 0;
 
-	for (unsigned t = top_type + 1; t-- > 0;)
-		p->level[n++] = table_level(t);
-	p->level[n++] = (struct df_paging_level){
+	for (unsigned type = top_type + 1; type-- > 0;)
+		paging->level[count++] = table_level(type);
+	paging->level[count++] = (struct df_paging_level){
 		.shift = 12,
 		.bits = 8,
 		.present_mask = PAGE_INVALID | PAGE_ZERO,
 		.present_value = 0,
 		.frame_mask = ADDRESS,
 	};
-	p->nlevels = n;
-	p->be = true;
+	paging->nlevels = count;
+	paging->big_endian = true;
 }
 
-static void linear(struct df_xlat *x, uint64_t first, uint64_t last, uint64_t delta)
+static void linear(struct df_xlat *xlat, uint64_t first, uint64_t last, uint64_t delta)
 {
-	x->region[x->nregions++] = (struct df_region){ .first = first, .last = last, .delta = delta };
+	xlat->region[xlat->nregions++] = (struct df_region){ .first = first, .last = last, .delta = delta };
 }
 
 /* 6.10+: what is not listed is walked.  Order matters: lowcore and AMODE31 lie inside the identity mapping's range. */
-static void regions_uncoupled(struct df_xlat *x, const struct df_kdesc *k)
+static void regions_uncoupled(struct df_xlat *xlat, const struct df_kdesc *facts)
 {
-	uint64_t identity = df_fact(k, DF_IDENTITYBASE, 0), kernel = k->value[DF_KERNELOFFSET];
-	uint64_t low31 = df_fact(k, DF_SAMODE31, 0), high31 = df_fact(k, DF_EAMODE31, 0);
-	uint64_t vmemmap = df_fact(k, DF_SYM_vmemmap, kernel);
+	uint64_t identity = df_fact(facts, DF_IDENTITYBASE, 0), kernel = facts->value[DF_KERNELOFFSET];
+	uint64_t low31 = df_fact(facts, DF_SAMODE31, 0), high31 = df_fact(facts, DF_EAMODE31, 0);
+	uint64_t vmemmap = df_fact(facts, DF_SYM_vmemmap, kernel);
 
-	linear(x, 0, 0x1fff, 0);
+	linear(xlat, 0, 0x1fff, 0);
 	if (low31 < high31)
-		linear(x, low31, high31 - 1, 0);
+		linear(xlat, low31, high31 - 1, 0);
 	if (identity < vmemmap)
-		linear(x, identity, (vmemmap < kernel ? vmemmap : kernel) - 1, -identity);
-	linear(x, kernel, UINT64_MAX, k->value[DF_KERNELOFFPHYS] - kernel);
+		linear(xlat, identity, (vmemmap < kernel ? vmemmap : kernel) - 1, -identity);
+	linear(xlat, kernel, UINT64_MAX, facts->value[DF_KERNELOFFPHYS] - kernel);
 }
 
 /* Up to 6.9.  high_memory is a variable in identity-mapped memory; where it cannot be read everything that the image
  * holds counts as identity-mapped, which it is: vmalloc lies above all memory. */
-static void regions_identity(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader)
+static void regions_identity(struct df_xlat *xlat, const struct df_kdesc *kernel, struct df_reader *reader)
 {
-	uint64_t at, top = x->image->end_paddr;
+	uint64_t at, top = xlat->image->end_paddr;
 	struct df_err ignored;
 	uint8_t raw[8];
 
-	if (df_get_fact(k, DF_SYM_high_memory, &at) && !df_reader_read(reader, at, raw, sizeof raw, &ignored) &&
+	if (df_get_fact(kernel, DF_SYM_high_memory, &at) && !df_reader_read(reader, at, raw, sizeof raw, &ignored) &&
 	    df_get64(raw, true))
 		top = df_get64(raw, true);
-	linear(x, 0, top - 1, 0);
+	linear(xlat, 0, top - 1, 0);
 }
 
-static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
+static int setup(struct df_xlat *xlat, const struct df_kdesc *kernel, struct df_reader *reader, struct df_err *err)
 {
 	uint64_t root, run, paddr = 0;
-	struct df_walker w;
+	struct df_walker walker;
 	uint8_t raw[8];
-	int r;
+	int result;
 
-	if (!df_get_fact(k, DF_SYM_swapper_pg_dir, &root))
+	if (!df_get_fact(kernel, DF_SYM_swapper_pg_dir, &root))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has no SYMBOL(swapper_pg_dir): the page tables cannot be found");
-	if (df_has(k, DF_KERNELOFFPHYS) && df_has(k, DF_KERNELOFFSET) && k->value[DF_KERNELOFFSET])
-		regions_uncoupled(x, k);
+	if (df_has(kernel, DF_KERNELOFFPHYS) && df_has(kernel, DF_KERNELOFFSET) && kernel->value[DF_KERNELOFFSET])
+		regions_uncoupled(xlat, kernel);
 	else
-		regions_identity(x, k, reader);
+		regions_identity(xlat, kernel, reader);
 	/* the root lies in a linear region: no table is needed to find it */
-	r = df_walker_init(&w, x, reader, err);
-	if (!r)
-		r = df_xlat_v2p(&w, root, &paddr, &run, err);
-	df_walker_fini(&w);
-	if (!r)
-		r = df_reader_read(reader, paddr, raw, sizeof raw, err);
-	if (r < 0)
+	result = df_walker_init(&walker, xlat, reader, err);
+	if (!result)
+		result = df_xlat_v2p(&walker, root, &paddr, &run, err);
+	df_walker_fini(&walker);
+	if (!result)
+		result = df_reader_read(reader, paddr, raw, sizeof raw, err);
+	if (result < 0)
 		return df_err_wrap(err, "swapper_pg_dir");
-	x->root = paddr;
-	paging_form(&x->paging, (unsigned)((df_get64(raw, true) & TYPE) >> 2));
+	xlat->root = paddr;
+	paging_form(&xlat->paging, (unsigned)((df_get64(raw, true) & TYPE) >> 2));
 	return 0;
 }
 
-static bool kernel_address(const struct df_xlat *x, uint64_t vaddr)
+static bool kernel_address(const struct df_xlat *xlat, uint64_t vaddr)
 {
-	(void)x;
+	(void)xlat;
 	return vaddr != 0; /* the kernel's and the user's address space are two */
 }
 
 const struct df_arch df_arch_s390x = {
 	.machine = 22,
 	.bits = 64,
-	.be = true,
+	.big_endian = true,
 	.name = "s390x",
 	.min_page_shift = 12,
 	.max_page_shift = 12,

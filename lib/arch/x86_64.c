@@ -29,29 +29,29 @@ static struct df_paging_level level(unsigned shift, bool can_be_leaf)
 	};
 }
 
-static void paging_form(struct df_paging *p, bool five_levels, uint64_t sme_mask)
+static void paging_form(struct df_paging *paging, bool five_levels, uint64_t sme_mask)
 {
-	unsigned n = 0;
+	unsigned count = 0;
 
 	if (five_levels)
-		p->level[n++] = level(48, false);
-	p->level[n++] = level(39, false);
-	p->level[n++] = level(30, true);
-	p->level[n++] = level(21, true);
-	p->level[n++] = level(12, false);
-	p->nlevels = n;
-	p->be = false;
-	p->ignore = sme_mask;
+		paging->level[count++] = level(48, false);
+	paging->level[count++] = level(39, false);
+	paging->level[count++] = level(30, true);
+	paging->level[count++] = level(21, true);
+	paging->level[count++] = level(12, false);
+	paging->nlevels = count;
+	paging->big_endian = false;
+	paging->ignore = sme_mask;
 }
 
 /* Where the kernel image is loaded: PT_LOADs of a capture kernel map it at its virtual address. */
-static bool phys_base_of_loads(const struct df_image *img, uint64_t *base)
+static bool phys_base_of_loads(const struct df_image *image, uint64_t *base)
 {
-	for (size_t i = 0; i < img->nloads; i++) {
-		const struct df_load *l = &img->loads[i];
+	for (size_t i = 0; i < image->nloads; i++) {
+		const struct df_load *load = &image->loads[i];
 
-		if (l->vaddr >= START_KERNEL_MAP) {
-			*base = l->paddr - (l->vaddr - START_KERNEL_MAP);
+		if (load->vaddr >= START_KERNEL_MAP) {
+			*base = load->paddr - (load->vaddr - START_KERNEL_MAP);
 			return true;
 		}
 	}
@@ -59,101 +59,101 @@ static bool phys_base_of_loads(const struct df_image *img, uint64_t *base)
 }
 
 /* 0: the tables at x->root map the kernel's vaddr to where phys_base says it is; E_NODATA: they do not. */
-static int tables_agree(struct df_xlat *x, uint64_t vaddr, struct df_reader *reader, struct df_err *err)
+static int tables_agree(struct df_xlat *xlat, uint64_t vaddr, struct df_reader *reader, struct df_err *err)
 {
 	uint64_t paddr, run;
-	struct df_walker w;
-	int r = df_walker_init(&w, x, reader, err);
+	struct df_walker walker;
+	int result = df_walker_init(&walker, xlat, reader, err);
 
-	if (!r)
-		r = df_xlat_v2p(&w, vaddr, &paddr, &run, err);
-	if (!r && paddr != vaddr - START_KERNEL_MAP + x->phys_base)
-		r = DUMPFILTER_E_NODATA;
-	df_walker_fini(&w);
-	return r;
+	if (!result)
+		result = df_xlat_v2p(&walker, vaddr, &paddr, &run, err);
+	if (!result && paddr != vaddr - START_KERNEL_MAP + xlat->phys_base)
+		result = DUMPFILTER_E_NODATA;
+	df_walker_fini(&walker);
+	return result;
 }
 
 /* The C-bit, where no note says it: the kernel has it in a variable (since 4.14).  Only a single bit that is an
  * entry's address is one. */
-static uint64_t sme_mask(const struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader)
+static uint64_t sme_mask(const struct df_xlat *xlat, const struct df_kdesc *kernel, struct df_reader *reader)
 {
 	uint64_t at, mask = 0;
 	struct df_err ignored;
 	uint8_t raw[8];
 
-	if (df_has(k, DF_NUM_sme_mask) || !df_get_fact(k, DF_SYM_sme_me_mask, &at))
-		return df_fact(k, DF_NUM_sme_mask, 0);
-	if (!df_reader_read(reader, at - START_KERNEL_MAP + x->phys_base, raw, sizeof raw, &ignored))
+	if (df_has(kernel, DF_NUM_sme_mask) || !df_get_fact(kernel, DF_SYM_sme_me_mask, &at))
+		return df_fact(kernel, DF_NUM_sme_mask, 0);
+	if (!df_reader_read(reader, at - START_KERNEL_MAP + xlat->phys_base, raw, sizeof raw, &ignored))
 		mask = df_get64(raw, false);
 	return mask & (mask - 1) || mask & ~ENTRY_ADDRESS ? 0 : mask;
 }
 
 /* Do the tables agree with this phys_base?  Where no note says how many levels they have, both are tried: what a walk
  * takes for a table that is none does not map the image to its place. */
-static int try_base(struct df_xlat *x, const struct df_kdesc *k, uint64_t phys_base, struct df_reader *reader,
+static int try_base(struct df_xlat *xlat, const struct df_kdesc *kernel, uint64_t phys_base, struct df_reader *reader,
 		    struct df_err *err)
 {
-	uint64_t top = df_fact(k, DF_SYM_init_top_pgt, k->value[DF_SYM_swapper_pg_dir]);
-	uint64_t image = df_fact(k, DF_SYM_init_uts_ns, k->value[DF_SYM_stext]), five, last;
-	int r = DUMPFILTER_E_NODATA;
+	uint64_t top = df_fact(kernel, DF_SYM_init_top_pgt, kernel->value[DF_SYM_swapper_pg_dir]);
+	uint64_t image = df_fact(kernel, DF_SYM_init_uts_ns, kernel->value[DF_SYM_stext]), five, last;
+	int result = DUMPFILTER_E_NODATA;
 
-	if (!df_get_fact(k, DF_NUM_pgtable_l5_enabled, &five))
+	if (!df_get_fact(kernel, DF_NUM_pgtable_l5_enabled, &five))
 		five = 0;
-	last = df_has(k, DF_NUM_pgtable_l5_enabled) ? five : 1;
-	x->phys_base = phys_base;
-	for (; r && r != DUMPFILTER_E_NOMEM && five <= last; five++) {
-		paging_form(&x->paging, five != 0, sme_mask(x, k, reader));
-		x->root = (top - START_KERNEL_MAP + x->phys_base) & ENTRY_ADDRESS & ~x->paging.ignore;
-		r = tables_agree(x, image, reader, err);
+	last = df_has(kernel, DF_NUM_pgtable_l5_enabled) ? five : 1;
+	xlat->phys_base = phys_base;
+	for (; result && result != DUMPFILTER_E_NOMEM && five <= last; five++) {
+		paging_form(&xlat->paging, five != 0, sme_mask(xlat, kernel, reader));
+		xlat->root = (top - START_KERNEL_MAP + xlat->phys_base) & ENTRY_ADDRESS & ~xlat->paging.ignore;
+		result = tables_agree(xlat, image, reader, err);
 	}
-	return r;
+	return result;
 }
 
-static int setup(struct df_xlat *x, const struct df_kdesc *k, struct df_reader *reader, struct df_err *err)
+static int setup(struct df_xlat *xlat, const struct df_kdesc *kernel, struct df_reader *reader, struct df_err *err)
 {
 	uint64_t candidates[4];
-	unsigned n = 0;
-	int r;
+	unsigned count = 0;
+	int result;
 
-	if (!df_has(k, DF_SYM_init_top_pgt) && !df_has(k, DF_SYM_swapper_pg_dir))
+	if (!df_has(kernel, DF_SYM_init_top_pgt) && !df_has(kernel, DF_SYM_swapper_pg_dir))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has neither SYMBOL(init_top_pgt) nor "
 				  "SYMBOL(swapper_pg_dir): the page tables cannot be found");
-	if (!df_has(k, DF_SYM_init_uts_ns) && !df_has(k, DF_SYM_stext))
+	if (!df_has(kernel, DF_SYM_init_uts_ns) && !df_has(kernel, DF_SYM_stext))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "VMCOREINFO has neither SYMBOL(init_uts_ns) nor SYMBOL(_stext): "
 				  "the page tables cannot be checked");
 	/* Before 4.9 (401721ecd1dc) the note has no value; kernels without KASLR mostly run where they were linked. */
-	if (df_has(k, DF_NUM_phys_base))
-		candidates[n++] = k->value[DF_NUM_phys_base];
-	if (phys_base_of_loads(x->image, &candidates[n]))
-		n++;
-	if (x->image->past.has_phys_base)
-		candidates[n++] = x->image->past.phys_base; /* QEMU's may be wrong, as any may */
-	candidates[n++] = 0;
-	for (unsigned i = 0; i < n; i++) {
-		r = try_base(x, k, candidates[i], reader, err);
-		if (!r || r == DUMPFILTER_E_NOMEM)
-			return r;
+	if (df_has(kernel, DF_NUM_phys_base))
+		candidates[count++] = kernel->value[DF_NUM_phys_base];
+	if (phys_base_of_loads(xlat->image, &candidates[count]))
+		count++;
+	if (xlat->image->past.has_phys_base)
+		candidates[count++] = xlat->image->past.phys_base; /* QEMU's may be wrong, as any may */
+	candidates[count++] = 0;
+	for (unsigned i = 0; i < count; i++) {
+		result = try_base(xlat, kernel, candidates[i], reader, err);
+		if (!result || result == DUMPFILTER_E_NOMEM)
+			return result;
 	}
-	try_base(x, k, candidates[0], reader, err);
+	try_base(xlat, kernel, candidates[0], reader, err);
 	return df_err_set(err, DUMPFILTER_E_CORRUPT,
 			  "the page tables at physical address %#" PRIx64
 			  " do not map the kernel image: damaged memory, "
 			  "or VMCOREINFO of another kernel",
-			  x->root);
+			  xlat->root);
 }
 
-static bool kernel_address(const struct df_xlat *x, uint64_t vaddr)
+static bool kernel_address(const struct df_xlat *xlat, uint64_t vaddr)
 {
 	/* canonical upper half: KASLR moves all regions, and 5 levels widen it */
-	return vaddr >= (x->paging.nlevels == 5 ? UINT64_C(0xff00000000000000) : UINT64_C(0xffff800000000000));
+	return vaddr >= (xlat->paging.nlevels == 5 ? UINT64_C(0xff00000000000000) : UINT64_C(0xffff800000000000));
 }
 
 const struct df_arch df_arch_x86_64 = {
 	.machine = 62,
 	.bits = 64,
-	.be = false,
+	.big_endian = false,
 	.name = "x86_64",
 	.min_page_shift = 12,
 	.max_page_shift = 12,

@@ -6,7 +6,7 @@
 
 #define START_KERNEL_MAP UINT64_C(0xffffffff80000000) /* arch/x86/include/asm/page_64_types.h */
 
-int df_x86_64_find(const struct df_arch *arch, const struct df_image *img, const struct df_kdesc *k,
+int df_x86_64_find(const struct df_arch *arch, const struct df_image *image, const struct df_kdesc *kernel,
 		   struct df_reader *reader, struct df_moved *moved, struct df_err *err);
 
 #endif

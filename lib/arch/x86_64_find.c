@@ -22,7 +22,7 @@
 struct search {
 	const struct df_arch *arch;
 	const struct df_image *image;
-	const struct df_kdesc *k;
+	const struct df_kdesc *kernel;
 	struct df_reader *reader;
 	uint64_t uts; /* address as the text has it, less START_KERNEL_MAP */
 	struct df_moved found;
@@ -30,117 +30,118 @@ struct search {
 };
 
 /* Do the page tables agree with a kernel that lies so? */
-static int try_move(struct search *s, struct df_moved m, struct df_err *err)
+static int try_move(struct search *search, struct df_moved moved, struct df_err *err)
 {
-	struct df_kdesc k = *s->k;
-	struct df_xlat x = { .image = s->image };
-	int r;
+	struct df_kdesc kernel = *search->kernel;
+	struct df_xlat xlat = { .image = search->image };
+	int result;
 
-	if (m.delta % ALIGN || m.delta + FARTHEST > 2 * FARTHEST)
+	if (moved.delta % ALIGN || moved.delta + FARTHEST > 2 * FARTHEST)
 		return 0;
-	df_kdesc_move(&k, m.delta);
-	df_kdesc_drop(&k, DF_NUM_phys_base);
-	df_kdesc_set(&k, DF_NUM_phys_base, m.phys_base, DF_FROM_DERIVED);
-	r = s->arch->setup(&x, &k, s->reader, err);
-	if (r == DUMPFILTER_E_NOMEM)
-		return r;
-	if (r || x.phys_base != m.phys_base)
+	df_kdesc_move(&kernel, moved.delta);
+	df_kdesc_drop(&kernel, DF_NUM_phys_base);
+	df_kdesc_set(&kernel, DF_NUM_phys_base, moved.phys_base, DF_FROM_DERIVED);
+	result = search->arch->setup(&xlat, &kernel, search->reader, err);
+	if (result == DUMPFILTER_E_NOMEM)
+		return result;
+	if (result || xlat.phys_base != moved.phys_base)
 		return 0;
-	s->finds += !s->finds || memcmp(&s->found, &m, sizeof m) != 0;
-	s->found = m;
+	search->finds += !search->finds || memcmp(&search->found, &moved, sizeof moved) != 0;
+	search->found = moved;
 	return 0;
 }
 
 /* The kernel's data lies sum further in physical memory than the text's addresses do in the kernel's range. */
-static int look_closer(struct search *s, uint64_t sum, struct df_err *err)
+static int look_closer(struct search *search, uint64_t sum, struct df_err *err)
 {
 	uint64_t symbol;
 	uint8_t raw[8];
-	int r = 0;
+	int result = 0;
 
-	if (df_get_fact(s->k, DF_SYM_phys_base, &symbol)) {
-		if (df_reader_read(s->reader, symbol - START_KERNEL_MAP + sum, raw, sizeof raw, err) < 0)
+	if (df_get_fact(search->kernel, DF_SYM_phys_base, &symbol)) {
+		if (df_reader_read(search->reader, symbol - START_KERNEL_MAP + sum, raw, sizeof raw, err) < 0)
 			return 0;
-		return try_move(s, (struct df_moved){ sum - df_get64(raw, false), df_get64(raw, false) }, err);
+		return try_move(search, (struct df_moved){ sum - df_get64(raw, false), df_get64(raw, false) }, err);
 	}
-	for (uint64_t delta = -FARTHEST; !r && delta != FARTHEST + ALIGN; delta += ALIGN)
-		r = try_move(s, (struct df_moved){ delta, sum - delta }, err);
-	return r;
+	for (uint64_t delta = -FARTHEST; !result && delta != FARTHEST + ALIGN; delta += ALIGN)
+		result = try_move(search, (struct df_moved){ delta, sum - delta }, err);
+	return result;
 }
 
-static bool is_uts(const struct search *s, const char *uts)
+static bool is_uts(const struct search *search, const char *uts)
 {
 	const char *release = uts + 2 * UTS_FIELD;
 
 	if (memcmp(uts, "Linux", 6) != 0)
 		return false;
-	return s->k->osrelease[0] ? !strncmp(release, s->k->osrelease, UTS_FIELD)
-				  : release[0] >= '0' && release[0] <= '9';
+	return search->kernel->osrelease[0] ? !strncmp(release, search->kernel->osrelease, UTS_FIELD)
+					    : release[0] >= '0' && release[0] <= '9';
 }
 
 /* Physical memory [from, end). */
-static int scan(struct search *s, uint64_t from, uint64_t end, struct df_err *err)
+static int scan(struct search *search, uint64_t from, uint64_t end, struct df_err *err)
 {
 	char uts[LOOK];
-	int r = 0;
+	int result = 0;
 
-	from += (s->uts - from) % ALIGN;
-	for (uint64_t at = from; !r && at < end; at += ALIGN) {
-		if (df_cancelled(s->image->env))
+	from += (search->uts - from) % ALIGN;
+	for (uint64_t at = from; !result && at < end; at += ALIGN) {
+		if (df_cancelled(search->image->env))
 			return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
-		if (!df_reader_read(s->reader, at, uts, sizeof uts, err) && is_uts(s, uts))
-			r = look_closer(s, at - s->uts, err);
+		if (!df_reader_read(search->reader, at, uts, sizeof uts, err) && is_uts(search, uts))
+			result = look_closer(search, at - search->uts, err);
 	}
-	return r;
+	return result;
 }
 
 /* Loads of a capture kernel say which memory is the kernel's: the first ones to look at. */
-static int scan_loads(struct search *s, struct df_err *err)
+static int scan_loads(struct search *search, struct df_err *err)
 {
-	int r = 0;
+	int result = 0;
 
-	for (size_t i = 0; !r && i < s->image->nloads; i++) {
-		const struct df_load *l = &s->image->loads[i];
+	for (size_t i = 0; !result && i < search->image->nloads; i++) {
+		const struct df_load *load = &search->image->loads[i];
 
-		if (l->vaddr >= START_KERNEL_MAP)
-			r = scan(s, l->paddr, l->paddr + (l->filesz < l->memsz ? l->filesz : l->memsz), err);
+		if (load->vaddr >= START_KERNEL_MAP)
+			result = scan(search, load->paddr,
+				      load->paddr + (load->filesz < load->memsz ? load->filesz : load->memsz), err);
 	}
-	return r;
+	return result;
 }
 
-static int scan_all(struct search *s, struct df_err *err)
+static int scan_all(struct search *search, struct df_err *err)
 {
 	uint64_t first, end = 0;
-	int r = 0;
+	int result = 0;
 
-	while (!r && df_image_next(s->image, DF_STORED, PAGE_SHIFT_4K, end, &first, &end))
-		r = scan(s, first << PAGE_SHIFT_4K, end << PAGE_SHIFT_4K, err);
-	return r;
+	while (!result && df_image_next(search->image, DF_STORED, PAGE_SHIFT_4K, end, &first, &end))
+		result = scan(search, first << PAGE_SHIFT_4K, end << PAGE_SHIFT_4K, err);
+	return result;
 }
 
-int df_x86_64_find(const struct df_arch *arch, const struct df_image *img, const struct df_kdesc *k,
+int df_x86_64_find(const struct df_arch *arch, const struct df_image *image, const struct df_kdesc *kernel,
 		   struct df_reader *reader, struct df_moved *moved, struct df_err *err)
 {
-	struct search s = { .arch = arch, .image = img, .k = k, .reader = reader };
-	int r;
+	struct search search = { .arch = arch, .image = image, .kernel = kernel, .reader = reader };
+	int result;
 
-	if (!df_get_fact(k, DF_SYM_init_uts_ns, &s.uts))
+	if (!df_get_fact(kernel, DF_SYM_init_uts_ns, &search.uts))
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "no SYMBOL(init_uts_ns): where the kernel lies in an image without VMCOREINFO cannot "
 				  "be found out");
-	s.uts += df_fact(k, DF_OFF_uts_namespace_name, 4) - START_KERNEL_MAP;
-	r = scan_loads(&s, err);
-	if (!r && !s.finds)
-		r = scan_all(&s, err);
-	if (r < 0)
-		return r;
-	if (s.finds != 1)
+	search.uts += df_fact(kernel, DF_OFF_uts_namespace_name, 4) - START_KERNEL_MAP;
+	result = scan_loads(&search, err);
+	if (!result && !search.finds)
+		result = scan_all(&search, err);
+	if (result < 0)
+		return result;
+	if (search.finds != 1)
 		return df_err_set(
 			err, DUMPFILTER_E_OTHER_KERNEL,
-			s.finds ? "more than one kernel %s is in the image's memory: which one ran cannot be "
-				  "told"
-				: "of another kernel: none of release '%s' that runs is in the image's memory",
-			k->osrelease);
-	*moved = s.found;
+			search.finds ? "more than one kernel %s is in the image's memory: which one ran cannot be "
+				       "told"
+				     : "of another kernel: none of release '%s' that runs is in the image's memory",
+			kernel->osrelease);
+	*moved = search.found;
 	return 0;
 }

@@ -7,19 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline bool df_bit_test(const uint64_t *w, uint64_t n)
+static inline bool df_bit_test(const uint64_t *words, uint64_t count)
 {
-	return w[n / 64] >> (n % 64) & 1;
+	return words[count / 64] >> (count % 64) & 1;
 }
 
-static inline void df_bit_set(uint64_t *w, uint64_t n)
+static inline void df_bit_set(uint64_t *words, uint64_t count)
 {
-	w[n / 64] |= UINT64_C(1) << (n % 64);
+	words[count / 64] |= UINT64_C(1) << (count % 64);
 }
 
-static inline void df_bit_clear(uint64_t *w, uint64_t n)
+static inline void df_bit_clear(uint64_t *words, uint64_t count)
 {
-	w[n / 64] &= ~(UINT64_C(1) << (n % 64));
+	words[count / 64] &= ~(UINT64_C(1) << (count % 64));
 }
 
 /* Bits [from, to) of one word, to ≤ 64. */
@@ -31,36 +31,36 @@ static inline uint64_t df_bit_mask(unsigned from, unsigned to)
 }
 
 /* Set bits [from, to). */
-static inline void df_bits_fill(uint64_t *w, uint64_t from, uint64_t to)
+static inline void df_bits_fill(uint64_t *words, uint64_t from, uint64_t to)
 {
 	while (from < to) {
 		uint64_t end = (from | 63) + 1;
 		uint64_t stop = to < end ? to : end;
 
-		w[from / 64] |= df_bit_mask(from % 64, (unsigned)(stop - from / 64 * 64));
+		words[from / 64] |= df_bit_mask(from % 64, (unsigned)(stop - from / 64 * 64));
 		from = stop;
 	}
 }
 
 /* Clear bits [from, to). */
-static inline void df_bits_clear(uint64_t *w, uint64_t from, uint64_t to)
+static inline void df_bits_clear(uint64_t *words, uint64_t from, uint64_t to)
 {
 	while (from < to) {
 		uint64_t end = (from | 63) + 1;
 		uint64_t stop = to < end ? to : end;
 
-		w[from / 64] &= ~df_bit_mask(from % 64, (unsigned)(stop - from / 64 * 64));
+		words[from / 64] &= ~df_bit_mask(from % 64, (unsigned)(stop - from / 64 * 64));
 		from = stop;
 	}
 }
 
-static inline uint64_t df_bits_count(const uint64_t *w, size_t words)
+static inline uint64_t df_bits_count(const uint64_t *word, size_t words)
 {
-	uint64_t n = 0;
+	uint64_t count = 0;
 
 	for (size_t i = 0; i < words; i++)
-		n += (uint64_t)__builtin_popcountll(w[i]);
-	return n;
+		count += (uint64_t)__builtin_popcountll(word[i]);
+	return count;
 }
 
 #endif

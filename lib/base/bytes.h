@@ -8,86 +8,87 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t df_get16(const void *p, bool be)
+static inline uint16_t df_get16(const void *bytes, bool big_endian)
 {
-	uint16_t v;
-	memcpy(&v, p, sizeof v);
-	return be ? be16toh(v) : le16toh(v);
+	uint16_t value;
+	memcpy(&value, bytes, sizeof value);
+	return big_endian ? be16toh(value) : le16toh(value);
 }
 
-static inline uint32_t df_get32(const void *p, bool be)
+static inline uint32_t df_get32(const void *bytes, bool big_endian)
 {
-	uint32_t v;
-	memcpy(&v, p, sizeof v);
-	return be ? be32toh(v) : le32toh(v);
+	uint32_t value;
+	memcpy(&value, bytes, sizeof value);
+	return big_endian ? be32toh(value) : le32toh(value);
 }
 
-static inline uint64_t df_get64(const void *p, bool be)
+static inline uint64_t df_get64(const void *bytes, bool big_endian)
 {
-	uint64_t v;
-	memcpy(&v, p, sizeof v);
-	return be ? be64toh(v) : le64toh(v);
+	uint64_t value;
+	memcpy(&value, bytes, sizeof value);
+	return big_endian ? be64toh(value) : le64toh(value);
 }
 
-static inline void df_put16(void *p, uint16_t v, bool be)
+static inline void df_put16(void *bytes, uint16_t value, bool big_endian)
 {
-	v = be ? htobe16(v) : htole16(v);
-	memcpy(p, &v, sizeof v);
+	value = big_endian ? htobe16(value) : htole16(value);
+	memcpy(bytes, &value, sizeof value);
 }
 
-static inline void df_put32(void *p, uint32_t v, bool be)
+static inline void df_put32(void *bytes, uint32_t value, bool big_endian)
 {
-	v = be ? htobe32(v) : htole32(v);
-	memcpy(p, &v, sizeof v);
+	value = big_endian ? htobe32(value) : htole32(value);
+	memcpy(bytes, &value, sizeof value);
 }
 
-static inline void df_put64(void *p, uint64_t v, bool be)
+static inline void df_put64(void *bytes, uint64_t value, bool big_endian)
 {
-	v = be ? htobe64(v) : htole64(v);
-	memcpy(p, &v, sizeof v);
+	value = big_endian ? htobe64(value) : htole64(value);
+	memcpy(bytes, &value, sizeof value);
 }
 
 /* An unsigned number of 1, 2, 4 or 8 bytes. */
-static inline uint64_t df_get(const void *p, unsigned width, bool be)
+static inline uint64_t df_get(const void *bytes, unsigned width, bool big_endian)
 {
 	switch (width) {
 	case 1:
-		return *(const uint8_t *)p;
+		return *(const uint8_t *)bytes;
 	case 2:
-		return df_get16(p, be);
+		return df_get16(bytes, big_endian);
 	case 4:
-		return df_get32(p, be);
+		return df_get32(bytes, big_endian);
 	default:
-		return df_get64(p, be);
+		return df_get64(bytes, big_endian);
 	}
 }
 
-static inline void df_put(void *p, unsigned width, uint64_t v, bool be)
+static inline void df_put(void *bytes, unsigned width, uint64_t value, bool big_endian)
 {
 	switch (width) {
 	case 1:
-		*(uint8_t *)p = (uint8_t)v;
+		*(uint8_t *)bytes = (uint8_t)value;
 		break;
 	case 2:
-		df_put16(p, (uint16_t)v, be);
+		df_put16(bytes, (uint16_t)value, big_endian);
 		break;
 	case 4:
-		df_put32(p, (uint32_t)v, be);
+		df_put32(bytes, (uint32_t)value, big_endian);
 		break;
 	default:
-		df_put64(p, v, be);
+		df_put64(bytes, value, big_endian);
 	}
 }
 
-/* a + b, or false where that does not fit 64 bits. */
-static inline bool df_add64(uint64_t a, uint64_t b, uint64_t *sum)
+/* left + right, or false where that does not fit 64 bits. */
+static inline bool df_add64(uint64_t left, uint64_t right, uint64_t *sum)
 {
-	return !__builtin_add_overflow(a, b, sum);
+	return !__builtin_add_overflow(left, right, sum);
 }
 
-static inline uint64_t df_round_up(uint64_t v, uint64_t to) /* to: a power of two; the caller knows v + to fits */
+static inline uint64_t df_round_up(uint64_t value,
+				   uint64_t to) /* to: a power of two; the caller knows value + to fits */
 {
-	return (v + to - 1) & ~(to - 1);
+	return (value + to - 1) & ~(to - 1);
 }
 
 #endif

@@ -34,48 +34,48 @@ void df_discharge(struct df_env *env, size_t bytes)
 
 struct df_measure df_measure_begin(struct df_env *env)
 {
-	struct df_measure m = { atomic_load(&env->mem_limit), atomic_load(&env->mem_peak) };
+	struct df_measure measure = { atomic_load(&env->mem_limit), atomic_load(&env->mem_peak) };
 
 	atomic_store(&env->mem_limit, 0);
 	atomic_store(&env->mem_peak, atomic_load(&env->mem_used));
-	return m;
+	return measure;
 }
 
-size_t df_measure_end(struct df_env *env, struct df_measure m)
+size_t df_measure_end(struct df_env *env, struct df_measure measure)
 {
 	size_t peak = atomic_load(&env->mem_peak);
 
-	atomic_store(&env->mem_limit, m.limit);
-	atomic_store(&env->mem_peak, m.peak);
+	atomic_store(&env->mem_limit, measure.limit);
+	atomic_store(&env->mem_peak, measure.peak);
 	return peak;
 }
 
 /* Zeroed.  calloc leaves memory alone that nobody has used yet: what is not touched later takes none. */
 static struct block *raw_alloc(struct df_env *env, size_t bytes)
 {
-	struct block *b;
+	struct block *block;
 
 	if (!env->alloc)
 		return calloc(1, bytes);
-	b = env->alloc(env->alloc_user, bytes);
-	if (b)
-		memset(b, 0, bytes);
-	return b;
+	block = env->alloc(env->alloc_user, bytes);
+	if (block)
+		memset(block, 0, bytes);
+	return block;
 }
 
 void *df_alloc(struct df_env *env, size_t bytes)
 {
-	struct block *b;
+	struct block *block;
 
-	if (bytes > SIZE_MAX / 2 || !df_charge(env, bytes + sizeof *b))
+	if (bytes > SIZE_MAX / 2 || !df_charge(env, bytes + sizeof *block))
 		return NULL;
-	b = raw_alloc(env, bytes + sizeof *b);
-	if (!b) {
-		df_discharge(env, bytes + sizeof *b);
+	block = raw_alloc(env, bytes + sizeof *block);
+	if (!block) {
+		df_discharge(env, bytes + sizeof *block);
 		return NULL;
 	}
-	b->bytes = bytes;
-	return b + 1;
+	block->bytes = bytes;
+	return block + 1;
 }
 
 void *df_alloc_array(struct df_env *env, size_t count, size_t size)
@@ -87,22 +87,22 @@ void *df_alloc_array(struct df_env *env, size_t count, size_t size)
 
 void df_free(struct df_env *env, void *ptr)
 {
-	struct block *b = ptr;
+	struct block *block = ptr;
 
 	if (!ptr)
 		return;
-	b--;
-	df_discharge(env, b->bytes + sizeof *b);
+	block--;
+	df_discharge(env, block->bytes + sizeof *block);
 	if (env->release)
-		env->release(env->alloc_user, b);
+		env->release(env->alloc_user, block);
 	else
-		free(b);
+		free(block);
 }
 
 bool df_grow(struct df_env *env, void **arr, size_t *cap, size_t need, size_t size)
 {
 	size_t want = *cap ? *cap : 16;
-	void *p;
+	void *grown;
 
 	if (need <= *cap)
 		return true;
@@ -111,13 +111,13 @@ bool df_grow(struct df_env *env, void **arr, size_t *cap, size_t need, size_t si
 			return false;
 		want *= 2;
 	}
-	p = df_alloc_array(env, want, size);
-	if (!p)
+	grown = df_alloc_array(env, want, size);
+	if (!grown)
 		return false;
 	if (*arr)
-		memcpy(p, *arr, *cap * size);
+		memcpy(grown, *arr, *cap * size);
 	df_free(env, *arr);
-	*arr = p;
+	*arr = grown;
 	*cap = want;
 	return true;
 }
@@ -149,8 +149,8 @@ void df_log(struct df_env *env, int level, const char *fmt, ...)
 	env->log_fn(env->log_user, level, line);
 }
 
-void df_progress(struct df_env *env, const struct dumpfilter_progress *p)
+void df_progress(struct df_env *env, const struct dumpfilter_progress *progress)
 {
 	if (env->progress_fn)
-		env->progress_fn(env->progress_user, p);
+		env->progress_fn(env->progress_user, progress);
 }

@@ -57,14 +57,14 @@ struct df_measure {
 	size_t limit, peak;
 };
 struct df_measure df_measure_begin(struct df_env *env);
-size_t df_measure_end(struct df_env *env, struct df_measure m);
+size_t df_measure_end(struct df_env *env, struct df_measure measure);
 
 /* "out of memory" with what it was for; returns DUMPFILTER_E_NOMEM. */
 int df_err_nomem(struct df_err *err, struct df_env *env, const char *what, size_t bytes);
 
 /* Only on the caller's thread. */
 void df_log(struct df_env *env, int level, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
-void df_progress(struct df_env *env, const struct dumpfilter_progress *p);
+void df_progress(struct df_env *env, const struct dumpfilter_progress *progress);
 
 static inline bool df_cancelled(struct df_env *env)
 {

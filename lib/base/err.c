@@ -6,65 +6,65 @@
 #include <stdio.h>
 #include <string.h>
 
-int df_err_set(struct df_err *e, int code, const char *fmt, ...)
+int df_err_set(struct df_err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
-	e->code = code;
+	err->code = code;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
 	return code;
 }
 
-int df_err_sys(struct df_err *e, int code, int errnum, const char *fmt, ...)
+int df_err_sys(struct df_err *err, int code, int errnum, const char *fmt, ...)
 {
 	char why[96];
 	va_list ap;
-	size_t n;
+	size_t count;
 
-	e->code = code;
+	err->code = code;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
 	/* the XSI form: thread-safe and without a buffer of its own */
 	if (strerror_r(errnum, why, sizeof why))
 		snprintf(why, sizeof why, "error %d", errnum);
-	n = strlen(e->text);
-	snprintf(e->text + n, sizeof e->text - n, ": %s", why);
+	count = strlen(err->text);
+	snprintf(err->text + count, sizeof err->text - count, ": %s", why);
 	return code;
 }
 
-int df_err_wrap(struct df_err *e, const char *fmt, ...)
+int df_err_wrap(struct df_err *err, const char *fmt, ...)
 {
 	char old[DF_ERR_TEXT];
 	va_list ap;
-	size_t n;
+	size_t count;
 
-	memcpy(old, e->text, sizeof old);
+	memcpy(old, err->text, sizeof old);
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
-	n = strlen(e->text);
-	snprintf(e->text + n, sizeof e->text - n, ": %s", old);
-	return e->code;
+	count = strlen(err->text);
+	snprintf(err->text + count, sizeof err->text - count, ": %s", old);
+	return err->code;
 }
 
-int df_err_add(struct df_err *e, const char *fmt, ...)
+int df_err_add(struct df_err *err, const char *fmt, ...)
 {
-	size_t n = strlen(e->text);
+	size_t count = strlen(err->text);
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(e->text + n, sizeof e->text - n, fmt, ap);
+	vsnprintf(err->text + count, sizeof err->text - count, fmt, ap);
 	va_end(ap);
-	return e->code;
+	return err->code;
 }
 
-void df_err_clear(struct df_err *e)
+void df_err_clear(struct df_err *err)
 {
-	e->code = 0;
-	e->text[0] = '\0';
+	err->code = 0;
+	err->text[0] = '\0';
 }
 
 int df_err_of_errno(int errnum)

@@ -15,14 +15,14 @@ struct df_err {
 };
 
 /* Set code and text; returns code, so that "return df_err_set(err, …)" reads well. */
-int df_err_set(struct df_err *e, int code, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
+int df_err_set(struct df_err *err, int code, const char *fmt, ...) DUMPFILTER_PRINTF(3, 4);
 /* The same with ": strerror(errnum)" behind. */
-int df_err_sys(struct df_err *e, int code, int errnum, const char *fmt, ...) DUMPFILTER_PRINTF(4, 5);
+int df_err_sys(struct df_err *err, int code, int errnum, const char *fmt, ...) DUMPFILTER_PRINTF(4, 5);
 /* Prepend "text: " to what is there; returns the code. */
-int df_err_wrap(struct df_err *e, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+int df_err_wrap(struct df_err *err, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 /* Put text behind what is there; returns the code. */
-int df_err_add(struct df_err *e, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
-void df_err_clear(struct df_err *e);
+int df_err_add(struct df_err *err, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+void df_err_clear(struct df_err *err);
 
 /* The DUMPFILTER_E_* code that fits an errno value of a failed read or write. */
 int df_err_of_errno(int errnum);

@@ -3,19 +3,19 @@
 
 #include <stdlib.h>
 
-size_t df_extents_find(const struct df_extents *x, uint64_t addr)
+size_t df_extents_find(const struct df_extents *extents, uint64_t addr)
 {
-	size_t lo = 0, hi = x->n;
+	size_t low = 0, high = extents->count;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
 
-		if (x->v[mid].end <= addr)
-			lo = mid + 1;
+		if (extents->extent[mid].end <= addr)
+			low = mid + 1;
 		else
-			hi = mid;
+			high = mid;
 	}
-	return lo;
+	return low;
 }
 
 /* A border of an input range, for the sweep. */
@@ -25,99 +25,99 @@ struct border {
 	bool begin;
 };
 
-static int by_address(const void *a, const void *b)
+static int by_address(const void *left, const void *right)
 {
-	const struct border *x = a, *y = b;
+	const struct border *border = left, *second = right;
 
-	if (x->at != y->at)
-		return x->at < y->at ? -1 : 1;
-	return (x->index > y->index) - (x->index < y->index);
+	if (border->at != second->at)
+		return border->at < second->at ? -1 : 1;
+	return (border->index > second->index) - (border->index < second->index);
 }
 
 /* Min-heap of indexes of ranges that are open at the sweep's position; ended ones are dropped when they come up. */
 struct heap {
-	size_t *v, n;
+	size_t *index, count;
 };
 
-static void heap_push(struct heap *h, size_t index)
+static void heap_push(struct heap *heap, size_t index)
 {
-	size_t i = h->n++;
+	size_t i = heap->count++;
 
-	for (; i && h->v[(i - 1) / 2] > index; i = (i - 1) / 2)
-		h->v[i] = h->v[(i - 1) / 2];
-	h->v[i] = index;
+	for (; i && heap->index[(i - 1) / 2] > index; i = (i - 1) / 2)
+		heap->index[i] = heap->index[(i - 1) / 2];
+	heap->index[i] = index;
 }
 
-static void heap_pop(struct heap *h)
+static void heap_pop(struct heap *heap)
 {
-	size_t last = h->v[--h->n], i = 0;
+	size_t last = heap->index[--heap->count], i = 0;
 
-	for (size_t kid; (kid = 2 * i + 1) < h->n; i = kid) {
-		if (kid + 1 < h->n && h->v[kid + 1] < h->v[kid])
+	for (size_t kid; (kid = 2 * i + 1) < heap->count; i = kid) {
+		if (kid + 1 < heap->count && heap->index[kid + 1] < heap->index[kid])
 			kid++;
-		if (h->v[kid] >= last)
+		if (heap->index[kid] >= last)
 			break;
-		h->v[i] = h->v[kid];
+		heap->index[i] = heap->index[kid];
 	}
-	h->v[i] = last;
+	heap->index[i] = last;
 }
 
-static bool append(struct df_extents *x, struct df_env *env, struct df_extent e, bool merge)
+static bool append(struct df_extents *extents, struct df_env *env, struct df_extent extent, bool merge)
 {
-	struct df_extent *prev = x->n ? &x->v[x->n - 1] : NULL;
+	struct df_extent *prev = extents->count ? &extents->extent[extents->count - 1] : NULL;
 
-	if (prev && prev->end == e.start && (merge || prev->offset + (prev->end - prev->start) == e.offset)) {
-		prev->end = e.end;
+	if (prev && prev->end == extent.start && (merge || prev->offset + (prev->end - prev->start) == extent.offset)) {
+		prev->end = extent.end;
 		return true;
 	}
-	if (!df_grow(env, (void **)&x->v, &x->cap, x->n + 1, sizeof *x->v))
+	if (!df_grow(env, (void **)&extents->extent, &extents->cap, extents->count + 1, sizeof *extents->extent))
 		return false;
-	x->v[x->n++] = e;
+	extents->extent[extents->count++] = extent;
 	return true;
 }
 
-static int sweep(struct df_extents *x, struct df_env *env, const struct df_extent *in, struct border *b, size_t n,
-		 struct heap *open, bool merge, struct df_err *err)
+static int sweep(struct df_extents *extents, struct df_env *env, const struct df_extent *extent, struct border *border,
+		 size_t count, struct heap *open, bool merge, struct df_err *err)
 {
-	qsort(b, n, sizeof *b, by_address);
-	for (size_t i = 0; i < n; i++) {
-		if (b[i].begin)
-			heap_push(open, b[i].index);
-		if (i + 1 == n || b[i + 1].at == b[i].at)
+	qsort(border, count, sizeof *border, by_address);
+	for (size_t i = 0; i < count; i++) {
+		if (border[i].begin)
+			heap_push(open, border[i].index);
+		if (i + 1 == count || border[i + 1].at == border[i].at)
 			continue;
-		while (open->n && in[open->v[0]].end <= b[i].at)
+		while (open->count && extent[open->index[0]].end <= border[i].at)
 			heap_pop(open);
-		if (!open->n)
+		if (!open->count)
 			continue;
-		const struct df_extent *top = &in[open->v[0]];
-		struct df_extent e = { b[i].at, b[i + 1].at, top->offset + (b[i].at - top->start) };
+		const struct df_extent *top = &extent[open->index[0]];
+		struct df_extent next = { border[i].at, border[i + 1].at, top->offset + (border[i].at - top->start) };
 
-		if (!append(x, env, e, merge))
-			return df_err_nomem(err, env, "memory ranges", (x->n + 1) * sizeof e);
+		if (!append(extents, env, next, merge))
+			return df_err_nomem(err, env, "memory ranges", (extents->count + 1) * sizeof next);
 	}
 	return 0;
 }
 
-int df_extents_build(struct df_extents *x, struct df_env *env, const struct df_extent *in, size_t n, bool merge,
-		     struct df_err *err)
+int df_extents_build(struct df_extents *extents, struct df_env *env, const struct df_extent *extent, size_t count,
+		     bool merge, struct df_err *err)
 {
-	struct border *b = df_alloc_array(env, 2 * n, sizeof *b);
-	struct heap open = { df_alloc_array(env, n, sizeof(size_t)), 0 };
-	size_t k = 0;
-	int r;
+	struct border *border = df_alloc_array(env, 2 * count, sizeof *border);
+	struct heap open = { df_alloc_array(env, count, sizeof(size_t)), 0 };
+	size_t borders = 0;
+	int result;
 
-	if (!b || !open.v) {
-		r = df_err_nomem(err, env, "memory ranges", n * (2 * sizeof *b + sizeof(size_t)));
+	if (!border || !open.index) {
+		result = df_err_nomem(err, env, "memory ranges", count * (2 * sizeof *border + sizeof(size_t)));
 	} else {
-		for (size_t i = 0; i < n; i++) {
-			if (in[i].start >= in[i].end)
+		for (size_t i = 0; i < count; i++) {
+			if (extent[i].start >= extent[i].end)
 				continue;
-			b[k++] = (struct border){ in[i].start, i, true };
-			b[k++] = (struct border){ in[i].end, i, false };
+			border[borders++] = (struct border){ extent[i].start, i, true };
+			border[borders++] = (struct border){ extent[i].end, i, false };
 		}
-		r = sweep(x, env, in, b, k, &open, merge, err);
+		result = sweep(extents, env, extent, border, borders, &open, merge, err);
 	}
-	df_free(env, open.v);
-	df_free(env, b);
-	return r;
+	df_free(env, open.index);
+	df_free(env, border);
+	return result;
 }

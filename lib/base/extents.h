@@ -16,15 +16,15 @@ struct df_extent {
 /* Owns its array, from the dump's allocator.  Built once and then only read, so any number of threads may search it.
  * Zeroed: an empty list. */
 struct df_extents {
-	struct df_extent *v; /* sorted, disjoint */
-	size_t n, cap;
+	struct df_extent *extent; /* sorted, disjoint */
+	size_t count, cap;
 };
 
-/* Index of the first extent that ends behind addr (x->n: none). */
-size_t df_extents_find(const struct df_extents *x, uint64_t addr);
-/* x := the ranges of in[n] (any order, empty ones are skipped), disjoint and sorted; where they overlap the one
- * that comes first in in[] wins; neighbours that continue each other are joined.  merge: offsets do not matter. */
-int df_extents_build(struct df_extents *x, struct df_env *env, const struct df_extent *in, size_t n, bool merge,
-		     struct df_err *err);
+/* Index of the first extent that ends behind addr (extents->count: none). */
+size_t df_extents_find(const struct df_extents *extents, uint64_t addr);
+/* extents := the ranges of in[count] (any order, empty ones are skipped), disjoint and sorted; where they overlap the
+ * one that comes first in in[] wins; neighbours that continue each other are joined.  merge: offsets do not matter. */
+int df_extents_build(struct df_extents *extents, struct df_env *env, const struct df_extent *extent, size_t count,
+		     bool merge, struct df_err *err);
 
 #endif

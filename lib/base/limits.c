@@ -19,46 +19,47 @@
 static bool read_text(char text[TEXT], const char *root, const char *path, const char *name)
 {
 	char full[PATH];
-	int n = snprintf(full, sizeof full, "%s%s%s", root, path, name), fd;
-	size_t len = 0;
+	int printed = snprintf(full, sizeof full, "%s%s%s", root, path, name), fd;
+	size_t length = 0;
 	ssize_t got = 1;
 
-	if (n < 0 || (size_t)n >= sizeof full || (fd = open(full, O_RDONLY | O_CLOEXEC)) < 0)
+	if (printed < 0 || (size_t)printed >= sizeof full || (fd = open(full, O_RDONLY | O_CLOEXEC)) < 0)
 		return false;
-	while (got && len < TEXT - 1) {
-		got = read(fd, text + len, TEXT - 1 - len);
+	while (got && length < TEXT - 1) {
+		got = read(fd, text + length, TEXT - 1 - length);
 		if (got < 0 && errno != EINTR)
 			break;
-		len += got > 0 ? (size_t)got : 0;
+		length += got > 0 ? (size_t)got : 0;
 	}
 	close(fd);
-	text[len] = '\0';
+	text[length] = '\0';
 	return got >= 0;
 }
 
-/* A decimal number at p, with nothing but white space behind it on its word; UINT64_MAX where there is none ("max"). */
-static uint64_t number_at(const char *p)
+/* A decimal number at text, with nothing but white space behind it on its word; UINT64_MAX where there is none ("max").
+ */
+static uint64_t number_at(const char *text)
 {
 	char *end;
-	uint64_t v;
+	uint64_t value;
 
-	p += strspn(p, " \t");
-	if (*p < '0' || *p > '9')
+	text += strspn(text, " \t");
+	if (*text < '0' || *text > '9')
 		return UINT64_MAX;
 	errno = 0;
-	v = strtoull(p, &end, 10);
-	return errno || !strchr(" \t\n", *end) ? UINT64_MAX : v;
+	value = strtoull(text, &end, 10);
+	return errno || !strchr(" \t\n", *end) ? UINT64_MAX : value;
 }
 
 /* The number behind a word at the beginning of a line. */
 static uint64_t field(const char *text, const char *word)
 {
-	size_t n = strlen(word);
+	size_t count = strlen(word);
 
-	for (const char *p = text; p; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (!strncmp(p, word, n) && strchr(" \t", p[n]))
-			return number_at(p + n);
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, word, count) && strchr(" \t", line[count]))
+			return number_at(line + count);
 	}
 	return UINT64_MAX;
 }
@@ -77,9 +78,9 @@ static uint64_t read_field(const char *root, const char *path, const char *name,
 	return read_text(text, root, path, name) ? field(text, word) : UINT64_MAX;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t least(uint64_t left, uint64_t right)
 {
-	return a < b ? a : b;
+	return left < right ? left : right;
 }
 
 /* ---- control groups */
@@ -88,23 +89,23 @@ struct hierarchy {
 	const char *mount, *limit, *usage, *cache;
 };
 
-static const struct hierarchy v2 = { "/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file" };
+static const struct hierarchy hierarchy = { "/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file" };
 static const struct hierarchy v2_hybrid = { "/sys/fs/cgroup/unified", "/memory.max", "/memory.current",
 					    "inactive_file" };
-static const struct hierarchy v1 = { "/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes",
-				     "total_inactive_file" };
+static const struct hierarchy hierarchy_v1 = { "/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
+					       "/memory.usage_in_bytes", "total_inactive_file" };
 
 /* What one group leaves.  Its usage counts the cache of files, of which the kernel takes the idle part back first. */
-static uint64_t left_in(const struct hierarchy *h, const char *root, const char *path)
+static uint64_t left_in(const struct hierarchy *version, const char *root, const char *path)
 {
-	uint64_t limit = read_number(root, path, h->limit), used, idle;
+	uint64_t limit = read_number(root, path, version->limit), used, idle;
 
 	if (limit >= NO_LIMIT)
 		return UINT64_MAX;
-	used = read_number(root, path, h->usage);
+	used = read_number(root, path, version->usage);
 	if (used == UINT64_MAX)
 		return limit;
-	idle = read_field(root, path, "/memory.stat", h->cache);
+	idle = read_field(root, path, "/memory.stat", version->cache);
 	if (idle != UINT64_MAX)
 		used -= least(used, idle);
 	return limit - least(limit, used);
@@ -112,81 +113,81 @@ static uint64_t left_in(const struct hierarchy *h, const char *root, const char 
 
 /* The group and all those above it.  Inside a container the path may be that of the host: what does not exist says
  * nothing, and the top of what is mounted is the container's own. */
-static uint64_t least_in(const struct hierarchy *h, const char *root, const char *group, size_t len)
+static uint64_t least_in(const struct hierarchy *version, const char *root, const char *group, size_t length)
 {
-	size_t base = strlen(h->mount);
+	size_t base = strlen(version->mount);
 	char path[PATH / 2];
-	uint64_t n = UINT64_MAX;
+	uint64_t count = UINT64_MAX;
 
-	if (base + len >= sizeof path)
-		len = 0;
-	memcpy(path, h->mount, base);
-	memcpy(path + base, group, len);
-	while (len && group[len - 1] == '/')
-		len--;
-	for (;; len--) {
-		path[base + len] = '\0';
-		n = least(n, left_in(h, root, path));
-		while (len && group[len - 1] != '/')
-			len--;
-		if (!len)
-			return n;
+	if (base + length >= sizeof path)
+		length = 0;
+	memcpy(path, version->mount, base);
+	memcpy(path + base, group, length);
+	while (length && group[length - 1] == '/')
+		length--;
+	for (;; length--) {
+		path[base + length] = '\0';
+		count = least(count, left_in(version, root, path));
+		while (length && group[length - 1] != '/')
+			length--;
+		if (!length)
+			return count;
 	}
 }
 
-static bool lists(const char *controllers, size_t len, const char *name)
+static bool lists(const char *controllers, size_t length, const char *name)
 {
-	size_t n = strlen(name);
+	size_t count = strlen(name);
 
-	for (size_t at = 0; at + n <= len; at++)
-		if ((!at || controllers[at - 1] == ',') && !memcmp(controllers + at, name, n) &&
-		    (at + n == len || controllers[at + n] == ','))
+	for (size_t at = 0; at + count <= length; at++)
+		if ((!at || controllers[at - 1] == ',') && !memcmp(controllers + at, name, count) &&
+		    (at + count == length || controllers[at + count] == ','))
 			return true;
 	return false;
 }
 
 /* A line of /proc/self/cgroup: NUMBER:CONTROLLERS:PATH; no controllers: version 2. */
-static uint64_t one_line(const char *root, const char *line, size_t len)
+static uint64_t one_line(const char *root, const char *line, size_t length)
 {
-	const char *list = memchr(line, ':', len), *path, *end = line + len;
+	const char *list = memchr(line, ':', length), *path, *end = line + length;
 
 	path = list ? memchr(list + 1, ':', (size_t)(end - list) - 1) : NULL;
 	if (!path)
 		return UINT64_MAX;
 	list++;
 	if (path == list)
-		return least(least_in(&v2, root, path + 1, (size_t)(end - path) - 1),
+		return least(least_in(&hierarchy, root, path + 1, (size_t)(end - path) - 1),
 			     least_in(&v2_hybrid, root, path + 1, (size_t)(end - path) - 1));
 	if (!lists(list, (size_t)(path - list), "memory"))
 		return UINT64_MAX;
-	return least_in(&v1, root, path + 1, (size_t)(end - path) - 1);
+	return least_in(&hierarchy_v1, root, path + 1, (size_t)(end - path) - 1);
 }
 
 static uint64_t cgroups(const char *root)
 {
-	uint64_t n = UINT64_MAX;
+	uint64_t count = UINT64_MAX;
 	char text[TEXT];
 
 	if (!read_text(text, root, "/proc/self", "/cgroup"))
-		return n;
-	for (const char *p = text; *p;) {
-		size_t len = strcspn(p, "\n");
+		return count;
+	for (const char *path = text; *path;) {
+		size_t length = strcspn(path, "\n");
 
-		n = least(n, one_line(root, p, len));
-		p += len + (p[len] == '\n');
+		count = least(count, one_line(root, path, length));
+		path += length + (path[length] == '\n');
 	}
-	return n;
+	return count;
 }
 
 /* ---- resource limits */
 
 static uint64_t left_of(int resource, uint64_t used)
 {
-	struct rlimit r;
+	struct rlimit rlimit;
 
-	if (getrlimit(resource, &r) || r.rlim_cur == RLIM_INFINITY)
+	if (getrlimit(resource, &rlimit) || rlimit.rlim_cur == RLIM_INFINITY)
 		return UINT64_MAX;
-	return r.rlim_cur - least(r.rlim_cur, used);
+	return rlimit.rlim_cur - least(rlimit.rlim_cur, used);
 }
 
 static uint64_t rlimits(const char *root)
@@ -202,19 +203,19 @@ static uint64_t rlimits(const char *root)
 	return least(space == UINT64_MAX ? space : space / 2, left_of(RLIMIT_DATA, data * page));
 }
 
-void df_limits_read(struct df_limits *l, const char *root)
+void df_limits_read(struct df_limits *limits, const char *root)
 {
 	uint64_t kib = read_field(root, "/proc", "/meminfo", "MemAvailable:");
 
-	l->meminfo = kib > UINT64_MAX >> 10 ? UINT64_MAX : kib << 10;
-	l->cgroup = cgroups(root);
-	l->rlimit = rlimits(root);
-	l->available = least(l->meminfo, least(l->cgroup, l->rlimit));
+	limits->meminfo = kib > UINT64_MAX >> 10 ? UINT64_MAX : kib << 10;
+	limits->cgroup = cgroups(root);
+	limits->rlimit = rlimits(root);
+	limits->available = least(limits->meminfo, least(limits->cgroup, limits->rlimit));
 }
 
-size_t df_limits_share(const struct df_limits *l, size_t used)
+size_t df_limits_share(const struct df_limits *limits, size_t used)
 {
-	uint64_t share = l->available / 2;
+	uint64_t share = limits->available / 2;
 
 	return share > SIZE_MAX - used ? SIZE_MAX : used + (size_t)share;
 }
@@ -225,9 +226,9 @@ static void log_one(struct df_env *env, const char *what, uint64_t bytes)
 		df_log(env, DUMPFILTER_LOG_DEBUG, "memory: %s leaves %" PRIu64 " KiB", what, bytes >> 10);
 }
 
-void df_limits_log(struct df_env *env, const struct df_limits *l)
+void df_limits_log(struct df_env *env, const struct df_limits *limits)
 {
-	log_one(env, "MemAvailable", l->meminfo);
-	log_one(env, "the control group", l->cgroup);
-	log_one(env, "the resource limit", l->rlimit);
+	log_one(env, "MemAvailable", limits->meminfo);
+	log_one(env, "the control group", limits->cgroup);
+	log_one(env, "the resource limit", limits->rlimit);
 }

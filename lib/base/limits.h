@@ -17,10 +17,10 @@ struct df_limits {
 };
 
 /* root: "" or a folder with proc and sys in it, for tests.  What is missing or makes no sense is no limit. */
-void df_limits_read(struct df_limits *l, const char *root);
+void df_limits_read(struct df_limits *limits, const char *root);
 /* The limit that follows: half of what is available beside what is in use already.  The other half is for what the
  * dump is written through and for everybody else. */
-size_t df_limits_share(const struct df_limits *l, size_t used);
-void df_limits_log(struct df_env *env, const struct df_limits *l);
+size_t df_limits_share(const struct df_limits *limits, size_t used);
+void df_limits_log(struct df_env *env, const struct df_limits *limits);
 
 #endif

@@ -15,7 +15,7 @@
 enum state { FREE, MADE, WORKED, FAILED, ORDERED, FINISHED };
 
 struct pool {
-	const struct df_pool_ops *ops;
+	const struct df_pool_ops *pool_ops;
 	void *user;
 	char *slots;
 	size_t slot_size;
@@ -32,83 +32,84 @@ struct pool {
 	bool over;
 };
 
-static unsigned index_of(const struct pool *p, uint64_t item)
+static unsigned index_of(const struct pool *pool, uint64_t item)
 {
-	return (unsigned)(item % p->nslots);
+	return (unsigned)(item % pool->nslots);
 }
 
-static void *slot_of(struct pool *p, uint64_t item)
+static void *slot_of(struct pool *pool, uint64_t item)
 {
-	return p->slots + item % p->nslots * p->slot_size;
+	return pool->slots + item % pool->nslots * pool->slot_size;
 }
 
 /* May one more write begin?  Those who may not do something else instead of waiting for each other. */
-static bool can_write(const struct pool *p)
+static bool can_write(const struct pool *pool)
 {
-	return p->ops->write && p->writing < p->ordered && (!p->ops->writers || p->writers < p->ops->writers);
+	return pool->pool_ops->write && pool->writing < pool->ordered &&
+	       (!pool->pool_ops->writers || pool->writers < pool->pool_ops->writers);
 }
 
 /* Item was finished (or has failed): wake the caller where it waits for just this one. */
-static void settle(struct pool *p, uint64_t item, enum state state, unsigned worker)
+static void settle(struct pool *pool, uint64_t item, enum state state, unsigned worker)
 {
-	p->state[index_of(p, item)] = state;
-	if (item == p->taken && worker)
-		pthread_cond_signal(&p->done);
+	pool->state[index_of(pool, item)] = state;
+	if (item == pool->taken && worker)
+		pthread_cond_signal(&pool->done);
 }
 
 /* Order what can be: up to the first item that is not worked on yet, or failed. */
-static void order_some(struct pool *p, unsigned worker)
+static void order_some(struct pool *pool, unsigned worker)
 {
-	while (p->ordered < p->begun && p->state[index_of(p, p->ordered)] == WORKED) {
-		uint64_t item = p->ordered++;
+	while (pool->ordered < pool->begun && pool->state[index_of(pool, pool->ordered)] == WORKED) {
+		uint64_t item = pool->ordered++;
 
-		if (p->ops->order)
-			p->ops->order(p->user, slot_of(p, item));
-		settle(p, item, p->ops->write ? ORDERED : FINISHED, worker);
-		if (p->ordered > p->writing + 1 && can_write(p))
-			pthread_cond_signal(&p->more); /* more than this worker can write at once */
+		if (pool->pool_ops->order)
+			pool->pool_ops->order(pool->user, slot_of(pool, item));
+		settle(pool, item, pool->pool_ops->write ? ORDERED : FINISHED, worker);
+		if (pool->ordered > pool->writing + 1 && can_write(pool))
+			pthread_cond_signal(&pool->more); /* more than this worker can write at once */
 	}
 }
 
 /* Work on the oldest item that waits.  Called and left with the lock held. */
-static void work_one(struct pool *p, unsigned worker)
+static void work_one(struct pool *pool, unsigned worker)
 {
-	uint64_t item = p->begun++;
-	unsigned s = index_of(p, item);
-	int r;
+	uint64_t item = pool->begun++;
+	unsigned index = index_of(pool, item);
+	int result;
 
-	pthread_mutex_unlock(&p->lock);
-	r = p->ops->work(p->user, slot_of(p, item), worker, &p->errs[s]);
-	pthread_mutex_lock(&p->lock);
-	if (r < 0)
-		p->errs[s].code = r;
-	settle(p, item, r < 0 ? FAILED : WORKED, worker);
-	order_some(p, worker);
+	pthread_mutex_unlock(&pool->lock);
+	result = pool->pool_ops->work(pool->user, slot_of(pool, item), worker, &pool->errs[index]);
+	pthread_mutex_lock(&pool->lock);
+	if (result < 0)
+		pool->errs[index].code = result;
+	settle(pool, item, result < 0 ? FAILED : WORKED, worker);
+	order_some(pool, worker);
 }
 
-static void write_one(struct pool *p, unsigned worker)
+static void write_one(struct pool *pool, unsigned worker)
 {
-	uint64_t item = p->writing++;
-	unsigned s = index_of(p, item);
-	int r;
+	uint64_t item = pool->writing++;
+	unsigned index = index_of(pool, item);
+	int result;
 
-	p->writers++;
-	pthread_mutex_unlock(&p->lock);
-	r = p->ops->write(p->user, slot_of(p, item), &p->errs[s]);
-	pthread_mutex_lock(&p->lock);
-	p->writers--;
-	if (r < 0)
-		p->errs[s].code = r;
-	settle(p, item, r < 0 ? FAILED : FINISHED, worker);
+	pool->writers++;
+	pthread_mutex_unlock(&pool->lock);
+	result = pool->pool_ops->write(pool->user, slot_of(pool, item), &pool->errs[index]);
+	pthread_mutex_lock(&pool->lock);
+	pool->writers--;
+	if (result < 0)
+		pool->errs[index].code = result;
+	settle(pool, item, result < 0 ? FAILED : FINISHED, worker);
 }
 
 /* Something useful, if there is any: false = nothing to do now. */
-static bool step(struct pool *p, unsigned worker)
+static bool step(struct pool *pool, unsigned worker)
 {
-	if (can_write(p))
-		write_one(p, worker);
-	else if (p->begun < p->made)
-		work_one(p, worker);
+	if (can_write(pool))
+		write_one(pool, worker);
+	else if (pool->begun < pool->made)
+		work_one(pool, worker);
 	else
 		return false;
 	return true;
@@ -123,66 +124,66 @@ struct helper {
 
 static void *helper_main(void *arg)
 {
-	struct helper *h = arg;
-	struct pool *p = h->pool;
+	struct helper *helper = arg;
+	struct pool *pool = helper->pool;
 
-	pthread_mutex_lock(&p->lock);
-	while (!p->over)
-		if (!step(p, h->worker))
-			pthread_cond_wait(&p->more, &p->lock);
-	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->over)
+		if (!step(pool, helper->worker))
+			pthread_cond_wait(&pool->more, &pool->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
 
 /* Make items into all free slots.  Lock held; make itself runs without it: only the caller makes and takes. */
-static int make_some(struct pool *p, bool *end, struct df_err *err)
+static int make_some(struct pool *pool, bool *end, struct df_err *err)
 {
-	while (!*end && p->made - p->taken < p->nslots) {
-		unsigned s = (unsigned)(p->made % p->nslots);
-		int r;
+	while (!*end && pool->made - pool->taken < pool->nslots) {
+		unsigned index = (unsigned)(pool->made % pool->nslots);
+		int result;
 
-		pthread_mutex_unlock(&p->lock);
-		r = p->ops->make(p->user, slot_of(p, p->made), err);
-		pthread_mutex_lock(&p->lock);
-		if (r <= 0) {
+		pthread_mutex_unlock(&pool->lock);
+		result = pool->pool_ops->make(pool->user, slot_of(pool, pool->made), err);
+		pthread_mutex_lock(&pool->lock);
+		if (result <= 0) {
 			*end = true;
-			return r;
+			return result;
 		}
-		p->state[s] = MADE;
-		p->made++;
-		pthread_cond_signal(&p->more);
+		pool->state[index] = MADE;
+		pool->made++;
+		pthread_cond_signal(&pool->more);
 	}
 	return 0;
 }
 
 /* Is the item that is due finished, or has it failed? */
-static bool due(const struct pool *p)
+static bool due(const struct pool *pool)
 {
-	enum state s = p->state[index_of(p, p->taken)];
+	enum state state = pool->state[index_of(pool, pool->taken)];
 
-	return s == FINISHED || s == FAILED;
+	return state == FINISHED || state == FAILED;
 }
 
 /* Take the item that is due.  Lock held on entry and exit. */
-static int take_one(struct pool *p, struct df_err *err)
+static int take_one(struct pool *pool, struct df_err *err)
 {
-	unsigned s = index_of(p, p->taken);
-	int r;
+	unsigned index = index_of(pool, pool->taken);
+	int result;
 
-	if (p->state[s] == FAILED) {
-		*err = p->errs[s];
+	if (pool->state[index] == FAILED) {
+		*err = pool->errs[index];
 		return err->code;
 	}
-	pthread_mutex_unlock(&p->lock);
-	r = p->ops->take(p->user, slot_of(p, p->taken), err);
-	pthread_mutex_lock(&p->lock);
-	p->state[s] = FREE;
-	p->taken++;
-	return r < 0 ? r : 0;
+	pthread_mutex_unlock(&pool->lock);
+	result = pool->pool_ops->take(pool->user, slot_of(pool, pool->taken), err);
+	pthread_mutex_lock(&pool->lock);
+	pool->state[index] = FREE;
+	pool->taken++;
+	return result < 0 ? result : 0;
 }
 
 /* The caller's part.  Lock held on entry and exit. */
-static int serve(struct pool *p, struct df_err *err)
+static int serve(struct pool *pool, struct df_err *err)
 {
 	struct df_err make_err = { 0 };
 	bool end = false;
@@ -190,13 +191,13 @@ static int serve(struct pool *p, struct df_err *err)
 
 	for (;;) {
 		if (!failed && !end)
-			made = make_some(p, &end, &make_err);
-		if (failed || p->taken == p->made)
+			made = make_some(pool, &end, &make_err);
+		if (failed || pool->taken == pool->made)
 			break;
-		if (due(p))
-			failed = take_one(p, err);
-		else if (!step(p, 0))
-			pthread_cond_wait(&p->done, &p->lock);
+		if (due(pool))
+			failed = take_one(pool, err);
+		else if (!step(pool, 0))
+			pthread_cond_wait(&pool->done, &pool->lock);
 	}
 	if (failed || made >= 0)
 		return failed;
@@ -206,21 +207,21 @@ static int serve(struct pool *p, struct df_err *err)
 
 /* With a small stack, or, where that is too small for this process (thread-local variables lie in it), the usual one.
  */
-static bool start_thread(struct helper *h)
+static bool start_thread(struct helper *helper)
 {
 	pthread_attr_t attr;
-	int r = pthread_attr_init(&attr);
+	int result = pthread_attr_init(&attr);
 
-	if (!r) {
-		r = pthread_attr_setstacksize(&attr, STACK);
-		if (!r)
-			r = pthread_create(&h->thread, &attr, helper_main, h);
+	if (!result) {
+		result = pthread_attr_setstacksize(&attr, STACK);
+		if (!result)
+			result = pthread_create(&helper->thread, &attr, helper_main, helper);
 		pthread_attr_destroy(&attr);
 	}
-	return !r || (r == EINVAL && !pthread_create(&h->thread, NULL, helper_main, h));
+	return !result || (result == EINVAL && !pthread_create(&helper->thread, NULL, helper_main, helper));
 }
 
-static unsigned start_helpers(struct pool *p, struct helper *h, unsigned n)
+static unsigned start_helpers(struct pool *pool, struct helper *helper, unsigned count)
 {
 	sigset_t all, old;
 	unsigned started = 0;
@@ -228,83 +229,85 @@ static unsigned start_helpers(struct pool *p, struct helper *h, unsigned n)
 	/* signals stay with the caller's threads: its handlers may expect that */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (unsigned i = 0; i < n; i++) {
-		h[started] = (struct helper){ .pool = p, .worker = started + 1 };
-		if (start_thread(&h[started]))
+	for (unsigned i = 0; i < count; i++) {
+		helper[started] = (struct helper){ .pool = pool, .worker = started + 1 };
+		if (start_thread(&helper[started]))
 			started++;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return started;
 }
 
-static int run_parallel(struct pool *p, struct helper *helpers, unsigned threads, struct df_err *err)
+static int run_parallel(struct pool *pool, struct helper *helpers, unsigned threads, struct df_err *err)
 {
-	unsigned started = start_helpers(p, helpers, threads - 1);
-	int r;
+	unsigned started = start_helpers(pool, helpers, threads - 1);
+	int result;
 
-	pthread_mutex_lock(&p->lock);
-	r = serve(p, err);
-	p->over = true; /* after a failure: what waits is not worked on any more */
-	pthread_cond_broadcast(&p->more);
-	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_lock(&pool->lock);
+	result = serve(pool, err);
+	pool->over = true; /* after a failure: what waits is not worked on any more */
+	pthread_cond_broadcast(&pool->more);
+	pthread_mutex_unlock(&pool->lock);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(helpers[i].thread, NULL);
-	return r;
+	return result;
 }
 
-static int run_serial(const struct df_pool_ops *ops, void *user, void *slot, struct df_err *err)
+static int run_serial(const struct df_pool_ops *pool_ops, void *user, void *slot, struct df_err *err)
 {
 	for (;;) {
-		int r = ops->make(user, slot, err);
+		int result = pool_ops->make(user, slot, err);
 
-		if (r <= 0)
-			return r;
-		r = ops->work(user, slot, 0, err);
-		if (r >= 0 && ops->order)
-			ops->order(user, slot);
-		if (r >= 0 && ops->write)
-			r = ops->write(user, slot, err);
-		if (r >= 0)
-			r = ops->take(user, slot, err);
-		if (r < 0)
-			return r;
+		if (result <= 0)
+			return result;
+		result = pool_ops->work(user, slot, 0, err);
+		if (result >= 0 && pool_ops->order)
+			pool_ops->order(user, slot);
+		if (result >= 0 && pool_ops->write)
+			result = pool_ops->write(user, slot, err);
+		if (result >= 0)
+			result = pool_ops->take(user, slot, err);
+		if (result < 0)
+			return result;
 	}
 }
 
-int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, unsigned threads, void *slots,
+int df_pool_run(struct df_env *env, const struct df_pool_ops *pool_ops, void *user, unsigned threads, void *slots,
 		size_t slot_size, unsigned nslots, struct df_err *err)
 {
-	struct pool p = { .ops = ops, .user = user, .slots = slots, .slot_size = slot_size, .nslots = nslots };
+	struct pool pool = {
+		.pool_ops = pool_ops, .user = user, .slots = slots, .slot_size = slot_size, .nslots = nslots
+	};
 	struct helper *helpers;
-	int r;
+	int result;
 
 	if (threads <= 1 || nslots <= 1)
-		return run_serial(ops, user, slots, err);
-	p.state = df_alloc_array(env, nslots, sizeof *p.state);
-	p.errs = df_alloc_array(env, nslots, sizeof *p.errs);
+		return run_serial(pool_ops, user, slots, err);
+	pool.state = df_alloc_array(env, nslots, sizeof *pool.state);
+	pool.errs = df_alloc_array(env, nslots, sizeof *pool.errs);
 	helpers = df_alloc_array(env, threads - 1, sizeof *helpers);
-	if (p.state && p.errs && helpers) {
-		pthread_mutex_init(&p.lock, NULL);
-		pthread_cond_init(&p.more, NULL);
-		pthread_cond_init(&p.done, NULL);
-		r = run_parallel(&p, helpers, threads, err);
-		pthread_cond_destroy(&p.done);
-		pthread_cond_destroy(&p.more);
-		pthread_mutex_destroy(&p.lock);
+	if (pool.state && pool.errs && helpers) {
+		pthread_mutex_init(&pool.lock, NULL);
+		pthread_cond_init(&pool.more, NULL);
+		pthread_cond_init(&pool.done, NULL);
+		result = run_parallel(&pool, helpers, threads, err);
+		pthread_cond_destroy(&pool.done);
+		pthread_cond_destroy(&pool.more);
+		pthread_mutex_destroy(&pool.lock);
 	} else {
-		r = run_serial(ops, user, slots, err);
+		result = run_serial(pool_ops, user, slots, err);
 	}
 	df_free(env, helpers);
-	df_free(env, p.errs);
-	df_free(env, p.state);
-	return r;
+	df_free(env, pool.errs);
+	df_free(env, pool.state);
+	return result;
 }
 
 unsigned df_pool_cpus(void)
 {
-	for (size_t n = 1024; n <= 65536; n *= 4) {
-		cpu_set_t *set = CPU_ALLOC(n);
-		size_t size = CPU_ALLOC_SIZE(n);
+	for (size_t found = 1024; found <= 65536; found *= 4) {
+		cpu_set_t *set = CPU_ALLOC(found);
+		size_t size = CPU_ALLOC_SIZE(found);
 		int count = 0;
 
 		if (!set)

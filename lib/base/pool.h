@@ -34,7 +34,7 @@ struct df_pool_ops {
 /* Run until make says 0.  threads ≥ 1: workers are numbered 0…threads−1, 0 is the caller; with 1 no thread is
  * started and no lock is taken.  slots: nslots items of slot_size bytes, owned by the caller, at least threads of them.
  * A thread that cannot be started only lowers the number of workers. */
-int df_pool_run(struct df_env *env, const struct df_pool_ops *ops, void *user, unsigned threads, void *slots,
+int df_pool_run(struct df_env *env, const struct df_pool_ops *pool_ops, void *user, unsigned threads, void *slots,
 		size_t slot_size, unsigned nslots, struct df_err *err);
 
 /* Slots for so many threads, where an item takes much memory: two for each, so that nobody waits for the one that is

@@ -24,18 +24,18 @@ static const struct variant variants[] = {
 #undef VARIANT
 };
 
-static bool need(const struct df_kdesc *k, enum df_fact f)
+static bool need(const struct df_kdesc *kernel, enum df_fact fact)
 {
-	return f == DF_NONE || df_has(k, f);
+	return fact == DF_NONE || df_has(kernel, fact);
 }
 
 /* Destructor and order lie side by side: their distance is their width (u32 from 4.4, u16 on 32-bit machines, u8 from
  * 4.16 on), which no note tells. */
-static unsigned pair_width(const struct df_kdesc *k)
+static unsigned pair_width(const struct df_kdesc *kernel)
 {
-	uint64_t d = k->value[DF_OFF_page_compound_order] - k->value[DF_OFF_page_compound_dtor];
+	uint64_t distance = kernel->value[DF_OFF_page_compound_order] - kernel->value[DF_OFF_page_compound_dtor];
 
-	return d == 4 ? 4 : d == 2 ? 2 : 1;
+	return distance == 4 ? 4 : distance == 2 ? 2 : 1;
 }
 
 static uint64_t all_ones(unsigned width)
@@ -49,92 +49,94 @@ static uint64_t type_mask(uint64_t type)
 	return (type & 0xf0ffffff) == 0xf0000000 ? 0xff000000 : 0xffffffff;
 }
 
-static void compile_test(struct df_test *t, enum op op, uint64_t operand)
+static void compile_test(struct df_test *test, enum op op, uint64_t operand)
 {
 	switch (op) {
 	case BIT:
-		t->mask = t->value = UINT64_C(1) << operand;
+		test->mask = test->value = UINT64_C(1) << operand;
 		break;
 	case ANY:
-		t->mask = operand;
-		t->negate = true; /* not zero */
+		test->mask = operand;
+		test->negate = true; /* not zero */
 		break;
 	case TYPE:
-		t->mask = type_mask(operand & 0xffffffff);
-		t->value = operand & t->mask;
+		test->mask = type_mask(operand & 0xffffffff);
+		test->value = operand & test->mask;
 		break;
 	case EQUAL:
-		t->mask = all_ones(t->width);
-		t->value = operand & t->mask;
+		test->mask = all_ones(test->width);
+		test->value = operand & test->mask;
 		break;
 	case LOW:
-		t->mask = t->value = 1;
+		test->mask = test->value = 1;
 		break;
 	case TYPED:
-		t->mask = t->value = UINT64_C(1) << 31;
-		t->except = 0xffffffff;
+		test->mask = test->value = UINT64_C(1) << 31;
+		test->except = 0xffffffff;
 		break;
 	case ONES:
-		t->mask = t->value = all_ones(t->width);
+		test->mask = test->value = all_ones(test->width);
 		break;
 	case VALUE:
-		t->mask = all_ones(t->width);
+		test->mask = all_ones(test->width);
 		break;
 	}
 }
 
-static void compile(struct df_rules *r, const struct df_kdesc *k, const struct variant *v, unsigned word)
+static void compile(struct df_rules *rules, const struct df_kdesc *kernel, const struct variant *variant, unsigned word)
 {
-	struct df_test *t = &r->test[v->role];
-	uint64_t offset = k->value[v->field];
-	unsigned width = v->width == WORD ? word : v->width == PAIR ? pair_width(k) : v->width;
+	struct df_test *test = &rules->test[variant->role];
+	uint64_t offset = kernel->value[variant->field];
+	unsigned width = variant->width == WORD ? word : variant->width == PAIR ? pair_width(kernel) : variant->width;
 
 	/* the folio's offsets count from the first page */
-	if (v->second && offset >= r->page_struct)
-		offset -= r->page_struct;
-	if (offset > r->page_struct || offset + width > r->page_struct)
+	if (variant->second && offset >= rules->page_struct)
+		offset -= rules->page_struct;
+	if (offset > rules->page_struct || offset + width > rules->page_struct)
 		return;
-	if (v->op == BIT && k->value[v->operand] >= 8 * width)
+	if (variant->op == BIT && kernel->value[variant->operand] >= 8 * width)
 		return;
-	*t = (struct df_test){
-		.how = v->how, .second = v->second != 0, .width = (uint8_t)width, .offset = (uint16_t)offset
+	*test = (struct df_test){
+		.how = variant->how, .second = variant->second != 0, .width = (uint8_t)width, .offset = (uint16_t)offset
 	};
-	compile_test(t, v->op, v->operand == DF_NONE ? 0 : k->value[v->operand]);
-	if (v->role == DF_ORDER && v->field == DF_OFF_page_flags)
-		t->mask = 0xff;
-	if (v->role == DF_LINK)
-		r->link_is_first_page = v->field == DF_OFF_first_page;
+	compile_test(test, variant->op, variant->operand == DF_NONE ? 0 : kernel->value[variant->operand]);
+	if (variant->role == DF_ORDER && variant->field == DF_OFF_page_flags)
+		test->mask = 0xff;
+	if (variant->role == DF_LINK)
+		rules->link_is_first_page = variant->field == DF_OFF_first_page;
 }
 
-static uint16_t offset_of(const struct df_kdesc *k, enum df_fact fact)
+static uint16_t offset_of(const struct df_kdesc *kernel, enum df_fact fact)
 {
-	return df_has(k, fact) ? (uint16_t)k->value[fact] : UINT16_MAX;
+	return df_has(kernel, fact) ? (uint16_t)kernel->value[fact] : UINT16_MAX;
 }
 
-static void compile_witness(struct df_witness *witness, const struct df_kdesc *k, unsigned word)
+static void compile_witness(struct df_witness *witness, const struct df_kdesc *kernel, unsigned word)
 {
-	*witness = (struct df_witness){ .mapping = offset_of(k, DF_OFF_page_mapping),
-					.refcount = offset_of(k, DF_OFF_page__refcount),
-					.lru = offset_of(k, DF_OFF_page_lru),
+	*witness = (struct df_witness){ .mapping = offset_of(kernel, DF_OFF_page_mapping),
+					.refcount = offset_of(kernel, DF_OFF_page__refcount),
+					.lru = offset_of(kernel, DF_OFF_page_lru),
 					.word = (uint8_t)word };
 }
 
-void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be)
+void df_rules_compile(struct df_rules *rules, const struct df_kdesc *kernel, unsigned word, bool big_endian)
 {
-	*r = (struct df_rules){ .page_struct = (uint32_t)df_fact(k, DF_SIZE_page, 0), .be = be };
-	r->free_orders = (unsigned)df_fact(k, DF_LEN_zone_free_area, 0);
-	r->struct_is_pow2 = (r->page_struct & (r->page_struct - 1)) == 0;
+	*rules = (struct df_rules){ .page_struct = (uint32_t)df_fact(kernel, DF_SIZE_page, 0),
+				    .big_endian = big_endian };
+	rules->free_orders = (unsigned)df_fact(kernel, DF_LEN_zone_free_area, 0);
+	rules->struct_is_pow2 = (rules->page_struct & (rules->page_struct - 1)) == 0;
 	for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-		const struct variant *v = &variants[i];
+		const struct variant *variant = &variants[i];
 
-		if (!df_known(r, v->role) && need(k, v->field) && need(k, v->operand) && need(k, v->also))
-			compile(r, k, v, word);
+		if (!df_known(rules, variant->role) && need(kernel, variant->field) && need(kernel, variant->operand) &&
+		    need(kernel, variant->also))
+			compile(rules, kernel, variant, word);
 	}
-	compile_witness(&r->witness, k, word);
-	df_rules_prepare_words(r);
+	compile_witness(&rules->witness, kernel, word);
+	df_rules_prepare_words(rules);
 }
 
-void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user)
+void df_rules_explain(const struct df_rules *rules, dumpfilter_line_fn fn, void *user)
 {
 	static const char *const names[DF_ROLE_COUNT] = {
 		[DF_RAW] = "uninitialised struct",
@@ -159,11 +161,11 @@ void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *use
 	char line[160];
 
 	for (unsigned i = 0; i < DF_ROLE_COUNT; i++) {
-		const struct df_test *t = &r->test[i];
+		const struct df_test *test = &rules->test[i];
 
-		if (t->how)
+		if (test->how)
 			snprintf(line, sizeof line, "%s: %s (offset %u of the %s struct page, %u bytes)", names[i],
-				 t->how, t->offset, t->second ? "next" : "own", t->width);
+				 test->how, test->offset, test->second ? "next" : "own", test->width);
 		else
 			snprintf(line, sizeof line, "%s: unknown in this kernel, rules that need it are off", names[i]);
 		fn(user, line);

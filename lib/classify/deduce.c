@@ -20,97 +20,103 @@ struct kind {
 
 struct census {
 	struct kind kind[KINDS];
-	unsigned n;
+	unsigned count;
 	bool overflow;
 };
 
-static void count(struct census *c, uint64_t address, bool like_hugetlb)
+static void count(struct census *census, uint64_t address, bool like_hugetlb)
 {
 	unsigned i = 0;
 
-	while (i < c->n && c->kind[i].address != address)
+	while (i < census->count && census->kind[i].address != address)
 		i++;
 	if (i == KINDS) {
-		c->overflow = true;
+		census->overflow = true;
 		return;
 	}
-	if (i == c->n)
-		c->kind[c->n++].address = address;
-	c->kind[i].seen++;
-	c->kind[i].other += !like_hugetlb;
+	if (i == census->count)
+		census->kind[census->count++].address = address;
+	census->kind[i].seen++;
+	census->kind[i].other += !like_hugetlb;
 }
 
-static void look_at_head(struct df_scanner *s, const struct df_memmap_range *r, uint64_t pfn, const uint8_t *page,
-			 const struct df_test *dtor, struct census *c)
+static void look_at_head(struct df_scanner *scanner, const struct df_memmap_range *range, uint64_t pfn,
+			 const uint8_t *page, const struct df_test *dtor, struct census *census)
 {
-	uint64_t pages = df_unit_pages(s, r, pfn, page, true);
-	uint64_t huge = UINT64_C(1) << (s->c->page_shift - 3); /* frames that a table of page entries maps: 2 MiB */
+	uint64_t pages = df_unit_pages(scanner, range, pfn, page, true);
+	uint64_t huge = UINT64_C(1) << (scanner->classifier->page_shift -
+					3); /* frames that a table of page entries maps: 2 MiB */
 	bool like;
 
 	if (pages < 2)
 		return;
-	like = pages >= huge && !df_rules_test(s->c->rules, DF_SLAB, page) && !df_rules_test(s->c->rules, DF_LRU, page);
-	count(c, df_get64(page + s->c->rules->page_struct + dtor->offset, s->c->rules->be), like);
+	like = pages >= huge && !df_rules_test(scanner->classifier->rules, DF_SLAB, page) &&
+	       !df_rules_test(scanner->classifier->rules, DF_LRU, page);
+	count(census,
+	      df_get64(page + scanner->classifier->rules->page_struct + dtor->offset,
+		       scanner->classifier->rules->big_endian),
+	      like);
 }
 
-static void census_group(struct df_scanner *s, const struct df_memmap_range *r, uint64_t pfn, unsigned n,
-			 const struct df_test *dtor, struct census *c)
+static void census_group(struct df_scanner *scanner, const struct df_memmap_range *range, uint64_t pfn, unsigned count,
+			 const struct df_test *dtor, struct census *census)
 {
 	uint64_t words[DF_WORD_ROLES], have;
-	const uint8_t *p = df_structs_get(&s->near, r, pfn, n, &have);
+	const uint8_t *bytes = df_structs_get(&scanner->near, range, pfn, count, &have);
 
-	df_rules_words(s->c->rules, p, n, words);
-	for (uint64_t m = words[DF_HEAD] & have & have >> 1 & ~words[DF_RAW]; m; m &= m - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(m);
+	df_rules_words(scanner->classifier->rules, bytes, count, words);
+	for (uint64_t left = words[DF_HEAD] & have & have >> 1 & ~words[DF_RAW]; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		look_at_head(s, r, pfn + i, p + (size_t)i * s->c->map->page_struct, dtor, c);
+		look_at_head(scanner, range, pfn + i, bytes + (size_t)i * scanner->classifier->memmap->page_struct,
+			     dtor, census);
 	}
 }
 
 /* Frames [pfn, end), all of which the image holds. */
-static void census_frames(struct df_scanner *s, uint64_t pfn, uint64_t end, const struct df_test *dtor,
-			  struct census *c)
+static void census_frames(struct df_scanner *scanner, uint64_t pfn, uint64_t end, const struct df_test *dtor,
+			  struct census *census)
 {
-	const struct df_memmap *map = s->c->map;
-	const struct df_memmap_range *r = df_memmap_at(map, pfn);
+	const struct df_memmap *memmap = scanner->classifier->memmap;
+	const struct df_memmap_range *range = df_memmap_at(memmap, pfn);
 
-	for (; r && r < map->v + map->n && r->first < end; r++) {
+	for (; range && range < memmap->range + memmap->count && range->first < end; range++) {
 		uint64_t stop;
 
-		if (pfn < r->first)
-			pfn = r->first;
-		for (; pfn < r->end && pfn < end; pfn = stop) {
+		if (pfn < range->first)
+			pfn = range->first;
+		for (; pfn < range->end && pfn < end; pfn = stop) {
 			stop = (pfn | 63) + 1;
-			if (stop > r->end)
-				stop = r->end;
-			census_group(s, r, pfn, (unsigned)(stop - pfn), dtor, c);
+			if (stop > range->end)
+				stop = range->end;
+			census_group(scanner, range, pfn, (unsigned)(stop - pfn), dtor, census);
 		}
 	}
 }
 
-bool df_deduce_free_huge_page(struct df_scanner *s, const struct df_kdesc *k, uint64_t *address)
+bool df_deduce_free_huge_page(struct df_scanner *scanner, const struct df_kdesc *kernel, uint64_t *address)
 {
-	struct df_test dtor = { .offset = (uint16_t)k->value[DF_OFF_lru_dtor] };
-	const struct df_image *img = s->c->xlat->image;
-	unsigned shift = s->c->page_shift;
+	struct df_test dtor = { .offset = (uint16_t)kernel->value[DF_OFF_lru_dtor] };
+	const struct df_image *image = scanner->classifier->xlat->image;
+	unsigned shift = scanner->classifier->page_shift;
 	uint64_t pfn = 0, end;
-	struct census c = { .n = 0 };
+	struct census census = { .count = 0 };
 	unsigned fits = 0;
 	bool common = false;
 
-	if (!df_has(k, DF_OFF_lru_dtor) || df_known(s->c->rules, DF_HUGETLB) || img->bits != 64)
+	if (!df_has(kernel, DF_OFF_lru_dtor) || df_known(scanner->classifier->rules, DF_HUGETLB) || image->bits != 64)
 		return false;
 	/* groups are looked at as a whole: what follows a short run in the same one is done with it */
-	for (; df_image_next(img, DF_STORED, shift, pfn, &pfn, &end) && !df_cancelled(img->env);
+	for (; df_image_next(image, DF_STORED, shift, pfn, &pfn, &end) && !df_cancelled(image->env);
 	     pfn = (end + 63) & ~UINT64_C(63))
-		census_frames(s, pfn, end, &dtor, &c);
-	for (unsigned i = 0; i < c.n; i++) {
-		if (c.kind[i].other) {
+		census_frames(scanner, pfn, end, &dtor, &census);
+	for (unsigned i = 0; i < census.count; i++) {
+		if (census.kind[i].other) {
 			common = true;
 		} else {
-			*address = c.kind[i].address;
+			*address = census.kind[i].address;
 			fits++;
 		}
 	}
-	return common && fits == 1 && !c.overflow && *address;
+	return common && fits == 1 && !census.overflow && *address;
 }

@@ -81,45 +81,46 @@ struct df_rules {
 	uint8_t type_watch;
 	uint64_t type_watched, type_negative; /* all its bits and its sign, in the watched word */
 	uint32_t page_struct;
-	bool be;
+	bool big_endian;
 	unsigned free_orders;    /* LENGTH(zone.free_area): orders below this exist */
 	bool link_is_first_page; /* LINK holds the head's address itself, not address|1 or a mask */
 	bool struct_is_pow2;
 };
 
-static inline bool df_known(const struct df_rules *r, enum df_role role)
+static inline bool df_known(const struct df_rules *rules, enum df_role role)
 {
-	return r->test[role].how != NULL;
+	return rules->test[role].how != NULL;
 }
 
-/* compile.c.  k must have passed df_kdesc_check().  Never fails: what is not known is off. */
-void df_rules_compile(struct df_rules *r, const struct df_kdesc *k, unsigned word, bool be);
+/* compile.c.  kernel must have passed df_kdesc_check().  Never fails: what is not known is off. */
+void df_rules_compile(struct df_rules *rules, const struct df_kdesc *kernel, unsigned word, bool big_endian);
 /* One line per role to fn. */
-void df_rules_explain(const struct df_rules *r, dumpfilter_line_fn fn, void *user);
+void df_rules_explain(const struct df_rules *rules, dumpfilter_line_fn fn, void *user);
 
 /* words.c: choose how to evaluate the word roles; the last step of compiling. */
-void df_rules_prepare_words(struct df_rules *r);
+void df_rules_prepare_words(struct df_rules *rules);
 
 /* single.c: evaluate for one page.  page points to its struct, followed by the next one where the test looks there. */
-bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page);
+bool df_rules_test(const struct df_rules *rules, enum df_role role, const uint8_t *page);
 /* The number of a VALUE role. */
-uint64_t df_rules_value(const struct df_rules *r, enum df_role role, const uint8_t *page);
+uint64_t df_rules_value(const struct df_rules *rules, enum df_role role, const uint8_t *page);
 
 /* witness.c: what must be true besides of a page before it is left out.  No bit of a struct page is believed alone: the
  * memory of a crashed machine may be what made it crash. */
 /* Of the pages in which, all with structs, those whose mapping is an address of the kernel, whatever its marks. */
-uint64_t df_witness_mapped(const struct df_rules *r, const uint8_t *structs, uint64_t which);
+uint64_t df_witness_mapped(const struct df_rules *rules, const uint8_t *structs, uint64_t which);
 /* The same for page cache: without marks; or linked into a list, as are pages that were just cut off their file. */
-uint64_t df_witness_cached(const struct df_rules *r, const uint8_t *structs, uint64_t which);
+uint64_t df_witness_cached(const struct df_rules *rules, const uint8_t *structs, uint64_t which);
 /* A page that is said to begin a free or unaccepted block: nobody holds it, and it is linked. */
-bool df_witness_free(const struct df_rules *r, const uint8_t *page);
+bool df_witness_free(const struct df_rules *rules, const uint8_t *page);
 /* Is page linked into a list? */
-bool df_witness_listed(const struct df_rules *r, const uint8_t *page);
+bool df_witness_listed(const struct df_rules *rules, const uint8_t *page);
 /* Of the pages in which those that somebody holds. */
-uint64_t df_witness_held(const struct df_rules *r, const uint8_t *structs, uint64_t which);
+uint64_t df_witness_held(const struct df_rules *rules, const uint8_t *structs, uint64_t which);
 
 /* words.c: evaluate all word roles for count ≤ 64 structs: bit i of words[role] is page i.  false: nobody
  * holds any of them. */
-bool df_rules_words(const struct df_rules *r, const uint8_t *structs, unsigned count, uint64_t words[DF_WORD_ROLES]);
+bool df_rules_words(const struct df_rules *rules, const uint8_t *structs, unsigned count,
+		    uint64_t words[DF_WORD_ROLES]);
 
 #endif

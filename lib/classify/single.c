@@ -4,20 +4,21 @@
 
 #include "base/bytes.h"
 
-uint64_t df_rules_value(const struct df_rules *r, enum df_role role, const uint8_t *page)
+uint64_t df_rules_value(const struct df_rules *rules, enum df_role role, const uint8_t *page)
 {
-	const struct df_test *t = &r->test[role];
+	const struct df_test *test = &rules->test[role];
 
-	return df_get(page + (t->second ? r->page_struct : 0) + t->offset, t->width, r->be) & t->mask;
+	return df_get(page + (test->second ? rules->page_struct : 0) + test->offset, test->width, rules->big_endian) &
+	       test->mask;
 }
 
-bool df_rules_test(const struct df_rules *r, enum df_role role, const uint8_t *page)
+bool df_rules_test(const struct df_rules *rules, enum df_role role, const uint8_t *page)
 {
-	const struct df_test *t = &r->test[role];
+	const struct df_test *test = &rules->test[role];
 	uint64_t raw;
 
-	if (!t->how)
+	if (!test->how)
 		return false;
-	raw = df_get(page + (t->second ? r->page_struct : 0) + t->offset, t->width, r->be);
-	return ((raw & t->mask) == t->value) != t->negate && !(t->except && raw == t->except);
+	raw = df_get(page + (test->second ? rules->page_struct : 0) + test->offset, test->width, rules->big_endian);
+	return ((raw & test->mask) == test->value) != test->negate && !(test->except && raw == test->except);
 }

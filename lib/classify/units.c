@@ -9,11 +9,11 @@
 #define MAX_UNIT_BYTES_SHIFT 34u /* the largest hugetlb page of any machine: 16 GiB (ppc64, arm64 with 64K pages) */
 
 /* Does the word of the tail whose struct is at tail name the head whose struct is at head? */
-static bool names_head(const struct df_rules *r, uint64_t word, uint64_t tail, uint64_t head)
+static bool names_head(const struct df_rules *rules, uint64_t word, uint64_t tail, uint64_t head)
 {
 	uint64_t mask = word & ~UINT64_C(1);
 
-	if (r->link_is_first_page)
+	if (rules->link_is_first_page)
 		return word == head;
 	if (!(word & 1))
 		return false;
@@ -21,56 +21,58 @@ static bool names_head(const struct df_rules *r, uint64_t word, uint64_t tail, u
 		return true;
 	/* 7.1 and newer, where structs are a power of two long: the word may be a mask of the tail's own address, so
 	 * that one page of structs can serve as tails of many units */
-	return r->struct_is_pow2 && (~mask & (~mask + 1)) == 0 && ~mask >= r->page_struct && (tail & mask) == head;
+	return rules->struct_is_pow2 && (~mask & (~mask + 1)) == 0 && ~mask >= rules->page_struct &&
+	       (tail & mask) == head;
 }
 
-static bool tail_confirms(struct df_scanner *s, uint64_t pfn, uint64_t head_vaddr)
+static bool tail_confirms(struct df_scanner *scanner, uint64_t pfn, uint64_t head_vaddr)
 {
-	const struct df_memmap_range *r = df_memmap_at(s->c->map, pfn);
+	const struct df_memmap_range *range = df_memmap_at(scanner->classifier->memmap, pfn);
 	const uint8_t *page;
 	uint64_t have = 1, vaddr;
 
-	if (!r || pfn < r->first)
+	if (!range || pfn < range->first)
 		return false;
-	vaddr = r->vaddr + (pfn - r->first) * s->c->map->page_struct;
-	page = df_structs_seen(&s->near, r, pfn); /* most tails are: no second read */
+	vaddr = range->vaddr + (pfn - range->first) * scanner->classifier->memmap->page_struct;
+	page = df_structs_seen(&scanner->near, range, pfn); /* most tails are: no second read */
 	if (!page)
-		page = df_structs_get(&s->far, r, pfn, 1, &have);
-	return have && names_head(s->c->rules, df_rules_value(s->c->rules, DF_LINK, page), vaddr, head_vaddr);
+		page = df_structs_get(&scanner->structs, range, pfn, 1, &have);
+	return have && names_head(scanner->classifier->rules, df_rules_value(scanner->classifier->rules, DF_LINK, page),
+				  vaddr, head_vaddr);
 }
 
-uint64_t df_unit_pages(struct df_scanner *s, const struct df_memmap_range *r, uint64_t pfn, const uint8_t *page,
-		       bool next_readable)
+uint64_t df_unit_pages(struct df_scanner *scanner, const struct df_memmap_range *range, uint64_t pfn,
+		       const uint8_t *page, bool next_readable)
 {
-	const struct df_rules *rules = s->c->rules;
-	uint64_t order, pages, vaddr = r->vaddr + (pfn - r->first) * s->c->map->page_struct;
+	const struct df_rules *rules = scanner->classifier->rules;
+	uint64_t order, pages, vaddr = range->vaddr + (pfn - range->first) * scanner->classifier->memmap->page_struct;
 
 	if (!df_known(rules, DF_ORDER) || !df_known(rules, DF_LINK))
 		return 1; /* nothing tells: its tails are kept */
 	if (!next_readable)
 		return 0;
 	order = df_rules_value(rules, DF_ORDER, page);
-	if (!order || order > MAX_UNIT_BYTES_SHIFT - s->c->page_shift)
+	if (!order || order > MAX_UNIT_BYTES_SHIFT - scanner->classifier->page_shift)
 		return 0;
 	pages = UINT64_C(1) << order;
 	if (pfn & (pages - 1))
 		return 0;
-	return tail_confirms(s, pfn + 1, vaddr) && tail_confirms(s, pfn + pages - 1, vaddr) ? pages : 0;
+	return tail_confirms(scanner, pfn + 1, vaddr) && tail_confirms(scanner, pfn + pages - 1, vaddr) ? pages : 0;
 }
 
-uint64_t df_block_pages(const struct df_classifier *c, const struct df_memmap_range *r, uint64_t pfn,
+uint64_t df_block_pages(const struct df_classifier *classifier, const struct df_memmap_range *range, uint64_t pfn,
 			const uint8_t *page)
 {
 	uint64_t order, pages;
 
-	if (!df_known(c->rules, DF_BUDDY_ORDER))
+	if (!df_known(classifier->rules, DF_BUDDY_ORDER))
 		return 0;
-	order = df_rules_value(c->rules, DF_BUDDY_ORDER, page);
-	if (order >= c->rules->free_orders || order > DF_CHUNK_SHIFT) /* no block is larger than a chunk */
+	order = df_rules_value(classifier->rules, DF_BUDDY_ORDER, page);
+	if (order >= classifier->rules->free_orders || order > DF_CHUNK_SHIFT) /* no block is larger than a chunk */
 		return 0;
 	pages = UINT64_C(1) << order;
-	if (pfn & (pages - 1) || pages > r->end - pfn)
+	if (pfn & (pages - 1) || pages > range->end - pfn)
 		return 0;
 	/* no free block reaches over a hole in memory: all of it must be in the image */
-	return pages == 1 || df_image_whole(c->xlat->image, c->page_shift, pfn, pages) ? pages : 0;
+	return pages == 1 || df_image_whole(classifier->xlat->image, classifier->page_shift, pfn, pages) ? pages : 0;
 }

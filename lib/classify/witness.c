@@ -18,66 +18,68 @@ static bool is_pointer(const struct df_witness *witness, uint64_t value)
 	return value && !(value & ALIGNED) && (value & witness->pointer_mask) == witness->pointer_value;
 }
 
-static uint64_t mapping_of(const struct df_rules *r, const uint8_t *page)
+static uint64_t mapping_of(const struct df_rules *rules, const uint8_t *page)
 {
-	return df_get(page + r->witness.mapping, r->witness.word, r->be);
+	return df_get(page + rules->witness.mapping, rules->witness.word, rules->big_endian);
 }
 
-uint64_t df_witness_mapped(const struct df_rules *r, const uint8_t *structs, uint64_t which)
+uint64_t df_witness_mapped(const struct df_rules *rules, const uint8_t *structs, uint64_t which)
 {
 	uint64_t mapped = 0;
 
 	for (uint64_t left = which; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
-		uint64_t mapping = mapping_of(r, structs + (size_t)i * r->page_struct);
+		uint64_t mapping = mapping_of(rules, structs + (size_t)i * rules->page_struct);
 
-		mapped |= (uint64_t)is_pointer(&r->witness, mapping & ~MARKS) << i;
+		mapped |= (uint64_t)is_pointer(&rules->witness, mapping & ~MARKS) << i;
 	}
 	return mapped;
 }
 
-bool df_witness_listed(const struct df_rules *r, const uint8_t *page)
+bool df_witness_listed(const struct df_rules *rules, const uint8_t *page)
 {
-	const struct df_witness *witness = &r->witness;
+	const struct df_witness *witness = &rules->witness;
 
 	return witness->lru == UINT16_MAX ||
-	       (is_pointer(witness, df_get(page + witness->lru, witness->word, r->be)) &&
-		is_pointer(witness, df_get(page + witness->lru + witness->word, witness->word, r->be)));
+	       (is_pointer(witness, df_get(page + witness->lru, witness->word, rules->big_endian)) &&
+		is_pointer(witness, df_get(page + witness->lru + witness->word, witness->word, rules->big_endian)));
 }
 
-uint64_t df_witness_cached(const struct df_rules *r, const uint8_t *structs, uint64_t which)
+uint64_t df_witness_cached(const struct df_rules *rules, const uint8_t *structs, uint64_t which)
 {
 	uint64_t cached = 0;
 
 	for (uint64_t left = which; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
-		const uint8_t *page = structs + (size_t)i * r->page_struct;
+		const uint8_t *page = structs + (size_t)i * rules->page_struct;
 
-		cached |= (uint64_t)(is_pointer(&r->witness, mapping_of(r, page)) || df_witness_listed(r, page)) << i;
+		cached |= (uint64_t)(is_pointer(&rules->witness, mapping_of(rules, page)) ||
+				     df_witness_listed(rules, page))
+			  << i;
 	}
 	return cached;
 }
 
-static uint32_t refcount_of(const struct df_rules *r, const uint8_t *page)
+static uint32_t refcount_of(const struct df_rules *rules, const uint8_t *page)
 {
-	return df_get32(page + r->witness.refcount, r->be);
+	return df_get32(page + rules->witness.refcount, rules->big_endian);
 }
 
-bool df_witness_free(const struct df_rules *r, const uint8_t *page)
+bool df_witness_free(const struct df_rules *rules, const uint8_t *page)
 {
-	return (r->witness.refcount == UINT16_MAX || !refcount_of(r, page)) && df_witness_listed(r, page);
+	return (rules->witness.refcount == UINT16_MAX || !refcount_of(rules, page)) && df_witness_listed(rules, page);
 }
 
-uint64_t df_witness_held(const struct df_rules *r, const uint8_t *structs, uint64_t which)
+uint64_t df_witness_held(const struct df_rules *rules, const uint8_t *structs, uint64_t which)
 {
 	uint64_t held = 0;
 
-	if (r->witness.refcount == UINT16_MAX)
+	if (rules->witness.refcount == UINT16_MAX)
 		return 0;
 	for (uint64_t left = which; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		held |= (uint64_t)(refcount_of(r, structs + (size_t)i * r->page_struct) != 0) << i;
+		held |= (uint64_t)(refcount_of(rules, structs + (size_t)i * rules->page_struct) != 0) << i;
 	}
 	return held;
 }

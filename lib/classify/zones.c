@@ -4,122 +4,130 @@
 
 #define MAX_ZONES 16u /* MAX_NR_ZONES is 6 at most */
 
-bool df_zones_known(const struct df_kdesc *k)
+bool df_zones_known(const struct df_kdesc *kernel)
 {
 	static const enum df_fact needed[] = { DF_OFF_pglist_data_node_zones, DF_OFF_pglist_data_nr_zones, DF_SIZE_zone,
 					       DF_OFF_zone_spanned_pages };
 
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-		if (!df_has(k, needed[i]))
+		if (!df_has(kernel, needed[i]))
 			return false;
-	return (df_has(k, DF_SYM_node_data) && df_has(k, DF_LEN_node_data) && df_has(k, DF_SYM_node_online_map)) ||
-	       df_has(k, DF_SYM_contig_page_data);
+	return (df_has(kernel, DF_SYM_node_data) && df_has(kernel, DF_LEN_node_data) &&
+		df_has(kernel, DF_SYM_node_online_map)) ||
+	       df_has(kernel, DF_SYM_contig_page_data);
 }
 
-bool df_zones_spend(struct df_zones *z)
+bool df_zones_spend(struct df_zones *zones)
 {
-	if (!z->budget || df_cancelled(z->w->xlat->image->env))
+	if (!zones->budget || df_cancelled(zones->walker->xlat->image->env))
 		return false;
-	z->budget--;
+	zones->budget--;
 	return true;
 }
 
-static int one_node(struct df_zones *z, uint64_t pgdat)
+static int one_node(struct df_zones *found, uint64_t pgdat)
 {
-	const struct df_kdesc *k = z->k;
+	const struct df_kdesc *kernel = found->kernel;
 	uint64_t zones, spanned;
 
-	if (df_xlat_get(z->w, pgdat + k->value[DF_OFF_pglist_data_nr_zones], 4, &zones, z->err) < 0 ||
+	if (df_xlat_get(found->walker, pgdat + kernel->value[DF_OFF_pglist_data_nr_zones], 4, &zones, found->err) < 0 ||
 	    zones > MAX_ZONES) {
-		z->doubts++;
+		found->doubts++;
 		return 0;
 	}
 	for (uint64_t i = 0; i < zones; i++) {
-		uint64_t zone = pgdat + k->value[DF_OFF_pglist_data_node_zones] + i * k->value[DF_SIZE_zone];
-		int r;
+		uint64_t zone = pgdat + kernel->value[DF_OFF_pglist_data_node_zones] + i * kernel->value[DF_SIZE_zone];
+		int result;
 
-		if (!df_zones_spend(z) ||
-		    df_xlat_get(z->w, zone + k->value[DF_OFF_zone_spanned_pages], z->word, &spanned, z->err) < 0) {
-			z->doubts++;
+		if (!df_zones_spend(found) ||
+		    df_xlat_get(found->walker, zone + kernel->value[DF_OFF_zone_spanned_pages], found->word, &spanned,
+				found->err) < 0) {
+			found->doubts++;
 			continue;
 		}
-		r = spanned ? z->each(z, zone) : 0;
-		if (r < 0)
-			return r;
+		result = spanned ? found->each(found, zone) : 0;
+		if (result < 0)
+			return result;
 	}
 	return 0;
 }
 
 /* Nodes [n, n + bits of a word), by one word of the map of those that are online. */
-static int nodes_of_word(struct df_zones *z, uint64_t n, uint64_t online)
+static int nodes_of_word(struct df_zones *zones, uint64_t count, uint64_t online)
 {
-	const struct df_kdesc *k = z->k;
+	const struct df_kdesc *kernel = zones->kernel;
 
 	for (; online; online &= online - 1) {
-		uint64_t nid = n + (unsigned)__builtin_ctzll(online), pgdat;
-		int r;
+		uint64_t nid = count + (unsigned)__builtin_ctzll(online), pgdat;
+		int result;
 
-		if (nid >= k->value[DF_LEN_node_data])
+		if (nid >= kernel->value[DF_LEN_node_data])
 			break;
-		if (df_xlat_get(z->w, k->value[DF_SYM_node_data] + nid * z->word, z->word, &pgdat, z->err) < 0 ||
+		if (df_xlat_get(zones->walker, kernel->value[DF_SYM_node_data] + nid * zones->word, zones->word, &pgdat,
+				zones->err) < 0 ||
 		    !pgdat) {
-			z->doubts++;
+			zones->doubts++;
 			continue;
 		}
-		r = one_node(z, pgdat);
-		if (r < 0)
-			return r;
+		result = one_node(zones, pgdat);
+		if (result < 0)
+			return result;
 	}
 	return 0;
 }
 
-static int numa_nodes(struct df_zones *z)
+static int numa_nodes(struct df_zones *zones)
 {
-	const struct df_kdesc *k = z->k;
+	const struct df_kdesc *kernel = zones->kernel;
 	uint64_t online;
-	unsigned bits = 8 * z->word;
+	unsigned bits = 8 * zones->word;
 
-	for (uint64_t n = 0; n < k->value[DF_LEN_node_data]; n += bits) {
-		int r;
+	for (uint64_t count = 0; count < kernel->value[DF_LEN_node_data]; count += bits) {
+		int result;
 
-		if (df_xlat_get(z->w, k->value[DF_SYM_node_online_map] + n / 8, z->word, &online, z->err) < 0) {
-			z->doubts++;
+		if (df_xlat_get(zones->walker, kernel->value[DF_SYM_node_online_map] + count / 8, zones->word, &online,
+				zones->err) < 0) {
+			zones->doubts++;
 			return 0;
 		}
-		r = nodes_of_word(z, n, online);
-		if (r < 0)
-			return r;
+		result = nodes_of_word(zones, count, online);
+		if (result < 0)
+			return result;
 	}
 	return 0;
 }
 
-int df_zones_foreach(struct df_zones *z)
+int df_zones_foreach(struct df_zones *zones)
 {
-	if (df_has(z->k, DF_SYM_node_data) && df_has(z->k, DF_LEN_node_data) && df_has(z->k, DF_SYM_node_online_map))
-		return numa_nodes(z);
-	return one_node(z, z->k->value[DF_SYM_contig_page_data]);
+	if (df_has(zones->kernel, DF_SYM_node_data) && df_has(zones->kernel, DF_LEN_node_data) &&
+	    df_has(zones->kernel, DF_SYM_node_online_map))
+		return numa_nodes(zones);
+	return one_node(zones, zones->kernel->value[DF_SYM_contig_page_data]);
 }
 
-static int add_free(struct df_zones *z, uint64_t zone)
+static int add_free(struct df_zones *zones, uint64_t zone)
 {
-	uint64_t *sum = z->user, pages;
-	uint64_t at = zone + z->k->value[DF_OFF_zone_vm_stat] + z->k->value[DF_NUM_NR_FREE_PAGES] * z->word;
+	uint64_t *sum = zones->user, pages;
+	uint64_t at = zone + zones->kernel->value[DF_OFF_zone_vm_stat] +
+		      zones->kernel->value[DF_NUM_NR_FREE_PAGES] * zones->word;
 
-	if (df_xlat_get(z->w, at, z->word, &pages, z->err) < 0)
-		z->doubts++;
-	else if (!(pages >> (8 * z->word - 1))) /* a counter may be a little below zero */
+	if (df_xlat_get(zones->walker, at, zones->word, &pages, zones->err) < 0)
+		zones->doubts++;
+	else if (!(pages >> (8 * zones->word - 1))) /* a counter may be a little below zero */
 		*sum += pages;
 	return 0;
 }
 
-bool df_zones_free_pages(const struct df_kdesc *k, struct df_walker *w, uint64_t *pages)
+bool df_zones_free_pages(const struct df_kdesc *kernel, struct df_walker *walker, uint64_t *pages)
 {
 	struct df_err ignored;
-	struct df_zones z = { .k = k, .w = w, .each = add_free, .user = pages, .budget = 1 << 16, .err = &ignored };
+	struct df_zones zones = {
+		.kernel = kernel, .walker = walker, .each = add_free, .user = pages, .budget = 1 << 16, .err = &ignored
+	};
 
 	*pages = 0;
-	z.word = w->xlat->image->bits / 8;
-	if (!df_zones_known(k) || !df_has(k, DF_OFF_zone_vm_stat) || !df_has(k, DF_NUM_NR_FREE_PAGES))
+	zones.word = walker->xlat->image->bits / 8;
+	if (!df_zones_known(kernel) || !df_has(kernel, DF_OFF_zone_vm_stat) || !df_has(kernel, DF_NUM_NR_FREE_PAGES))
 		return false;
-	return df_zones_foreach(&z) == 0 && !z.doubts;
+	return df_zones_foreach(&zones) == 0 && !zones.doubts;
 }

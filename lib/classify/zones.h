@@ -9,9 +9,9 @@
 
 /* A walk over all populated zones.  each: address of a struct zone; negative stops. */
 struct df_zones {
-	const struct df_kdesc *k;
-	struct df_walker *w;
-	int (*each)(struct df_zones *z, uint64_t zone);
+	const struct df_kdesc *kernel;
+	struct df_walker *walker;
+	int (*each)(struct df_zones *zones, uint64_t zone);
 	void *user;
 	unsigned word;   /* bytes of an unsigned long */
 	uint64_t budget; /* zones and list entries that may still be looked at: damaged links may never end */
@@ -20,13 +20,13 @@ struct df_zones {
 };
 
 /* Are the facts there that the walk needs? */
-bool df_zones_known(const struct df_kdesc *k);
+bool df_zones_known(const struct df_kdesc *kernel);
 /* Of the budget; false = used up, or the dump was cancelled. */
-bool df_zones_spend(struct df_zones *z);
+bool df_zones_spend(struct df_zones *zones);
 /* What each() returned, where negative; damage only counts in doubts. */
-int df_zones_foreach(struct df_zones *z);
+int df_zones_foreach(struct df_zones *zones);
 
 /* Sum of the zones' own counters of free pages; false = not known.  Each CPU may hold back a few hundred of changes. */
-bool df_zones_free_pages(const struct df_kdesc *k, struct df_walker *w, uint64_t *pages);
+bool df_zones_free_pages(const struct df_kdesc *kernel, struct df_walker *walker, uint64_t *pages);
 
 #endif

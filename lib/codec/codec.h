@@ -27,20 +27,20 @@ struct df_codec {
 	/* Levels, 0 being none of them; both 0 = it has none. */
 	int level_min, level_max;
 	/* Bytes that n input bytes take at worst. */
-	size_t (*bound)(size_t n);
+	size_t (*bound)(size_t count);
 	/* Working state of one thread, reused for each block of up to n bytes: compressing them allocates nothing more.
 	 * May be NULL for a codec without state.  level 0 = the codec's default (the fast one that makedumpfile uses).
 	 */
-	void *(*state_new)(struct df_env *env, int level, size_t n);
+	void *(*state_new)(struct df_env *env, int level, size_t count);
 	void (*state_free)(struct df_env *env, void *state);
 	/* Bytes that the codec allocates for one state of a level and blocks of n bytes without asking df_alloc: more
 	 * rather than less.  NULL = none. */
-	size_t (*beside)(int level, size_t n);
+	size_t (*beside)(int level, size_t count);
 	/* in[n] into out[cap], cap ≥ bound(n).  Bytes written, 0 = failed.  Same input, same level: same output. */
-	size_t (*compress)(void *state, const void *in, size_t n, void *out, size_t cap);
-	/* in[n] (hostile) into exactly out[len]; false where it does not decode to just that many bytes.
-	 * Never writes behind out[len].  state may be NULL. */
-	bool (*decompress)(void *state, const void *in, size_t n, void *out, size_t len);
+	size_t (*compress)(void *state, const void *in, size_t count, void *out, size_t cap);
+	/* in[n] (hostile) into exactly out[length]; false where it does not decode to just that many bytes.
+	 * Never writes behind out[length].  state may be NULL. */
+	bool (*decompress)(void *state, const void *in, size_t count, void *out, size_t length);
 };
 
 /* NULL where this build lacks it (or id is unknown).  NONE has no row: pages are stored as they are. */

@@ -24,55 +24,55 @@ struct look {
 };
 
 /* The record at `at`: words that equal those of the one before, and words of zeros. */
-static void look_at(const uint8_t *in, size_t at, struct look *l)
+static void look_at(const uint8_t *in, size_t at, struct look *look)
 {
 	for (size_t i = at; i < at + BACK; i += 8) {
-		uint64_t w = df_get64(in + i, false);
+		uint64_t word = df_get64(in + i, false);
 
-		l->same += w == df_get64(in + i - BACK, false);
-		l->zero += !w;
+		look->same += word == df_get64(in + i - BACK, false);
+		look->zero += !word;
 	}
-	l->words += BACK / 8;
+	look->words += BACK / 8;
 }
 
 /* Much is the same, and some of that is not zero, which tells such pages from mostly empty ones; but not nearly all,
  * which a general compressor does better. */
-static bool promising(const struct look *l)
+static bool promising(const struct look *look)
 {
-	return l->same >= l->words * SAME_MIN / 64 && l->same <= l->words * SAME_MAX / 64 &&
-	       l->zero <= l->words * ZERO_MAX / 64;
+	return look->same >= look->words * SAME_MIN / 64 && look->same <= look->words * SAME_MAX / 64 &&
+	       look->zero <= look->words * ZERO_MAX / 64;
 }
 
 /* Two records tell most other pages, eight the rest. */
-static bool is_regular(const uint8_t *in, size_t n)
+static bool is_regular(const uint8_t *in, size_t count)
 {
-	struct look l = { 0 };
+	struct look look = { 0 };
 
-	look_at(in, n / 2 / BACK * BACK, &l);
-	if (!promising(&l)) {
-		l = (struct look){ 0 };
-		look_at(in, n / 4 / BACK * BACK, &l);
-		if (!promising(&l))
+	look_at(in, count / 2 / BACK * BACK, &look);
+	if (!promising(&look)) {
+		look = (struct look){ 0 };
+		look_at(in, count / 4 / BACK * BACK, &look);
+		if (!promising(&look))
 			return false;
 	}
-	l = (struct look){ 0 };
-	for (size_t at = 7 * BACK; at + BACK <= n; at += 8 * BACK)
-		look_at(in, at, &l);
-	return promising(&l);
+	look = (struct look){ 0 };
+	for (size_t at = 7 * BACK; at + BACK <= count; at += 8 * BACK)
+		look_at(in, at, &look);
+	return promising(&look);
 }
 
 /* How many bytes from at on equal those one record before. */
-static size_t match_at(const uint8_t *in, size_t at, size_t n)
+static size_t match_at(const uint8_t *in, size_t at, size_t count)
 {
 	size_t start = at;
 
-	for (; at + 8 <= n; at += 8) {
+	for (; at + 8 <= count; at += 8) {
 		uint64_t differ = df_get64(in + at, false) ^ df_get64(in + at - BACK, false);
 
 		if (differ)
 			return at - start + (unsigned)__builtin_ctzll(differ) / 8;
 	}
-	while (at < n && in[at] == in[at - BACK])
+	while (at < count && in[at] == in[at - BACK])
 		at++;
 	return at - start;
 }
@@ -87,74 +87,74 @@ static uint8_t *put_rest(uint8_t *out, size_t rest)
 }
 
 /* in[n], behind a match but for the first ones. */
-static uint8_t *put_literals(uint8_t *out, const uint8_t *in, size_t n, bool first)
+static uint8_t *put_literals(uint8_t *out, const uint8_t *in, size_t count, bool first)
 {
-	if (first && n <= 238) {
-		*out++ = (uint8_t)(17 + n);
-	} else if (n <= 3) {
-		out[-2] |= (uint8_t)n; /* the state that the match before leaves */
-	} else if (n <= 18) {
-		*out++ = (uint8_t)(n - 3);
+	if (first && count <= 238) {
+		*out++ = (uint8_t)(17 + count);
+	} else if (count <= 3) {
+		out[-2] |= (uint8_t)count; /* the state that the match before leaves */
+	} else if (count <= 18) {
+		*out++ = (uint8_t)(count - 3);
 	} else {
 		*out++ = 0;
-		out = put_rest(out, n - 18);
+		out = put_rest(out, count - 18);
 	}
-	memcpy(out, in, n);
-	return out + n;
+	memcpy(out, in, count);
+	return out + count;
 }
 
-static uint8_t *put_match(uint8_t *out, size_t len)
+static uint8_t *put_match(uint8_t *out, size_t length)
 {
-	if (len <= 8) {
-		*out++ = (uint8_t)((len - 1) << 5 | SHORT_LOW);
+	if (length <= 8) {
+		*out++ = (uint8_t)((length - 1) << 5 | SHORT_LOW);
 		*out++ = SHORT_HIGH;
 		return out;
 	}
-	if (len <= 33) {
-		*out++ = (uint8_t)(0x20 | (len - 2));
+	if (length <= 33) {
+		*out++ = (uint8_t)(0x20 | (length - 2));
 	} else {
 		*out++ = 0x20;
-		out = put_rest(out, len - 33);
+		out = put_rest(out, length - 33);
 	}
 	*out++ = LONG_LOW;
 	*out++ = LONG_HIGH;
 	return out;
 }
 
-/* The next match at or behind at, of at least MIN_MATCH bytes: its start, *len.  n = none. */
-static size_t next_match(const uint8_t *in, size_t at, size_t n, size_t *len)
+/* The next match at or behind at, of at least MIN_MATCH bytes: its start, *length.  count = none. */
+static size_t next_match(const uint8_t *in, size_t at, size_t count, size_t *length)
 {
-	while (at < n) {
+	while (at < count) {
 		if (in[at] != in[at - BACK]) {
 			at++;
 			continue;
 		}
-		*len = match_at(in, at, n);
-		if (*len >= MIN_MATCH)
+		*length = match_at(in, at, count);
+		if (*length >= MIN_MATCH)
 			return at;
-		at += *len;
+		at += *length;
 	}
-	return n;
+	return count;
 }
 
-size_t df_lzo_records(const uint8_t *in, size_t n, uint8_t *out, size_t cap)
+size_t df_lzo_records(const uint8_t *in, size_t count, uint8_t *out, size_t cap)
 {
-	size_t small = n / 4, done = 0, at = BACK, len = 0;
+	size_t small = count / 4, done = 0, at = BACK, length = 0;
 	uint8_t *to = out;
 
-	if (n < 8 * BACK || cap < n || !is_regular(in, n))
+	if (count < 8 * BACK || cap < count || !is_regular(in, count))
 		return 0;
-	while ((at = next_match(in, at, n, &len)) < n) {
+	while ((at = next_match(in, at, count, &length)) < count) {
 		/* what instructions add to the literals is far less than the rest of out */
 		if ((size_t)(to - out) + (at - done) > small)
 			return 0;
-		to = put_match(put_literals(to, in + done, at - done, !done), len);
-		at += len;
+		to = put_match(put_literals(to, in + done, at - done, !done), length);
+		at += length;
 		done = at;
 	}
-	if (!done || (size_t)(to - out) + (n - done) > small)
+	if (!done || (size_t)(to - out) + (count - done) > small)
 		return 0;
-	to = put_literals(to, in + done, n - done, false);
+	to = put_literals(to, in + done, count - done, false);
 	memcpy(to, "\x11\0\0", 3); /* the end */
 	return (size_t)(to + 3 - out);
 }

@@ -13,6 +13,6 @@
  * in[n] into out[cap].  Bytes written; 0 = in is not like that, or the result would not be clearly small.  Any LZO1X
  * decompressor unpacks it (the format: Documentation/staging/lzo.rst of the kernel, v6.12).
  */
-size_t df_lzo_records(const uint8_t *in, size_t n, uint8_t *out, size_t cap);
+size_t df_lzo_records(const uint8_t *in, size_t count, uint8_t *out, size_t cap);
 
 #endif

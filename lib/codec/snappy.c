@@ -5,47 +5,47 @@
 
 #include <snappy-c.h>
 
-static size_t bound(size_t n)
+static size_t bound(size_t count)
 {
-	return snappy_max_compressed_length(n);
+	return snappy_max_compressed_length(count);
 }
 
 /* For each piece of up to 64 KiB: a table of 16-bit numbers, a copy, the worst case of the output. */
-static size_t beside(int level, size_t n)
+static size_t beside(int level, size_t count)
 {
-	size_t piece = n < 65536 ? n : 65536, table = 256;
+	size_t piece = count < 65536 ? count : 65536, table = 256;
 
 	(void)level;
-	while (table < n && table < 32768)
+	while (table < count && table < 32768)
 		table *= 2;
 	return table * sizeof(uint16_t) + piece + snappy_max_compressed_length(piece);
 }
 
 /* Nothing to keep; not NULL, so that NULL always means no memory. */
-static void *state_new(struct df_env *env, int level, size_t n)
+static void *state_new(struct df_env *env, int level, size_t count)
 {
 	(void)level;
-	(void)n;
+	(void)count;
 	return df_alloc(env, 1);
 }
 
-static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
+static size_t compress_block(void *state, const void *in, size_t count, void *out, size_t cap)
 {
-	size_t len = cap;
+	size_t length = cap;
 
 	(void)state;
-	return snappy_compress(in, n, out, &len) == SNAPPY_OK ? len : 0;
+	return snappy_compress(in, count, out, &length) == SNAPPY_OK ? length : 0;
 }
 
 /* The block says how long it is, and may lie: ask before anything is written. */
-static bool decompress(void *state, const void *in, size_t n, void *out, size_t len)
+static bool decompress(void *state, const void *in, size_t count, void *out, size_t length)
 {
 	size_t says;
 
 	(void)state;
-	if (snappy_uncompressed_length(in, n, &says) != SNAPPY_OK || says != len)
+	if (snappy_uncompressed_length(in, count, &says) != SNAPPY_OK || says != length)
 		return false;
-	return snappy_uncompress(in, n, out, &says) == SNAPPY_OK && says == len;
+	return snappy_uncompress(in, count, out, &says) == SNAPPY_OK && says == length;
 }
 
 const struct df_codec df_codec_snappy = {

@@ -16,22 +16,22 @@ struct state {
 	struct libdeflate_decompressor *decomp; /* made when first needed */
 };
 
-static size_t bound(size_t n)
+static size_t bound(size_t count)
 {
-	return libdeflate_zlib_compress_bound(NULL, n);
+	return libdeflate_zlib_compress_bound(NULL, count);
 }
 
-static size_t beside(int level, size_t n)
+static size_t beside(int level, size_t count)
 {
-	(void)n;
+	(void)count;
 	return level < 2 ? FAST : level < 10 ? CHAINS : OPTIMAL;
 }
 
-static void *state_new(struct df_env *env, int level, size_t n)
+static void *state_new(struct df_env *env, int level, size_t count)
 {
 	struct state *st = df_alloc(env, sizeof *st);
 
-	(void)n;
+	(void)count;
 	if (!st)
 		return NULL;
 	if (level == DF_CODEC_UNPACK)
@@ -58,20 +58,22 @@ static void state_free(struct df_env *env, void *state)
 	df_free(env, st);
 }
 
-static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
+static size_t compress_block(void *state, const void *in, size_t count, void *out, size_t cap)
 {
 	struct state *st = state;
 
-	return libdeflate_zlib_compress(st->comp, in, n, out, cap);
+	return libdeflate_zlib_compress(st->comp, in, count, out, cap);
 }
 
 /* Without a place for the real length libdeflate takes only what fills out exactly. */
-static bool decompress_with(struct libdeflate_decompressor *d, const void *in, size_t n, void *out, size_t len)
+static bool decompress_with(struct libdeflate_decompressor *libdeflate_decompressor, const void *in, size_t count,
+			    void *out, size_t length)
 {
-	return d && libdeflate_zlib_decompress(d, in, n, out, len, NULL) == LIBDEFLATE_SUCCESS;
+	return libdeflate_decompressor &&
+	       libdeflate_zlib_decompress(libdeflate_decompressor, in, count, out, length, NULL) == LIBDEFLATE_SUCCESS;
 }
 
-static bool decompress(void *state, const void *in, size_t n, void *out, size_t len)
+static bool decompress(void *state, const void *in, size_t count, void *out, size_t length)
 {
 	struct state *st = state;
 	struct libdeflate_decompressor *once;
@@ -80,10 +82,10 @@ static bool decompress(void *state, const void *in, size_t n, void *out, size_t 
 	if (st) {
 		if (!st->decomp)
 			st->decomp = libdeflate_alloc_decompressor();
-		return decompress_with(st->decomp, in, n, out, len);
+		return decompress_with(st->decomp, in, count, out, length);
 	}
 	once = libdeflate_alloc_decompressor();
-	ok = decompress_with(once, in, n, out, len);
+	ok = decompress_with(once, in, count, out, length);
 	if (once)
 		libdeflate_free_decompressor(once);
 	return ok;

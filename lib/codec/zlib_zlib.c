@@ -21,16 +21,16 @@ static void zlib_free(void *env, void *ptr)
 	df_free(env, ptr);
 }
 
-static size_t bound(size_t n)
+static size_t bound(size_t count)
 {
-	return compressBound(n);
+	return compressBound(count);
 }
 
-static void *state_new(struct df_env *env, int level, size_t n)
+static void *state_new(struct df_env *env, int level, size_t count)
 {
 	struct state *st = df_alloc(env, sizeof *st);
 
-	(void)n;
+	(void)count;
 	if (!st)
 		return NULL;
 	st->deflate.zalloc = st->inflate.zalloc = zlib_alloc;
@@ -60,55 +60,55 @@ static void state_free(struct df_env *env, void *state)
 	df_free(env, st);
 }
 
-static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
+static size_t compress_block(void *state, const void *in, size_t count, void *out, size_t cap)
 {
 	struct state *st = state;
-	z_stream *z = &st->deflate;
+	z_stream *stream = &st->deflate;
 
-	if (n > UINT_MAX || deflateReset(z) != Z_OK)
+	if (count > UINT_MAX || deflateReset(stream) != Z_OK)
 		return 0;
-	z->next_in = (Bytef *)(uintptr_t)in;
-	z->avail_in = (uInt)n;
-	z->next_out = out;
-	z->avail_out = cap > UINT_MAX ? UINT_MAX : (uInt)cap;
-	return deflate(z, Z_FINISH) == Z_STREAM_END ? z->total_out : 0;
+	stream->next_in = (Bytef *)(uintptr_t)in;
+	stream->avail_in = (uInt)count;
+	stream->next_out = out;
+	stream->avail_out = cap > UINT_MAX ? UINT_MAX : (uInt)cap;
+	return deflate(stream, Z_FINISH) == Z_STREAM_END ? stream->total_out : 0;
 }
 
 /* in[n] through a stream that was just made or reset. */
-static bool inflate_block(z_stream *z, const void *in, size_t n, void *out, size_t len)
+static bool inflate_block(z_stream *stream, const void *in, size_t count, void *out, size_t length)
 {
-	if (n > UINT_MAX || len > UINT_MAX)
+	if (count > UINT_MAX || length > UINT_MAX)
 		return false;
-	z->next_in = (Bytef *)(uintptr_t)in;
-	z->avail_in = (uInt)n;
-	z->next_out = out;
-	z->avail_out = (uInt)len;
-	return inflate(z, Z_FINISH) == Z_STREAM_END && z->total_out == len;
+	stream->next_in = (Bytef *)(uintptr_t)in;
+	stream->avail_in = (uInt)count;
+	stream->next_out = out;
+	stream->avail_out = (uInt)length;
+	return inflate(stream, Z_FINISH) == Z_STREAM_END && stream->total_out == length;
 }
 
-static bool decompress_once(const void *in, size_t n, void *out, size_t len)
+static bool decompress_once(const void *in, size_t count, void *out, size_t length)
 {
-	z_stream z = { 0 };
+	z_stream stream = { 0 };
 	bool ok;
 
-	if (inflateInit(&z) != Z_OK)
+	if (inflateInit(&stream) != Z_OK)
 		return false;
-	ok = inflate_block(&z, in, n, out, len);
-	inflateEnd(&z);
+	ok = inflate_block(&stream, in, count, out, length);
+	inflateEnd(&stream);
 	return ok;
 }
 
-static bool decompress(void *state, const void *in, size_t n, void *out, size_t len)
+static bool decompress(void *state, const void *in, size_t count, void *out, size_t length)
 {
 	struct state *st = state;
 
 	if (!st)
-		return decompress_once(in, n, out, len);
+		return decompress_once(in, count, out, length);
 	if (!st->has_inflate)
 		st->has_inflate = inflateInit(&st->inflate) == Z_OK;
 	else if (inflateReset(&st->inflate) != Z_OK)
 		return false;
-	return st->has_inflate && inflate_block(&st->inflate, in, n, out, len);
+	return st->has_inflate && inflate_block(&st->inflate, in, count, out, length);
 }
 
 const struct df_codec df_codec_zlib = {

@@ -21,18 +21,18 @@ static void zstd_free(void *env, void *ptr)
 	df_free(env, ptr);
 }
 
-static size_t bound(size_t n)
+static size_t bound(size_t count)
 {
-	return ZSTD_compressBound(n);
+	return ZSTD_compressBound(count);
 }
 
-static size_t compress_block(void *state, const void *in, size_t n, void *out, size_t cap)
+static size_t compress_block(void *state, const void *in, size_t count, void *out, size_t cap)
 {
 	struct state *st = state;
 	/* the parameters stay: 4 % quicker on pages than naming the level each time (1.5.4) */
-	size_t len = ZSTD_compress2(st->comp, out, cap, in, n);
+	size_t length = ZSTD_compress2(st->comp, out, cap, in, count);
 
-	return ZSTD_isError(len) ? 0 : len;
+	return ZSTD_isError(length) ? 0 : length;
 }
 
 static void state_free(struct df_env *env, void *state)
@@ -47,17 +47,17 @@ static void state_free(struct df_env *env, void *state)
 }
 
 /* zstd allocates its tables with the first block: pass it one now, so that too little memory shows here. */
-static bool warm_up(struct df_env *env, struct state *st, size_t n)
+static bool warm_up(struct df_env *env, struct state *st, size_t count)
 {
-	size_t cap = bound(n);
-	char *buf = df_alloc(env, n + cap);
-	bool ok = buf && compress_block(st, buf, n, buf + n, cap);
+	size_t cap = bound(count);
+	char *buffer = df_alloc(env, count + cap);
+	bool ok = buffer && compress_block(st, buffer, count, buffer + count, cap);
 
-	df_free(env, buf);
+	df_free(env, buffer);
 	return ok;
 }
 
-static void *state_new(struct df_env *env, int level, size_t n)
+static void *state_new(struct df_env *env, int level, size_t count)
 {
 	struct state *st = df_alloc(env, sizeof *st);
 
@@ -73,7 +73,7 @@ static void *state_new(struct df_env *env, int level, size_t n)
 	}
 	st->comp = ZSTD_createCCtx_advanced(st->mem);
 	if (!st->comp || ZSTD_isError(ZSTD_CCtx_setParameter(st->comp, ZSTD_c_compressionLevel, level ? level : 1)) ||
-	    !warm_up(env, st, n)) {
+	    !warm_up(env, st, count)) {
 		state_free(env, st);
 		return NULL;
 	}
@@ -81,15 +81,15 @@ static void *state_new(struct df_env *env, int level, size_t n)
 }
 
 /* Takes several frames in a row and skippable ones as well; all that counts is that they fill out. */
-static bool decompress(void *state, const void *in, size_t n, void *out, size_t len)
+static bool decompress(void *state, const void *in, size_t count, void *out, size_t length)
 {
 	struct state *st = state;
 
 	if (!st)
-		return ZSTD_decompress(out, len, in, n) == len;
+		return ZSTD_decompress(out, length, in, count) == length;
 	if (!st->decomp)
 		st->decomp = ZSTD_createDCtx_advanced(st->mem);
-	return st->decomp && ZSTD_decompressDCtx(st->decomp, out, len, in, n) == len;
+	return st->decomp && ZSTD_decompressDCtx(st->decomp, out, length, in, count) == length;
 }
 
 const struct df_codec df_codec_zstd = {

@@ -17,18 +17,18 @@
 /* What was found.  Owned by the caller, text from the environment's allocator; calling thread only. */
 struct df_vmlinux {
 	char *text; /* lines of VMCOREINFO; addresses as the kernel was linked */
-	size_t len, cap;
+	size_t length, cap;
 	char release[65];
 	char banner[512];  /* linux_banner up to its newline; "" where the file has no data (separate debug files) */
 	char build_id[65]; /* hex digits or "" */
 	uint16_t machine;  /* ELF e_machine */
 	uint8_t bits;
-	bool be;
+	bool big_endian;
 	uint64_t zero_page; /* bytes of empty_zero_page, 0 = not there: tells the size of a page */
 };
 
 /* Read path.  E_UNSUPPORTED where this build cannot; else errors say what is wrong with the file. */
-int df_vmlinux_read(struct df_vmlinux *v, struct df_env *env, const char *path, struct df_err *err);
-void df_vmlinux_fini(struct df_vmlinux *v, struct df_env *env); /* also of a zeroed struct */
+int df_vmlinux_read(struct df_vmlinux *vmlinux, struct df_env *env, const char *path, struct df_err *err);
+void df_vmlinux_fini(struct df_vmlinux *vmlinux, struct df_env *env); /* also of a zeroed struct */
 
 #endif

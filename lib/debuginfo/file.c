@@ -15,155 +15,158 @@
 
 /* The open file, as long as it is read.  Owns all of it. */
 struct df_debugfile {
-	Elf *elf;
+	Elf *elf_file;
 	int fd;
 	char name[256];
 };
 
-void *df_debugfile_handle(struct df_debugfile *e)
+void *df_debugfile_handle(struct df_debugfile *debugfile)
 {
-	return e->elf;
+	return debugfile->elf_file;
 }
 
-const char *df_debugfile_name(const struct df_debugfile *e)
+const char *df_debugfile_name(const struct df_debugfile *debugfile)
 {
-	return e->name;
+	return debugfile->name;
 }
 
-void df_debugfile_close(struct df_debugfile *e, struct df_env *env)
+void df_debugfile_close(struct df_debugfile *debugfile, struct df_env *env)
 {
-	if (!e)
+	if (!debugfile)
 		return;
-	if (e->elf)
-		elf_end(e->elf);
-	if (e->fd >= 0)
-		close(e->fd);
-	df_free(env, e);
+	if (debugfile->elf_file)
+		elf_end(debugfile->elf_file);
+	if (debugfile->fd >= 0)
+		close(debugfile->fd);
+	df_free(env, debugfile);
 }
 
-static int open_file(struct df_debugfile *e, const char *path, struct df_err *err)
+static int open_file(struct df_debugfile *debugfile, const char *path, struct df_err *err)
 {
 	struct stat st;
-	GElf_Ehdr eh;
+	GElf_Ehdr header;
 
-	e->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make it wait */
-	if (e->fd < 0)
+	debugfile->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make it wait */
+	if (debugfile->fd < 0)
 		return df_err_sys(err, DUMPFILTER_E_IO, errno, "%s", path);
-	if (fstat(e->fd, &st) || !S_ISREG(st.st_mode))
+	if (fstat(debugfile->fd, &st) || !S_ISREG(st.st_mode))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s is no regular file: a vmlinux is needed", path);
 	elf_version(EV_CURRENT);
-	e->elf = elf_begin(e->fd, ELF_C_READ_MMAP, NULL);
-	if (!e->elf || elf_kind(e->elf) != ELF_K_ELF)
+	debugfile->elf_file = elf_begin(debugfile->fd, ELF_C_READ_MMAP, NULL);
+	if (!debugfile->elf_file || elf_kind(debugfile->elf_file) != ELF_K_ELF)
 		return df_err_set(err, DUMPFILTER_E_FORMAT,
 				  "%s is no ELF file: a vmlinux with debug information is needed, not a vmlinuz", path);
-	if (!gelf_getehdr(e->elf, &eh) || eh.e_shoff > (uint64_t)st.st_size)
+	if (!gelf_getehdr(debugfile->elf_file, &header) || header.e_shoff > (uint64_t)st.st_size)
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
 				  "%s ends at byte %" PRIu64 ", before its section headers: copy it again", path,
 				  (uint64_t)st.st_size);
 	return 0;
 }
 
-static void build_id(struct df_debugfile *e, struct df_vmlinux *v)
+static void build_id(struct df_debugfile *debugfile, struct df_vmlinux *vmlinux)
 {
 	const void *id = NULL;
-	ssize_t n = dwelf_elf_gnu_build_id(e->elf, &id);
+	ssize_t got = dwelf_elf_gnu_build_id(debugfile->elf_file, &id);
 
-	for (ssize_t i = 0; id && i < n && (size_t)(2 * i + 2) < sizeof v->build_id; i++)
-		snprintf(v->build_id + 2 * i, 3, "%02x", ((const uint8_t *)id)[i]);
+	for (ssize_t i = 0; id && i < got && (size_t)(2 * i + 2) < sizeof vmlinux->build_id; i++)
+		snprintf(vmlinux->build_id + 2 * i, 3, "%02x", ((const uint8_t *)id)[i]);
 }
 
-int df_debugfile_open(struct df_debugfile **e, struct df_vmlinux *v, struct df_env *env, const char *path,
+int df_debugfile_open(struct df_debugfile **opened, struct df_vmlinux *vmlinux, struct df_env *env, const char *path,
 		      struct df_err *err)
 {
 	GElf_Ehdr header;
-	int r;
+	int result;
 
-	*e = df_alloc(env, sizeof **e);
-	if (!*e)
-		return df_err_nomem(err, env, path, sizeof **e);
-	(*e)->fd = -1;
-	snprintf((*e)->name, sizeof(*e)->name, "%s", path);
-	r = open_file(*e, path, err);
-	if (r < 0)
-		return r;
-	if (!gelf_getehdr((*e)->elf, &header))
+	*opened = df_alloc(env, sizeof **opened);
+	if (!*opened)
+		return df_err_nomem(err, env, path, sizeof **opened);
+	(*opened)->fd = -1;
+	snprintf((*opened)->name, sizeof(*opened)->name, "%s", path);
+	result = open_file(*opened, path, err);
+	if (result < 0)
+		return result;
+	if (!gelf_getehdr((*opened)->elf_file, &header))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: ELF header: %s", path, elf_errmsg(-1));
-	v->machine = header.e_machine;
-	v->bits = gelf_getclass((*e)->elf) == ELFCLASS64 ? 64 : 32;
-	v->be = header.e_ident[EI_DATA] == ELFDATA2MSB;
-	build_id(*e, v);
+	vmlinux->machine = header.e_machine;
+	vmlinux->bits = gelf_getclass((*opened)->elf_file) == ELFCLASS64 ? 64 : 32;
+	vmlinux->big_endian = header.e_ident[EI_DATA] == ELFDATA2MSB;
+	build_id(*opened, vmlinux);
 	return 0;
 }
 
 /* A symbol that others can see goes before a file's own of the same name; of these the first one counts. */
-static void take_symbol(struct df_wants *w, struct df_vmlinux *v, const char *name, const GElf_Sym *sym)
+static void take_symbol(struct df_wants *wants, struct df_vmlinux *vmlinux, const char *name, const GElf_Sym *symbol)
 {
-	struct df_want_group *g = df_wants_find(w, DF_SPACE_SYMBOL, name);
+	struct df_want_group *group = df_wants_find(wants, DF_SPACE_SYMBOL, name);
 
 	if (!strcmp(name, "empty_zero_page"))
-		v->zero_page = sym->st_size;
-	if (!g || g->settled)
+		vmlinux->zero_page = symbol->st_size;
+	if (!group || group->settled)
 		return;
-	w->v[g->first].value = sym->st_value;
-	w->v[g->first].found = true;
-	if (GELF_ST_BIND(sym->st_info) != STB_LOCAL)
-		df_wants_settle(w, g);
+	wants->want[group->first].value = symbol->st_value;
+	wants->want[group->first].found = true;
+	if (GELF_ST_BIND(symbol->st_info) != STB_LOCAL)
+		df_wants_settle(wants, group);
 }
 
-static void take_table(struct df_debugfile *e, struct df_wants *w, struct df_vmlinux *v, Elf_Scn *scn,
-		       const GElf_Shdr *sh)
+static void take_table(struct df_debugfile *debugfile, struct df_wants *wants, struct df_vmlinux *vmlinux,
+		       Elf_Scn *section, const GElf_Shdr *header)
 {
-	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t n = data && sh->sh_entsize ? data->d_size / sh->sh_entsize : 0;
-	GElf_Sym sym;
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
+	GElf_Sym symbol;
 
-	for (size_t i = 0; i < n && i < INT32_MAX && gelf_getsym(data, (int)i, &sym); i++) {
-		unsigned type = GELF_ST_TYPE(sym.st_info);
+	for (size_t i = 0; i < count && i < INT32_MAX && gelf_getsym(data, (int)i, &symbol); i++) {
+		unsigned type = GELF_ST_TYPE(symbol.st_info);
 		const char *name;
 
-		if (sym.st_shndx == SHN_UNDEF || type > STT_FUNC)
+		if (symbol.st_shndx == SHN_UNDEF || type > STT_FUNC)
 			continue;
-		name = elf_strptr(e->elf, sh->sh_link, sym.st_name);
+		name = elf_strptr(debugfile->elf_file, header->sh_link, symbol.st_name);
 		if (name && *name)
-			take_symbol(w, v, name, &sym);
+			take_symbol(wants, vmlinux, name, &symbol);
 	}
 }
 
-int df_debugfile_symbols(struct df_debugfile *e, struct df_wants *w, struct df_vmlinux *v, struct df_err *err)
+int df_debugfile_symbols(struct df_debugfile *debugfile, struct df_wants *wants, struct df_vmlinux *vmlinux,
+			 struct df_err *err)
 {
-	Elf_Scn *scn = NULL;
-	GElf_Shdr sh;
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
 	bool any = false;
 
-	while ((scn = elf_nextscn(e->elf, scn))) {
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_SYMTAB)
+	while ((section = elf_nextscn(debugfile->elf_file, section))) {
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_SYMTAB)
 			continue;
-		take_table(e, w, v, scn, &sh);
+		take_table(debugfile, wants, vmlinux, section, &header);
 		any = true;
 	}
 	if (!any)
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
-				  "%s has no symbol table: a vmlinux with debug information is needed", e->name);
+				  "%s has no symbol table: a vmlinux with debug information is needed",
+				  debugfile->name);
 	return 0;
 }
 
-size_t df_debugfile_bytes(struct df_debugfile *e, uint64_t vaddr, char *buf, size_t len)
+size_t df_debugfile_bytes(struct df_debugfile *debugfile, uint64_t vaddr, char *buffer, size_t length)
 {
-	Elf_Scn *scn = NULL;
+	Elf_Scn *section = NULL;
 	Elf_Data *data;
-	GElf_Shdr sh;
+	GElf_Shdr header;
 
-	while ((scn = elf_nextscn(e->elf, scn))) {
-		if (!gelf_getshdr(scn, &sh) || !(sh.sh_flags & SHF_ALLOC) || sh.sh_type == SHT_NOBITS ||
-		    vaddr < sh.sh_addr || vaddr - sh.sh_addr >= sh.sh_size)
+	while ((section = elf_nextscn(debugfile->elf_file, section))) {
+		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_ALLOC) || header.sh_type == SHT_NOBITS ||
+		    vaddr < header.sh_addr || vaddr - header.sh_addr >= header.sh_size)
 			continue;
-		if (len > sh.sh_size - (vaddr - sh.sh_addr))
-			len = (size_t)(sh.sh_size - (vaddr - sh.sh_addr));
-		data = elf_getdata_rawchunk(e->elf, (int64_t)(sh.sh_offset + (vaddr - sh.sh_addr)), len, ELF_T_BYTE);
-		if (!data || data->d_size < len)
+		if (length > header.sh_size - (vaddr - header.sh_addr))
+			length = (size_t)(header.sh_size - (vaddr - header.sh_addr));
+		data = elf_getdata_rawchunk(debugfile->elf_file, (int64_t)(header.sh_offset + (vaddr - header.sh_addr)),
+					    length, ELF_T_BYTE);
+		if (!data || data->d_size < length)
 			return 0;
-		memcpy(buf, data->d_buf, len);
-		return len;
+		memcpy(buffer, data->d_buf, length);
+		return length;
 	}
 	return 0;
 }

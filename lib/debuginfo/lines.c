@@ -27,16 +27,16 @@ static const struct row rows[] = {
 #undef MADE
 };
 
-static bool has_want(const struct df_wants *w, const struct df_want *want)
+static bool has_want(const struct df_wants *wants, const struct df_want *want)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (w->v[i].kind == want->kind && w->v[i].part == want->part && !strcmp(w->v[i].name, want->name) &&
-		    !strcmp(w->v[i].member, want->member))
+	for (size_t i = 0; i < wants->count; i++)
+		if (wants->want[i].kind == want->kind && wants->want[i].part == want->part &&
+		    !strcmp(wants->want[i].name, want->name) && !strcmp(wants->want[i].member, want->member))
 			return true;
 	return false;
 }
 
-static bool add(struct df_wants *w, const struct row *row)
+static bool add(struct df_wants *wants, const struct row *row)
 {
 	struct df_want want = { .kind = row->kind, .part = row->part, .make = row->make, .next = DF_WANT_NONE };
 	const char *dot = row->kind == DF_WANT_OFFSET || row->kind == DF_WANT_LENGTH ? strchr(row->name, '.') : NULL;
@@ -44,17 +44,17 @@ static bool add(struct df_wants *w, const struct row *row)
 	snprintf(want.name, sizeof want.name, "%.*s", (int)(dot ? (size_t)(dot - row->name) : strlen(row->name)),
 		 row->name);
 	snprintf(want.member, sizeof want.member, "%s", row->member ? row->member : dot ? dot + 1 : "");
-	if (has_want(w, &want))
+	if (has_want(wants, &want))
 		return true;
-	if (!df_grow(w->env, (void **)&w->v, &w->cap, w->n + 1, sizeof *w->v))
+	if (!df_grow(wants->env, (void **)&wants->want, &wants->cap, wants->count + 1, sizeof *wants->want))
 		return false;
-	w->v[w->n++] = want;
+	wants->want[wants->count++] = want;
 	return true;
 }
 
 /* A row for what facts.def names and lines.def does not.  The note has the value of vmemmap, where the kernel's
  * variable of that name (s390) only holds it. */
-static bool add_fact(struct df_wants *w, const char *kind, const char *name)
+static bool add_fact(struct df_wants *wants, const char *kind, const char *name)
 {
 	static const struct {
 		const char *kind;
@@ -70,28 +70,28 @@ static bool add_fact(struct df_wants *w, const char *kind, const char *name)
 			continue;
 		row.kind = kinds[i].is;
 		if (row.kind != DF_WANT_SYMBOL || (strcmp(name, "vmemmap") && strcmp(name, "node_online_map")))
-			return add(w, &row);
+			return add(wants, &row);
 	}
 	return true;
 }
 
-static bool add_rows(struct df_wants *w)
+static bool add_rows(struct df_wants *wants)
 {
 	const char *kind, *name;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!add(w, &rows[i]))
+		if (!add(wants, &rows[i]))
 			return false;
 	for (size_t i = 0; df_kdesc_spelling(i, &kind, &name); i++)
-		if (!add_fact(w, kind, name))
+		if (!add_fact(wants, kind, name))
 			return false;
 	return true;
 }
 
-int df_wants_init(struct df_wants *w, struct df_env *env, const struct df_vmlinux *v, struct df_err *err)
+int df_wants_init(struct df_wants *wants, struct df_env *env, const struct df_vmlinux *vmlinux, struct df_err *err)
 {
-	*w = (struct df_wants){ .env = env, .vmlinux = v };
-	if (add_rows(w) && df_wants_group(w))
+	*wants = (struct df_wants){ .env = env, .vmlinux = vmlinux };
+	if (add_rows(wants) && df_wants_group(wants))
 		return 0;
-	return df_err_nomem(err, env, "the list of what a vmlinux says", w->n * sizeof *w->v);
+	return df_err_nomem(err, env, "the list of what a vmlinux says", wants->count * sizeof *wants->want);
 }

@@ -50,8 +50,8 @@ static bool location(Dwarf_Die *member, uint64_t *offset)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word value;
-	Dwarf_Op *op;
-	size_t n;
+	Dwarf_Op *operation;
+	size_t count;
 
 	*offset = 0;
 	if (dwarf_hasattr(member, DW_AT_data_bit_offset) || dwarf_hasattr(member, DW_AT_bit_size))
@@ -62,9 +62,9 @@ static bool location(Dwarf_Die *member, uint64_t *offset)
 		*offset = value;
 		return true;
 	}
-	if (dwarf_getlocation(&attr, &op, &n) || n != 1 || op[0].atom != DW_OP_plus_uconst)
+	if (dwarf_getlocation(&attr, &operation, &count) || count != 1 || operation[0].atom != DW_OP_plus_uconst)
 		return false;
-	*offset = op[0].number;
+	*offset = operation[0].number;
 	return true;
 }
 
@@ -103,31 +103,31 @@ static bool find_member(Dwarf_Die *type, const char *name, unsigned depth, unsig
 	return false;
 }
 
-static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *v)
+static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *value)
 {
 	Dwarf_Attribute attr;
 
-	return dwarf_attr_integrate(die, name, &attr) && !dwarf_formudata(&attr, v);
+	return dwarf_attr_integrate(die, name, &attr) && !dwarf_formudata(&attr, value);
 }
 
 /* Elements of the first dimension. */
 static bool array_length(Dwarf_Die *type, uint64_t *length)
 {
 	Dwarf_Die range;
-	Dwarf_Word n;
+	Dwarf_Word count;
 
 	if (dwarf_tag(type) != DW_TAG_array_type || dwarf_child(type, &range))
 		return false;
 	do {
 		if (dwarf_tag(&range) != DW_TAG_subrange_type)
 			continue;
-		if (!number_of(&range, DW_AT_count, &n)) {
-			if (!number_of(&range, DW_AT_upper_bound, &n))
+		if (!number_of(&range, DW_AT_count, &count)) {
+			if (!number_of(&range, DW_AT_upper_bound, &count))
 				return false;
-			n++;
+			count++;
 		}
-		*length = n;
-		return n && n < UINT32_MAX;
+		*length = count;
+		return count && count < UINT32_MAX;
 	} while (!dwarf_siblingof(&range, &range));
 	return false;
 }
@@ -148,7 +148,7 @@ static void take_member(Dwarf_Die *type, struct df_want *want)
 	}
 }
 
-static void take_type(struct df_wants *w, struct df_want_group *g, Dwarf_Die *die)
+static void take_type(struct df_wants *wants, struct df_want_group *group, Dwarf_Die *die)
 {
 	Dwarf_Die type = *die;
 	Dwarf_Word size;
@@ -156,8 +156,8 @@ static void take_type(struct df_wants *w, struct df_want_group *g, Dwarf_Die *di
 	if (dwarf_hasattr(die, DW_AT_declaration) || !peel(&type) || dwarf_aggregate_size(&type, &size) ||
 	    (is_struct(&type) && dwarf_hasattr(&type, DW_AT_declaration)))
 		return;
-	for (size_t i = g->first; i != DF_WANT_NONE; i = w->v[i].next) {
-		struct df_want *want = &w->v[i];
+	for (size_t i = group->first; i != DF_WANT_NONE; i = wants->want[i].next) {
+		struct df_want *want = &wants->want[i];
 
 		if (want->member[0]) {
 			take_member(&type, want);
@@ -166,37 +166,37 @@ static void take_type(struct df_wants *w, struct df_want_group *g, Dwarf_Die *di
 			want->found = true;
 		}
 	}
-	df_wants_settle(w, g);
+	df_wants_settle(wants, group);
 }
 
 /* Is die what the symbol names?  A file may have a variable of its own with that name. */
-static bool is_symbol(const struct df_wants *w, const char *name, Dwarf_Die *die)
+static bool is_symbol(const struct df_wants *wants, const char *name, Dwarf_Die *die)
 {
-	const struct df_want *symbol = df_wants_found(w, DF_WANT_SYMBOL, name, "");
+	const struct df_want *symbol = df_wants_found(wants, DF_WANT_SYMBOL, name, "");
 	Dwarf_Attribute attr;
-	Dwarf_Op *op;
-	size_t n;
+	Dwarf_Op *operation;
+	size_t count;
 
-	if (!dwarf_attr(die, DW_AT_location, &attr) || dwarf_getlocation(&attr, &op, &n) || n != 1 ||
-	    op[0].atom != DW_OP_addr)
+	if (!dwarf_attr(die, DW_AT_location, &attr) || dwarf_getlocation(&attr, &operation, &count) || count != 1 ||
+	    operation[0].atom != DW_OP_addr)
 		return true; /* not said in a way that could be compared */
-	return symbol && op[0].number == symbol->value;
+	return symbol && operation[0].number == symbol->value;
 }
 
-static void take_variable(struct df_wants *w, struct df_want_group *g, Dwarf_Die *die)
+static void take_variable(struct df_wants *wants, struct df_want_group *group, Dwarf_Die *die)
 {
-	struct df_want *want = &w->v[g->first];
+	struct df_want *want = &wants->want[group->first];
 	Dwarf_Die type;
 
-	if (dwarf_hasattr(die, DW_AT_declaration) || !type_of(die, &type) || !is_symbol(w, g->name, die))
+	if (dwarf_hasattr(die, DW_AT_declaration) || !type_of(die, &type) || !is_symbol(wants, group->name, die))
 		return;
 	want->is_pointer = dwarf_tag(&type) == DW_TAG_pointer_type;
 	want->found = array_length(&type, &want->value);
 	if (want->found || want->is_pointer)
-		df_wants_settle(w, g);
+		df_wants_settle(wants, group);
 }
 
-static void take_enum(struct df_wants *w, struct df_want_group *g, Dwarf_Die *die)
+static void take_enum(struct df_wants *wants, struct df_want_group *group, Dwarf_Die *die)
 {
 	Dwarf_Die child;
 
@@ -207,8 +207,8 @@ static void take_enum(struct df_wants *w, struct df_want_group *g, Dwarf_Die *di
 		Dwarf_Attribute attr;
 		Dwarf_Word value;
 
-		for (size_t i = g->first; name && i != DF_WANT_NONE; i = w->v[i].next) {
-			struct df_want *want = &w->v[i];
+		for (size_t i = group->first; name && i != DF_WANT_NONE; i = wants->want[i].next) {
+			struct df_want *want = &wants->want[i];
 
 			if (want->found || strcmp(want->member, name) != 0 ||
 			    !dwarf_attr(&child, DW_AT_const_value, &attr) || dwarf_formudata(&attr, &value))
@@ -217,87 +217,87 @@ static void take_enum(struct df_wants *w, struct df_want_group *g, Dwarf_Die *di
 			want->found = true;
 		}
 	} while (!dwarf_siblingof(&child, &child));
-	df_wants_settle(w, g);
+	df_wants_settle(wants, group);
 }
 
-static void take(struct df_wants *w, Dwarf_Die *die)
+static void take(struct df_wants *wants, Dwarf_Die *die)
 {
 	int tag = dwarf_tag(die);
 	enum df_space space = tag == DW_TAG_variable           ? DF_SPACE_VARIABLE
 			      : tag == DW_TAG_enumeration_type ? DF_SPACE_ENUM
 							       : DF_SPACE_TYPE;
-	struct df_want_group *g;
+	struct df_want_group *group;
 	const char *name;
 
 	if (space == DF_SPACE_TYPE && tag != DW_TAG_typedef && !is_struct(die))
 		return;
 	name = dwarf_diename(die);
-	g = name ? df_wants_find(w, space, name) : NULL;
-	if (!g || g->settled)
+	group = name ? df_wants_find(wants, space, name) : NULL;
+	if (!group || group->settled)
 		return;
 	if (space == DF_SPACE_VARIABLE)
-		take_variable(w, g, die);
+		take_variable(wants, group, die);
 	else if (space == DF_SPACE_ENUM)
-		take_enum(w, g, die);
+		take_enum(wants, group, die);
 	else
-		take_type(w, g, die);
+		take_type(wants, group, die);
 }
 
 /* Names that are nowhere in .debug_str, arrays that are no symbols, and the records of the log, which had too short a
  * name to tell up to 3.10, where there are none, need no looking for. */
-static bool is_needless(const struct df_wants *w, const struct df_want_group *g, bool strings)
+static bool is_needless(const struct df_wants *wants, const struct df_want_group *group, bool strings)
 {
-	if (g->space == DF_SPACE_VARIABLE && !df_wants_found(w, DF_WANT_SYMBOL, g->name, ""))
+	if (group->space == DF_SPACE_VARIABLE && !df_wants_found(wants, DF_WANT_SYMBOL, group->name, ""))
 		return true;
-	if (!strcmp(g->name, "log") && !df_wants_found(w, DF_WANT_SYMBOL, "log_first_idx", ""))
+	if (!strcmp(group->name, "log") && !df_wants_found(wants, DF_WANT_SYMBOL, "log_first_idx", ""))
 		return true;
-	return g->space != DF_SPACE_SYMBOL && strings && !g->spelled && strlen(g->name) >= INLINE;
+	return group->space != DF_SPACE_SYMBOL && strings && !group->spelled && strlen(group->name) >= INLINE;
 }
 
-static void strike(Dwarf *dw, struct df_wants *w)
+static void strike(Dwarf *dwarf, struct df_wants *wants)
 {
-	size_t len, at = 0;
-	const char *s;
+	size_t length, at = 0;
+	const char *text;
 
-	for (; (s = dwarf_getstring(dw, (int64_t)at, &len)); at += len + 1)
-		df_wants_spell(w, s, len);
-	for (size_t i = 0; i < w->ngroups; i++)
-		if (is_needless(w, &w->group[i], at > 0))
-			df_wants_settle(w, &w->group[i]);
+	for (; (text = dwarf_getstring(dwarf, (int64_t)at, &length)); at += length + 1)
+		df_wants_spell(wants, text, length);
+	for (size_t i = 0; i < wants->ngroups; i++)
+		if (is_needless(wants, &wants->group[i], at > 0))
+			df_wants_settle(wants, &wants->group[i]);
 }
 
-static void walk(Dwarf *dw, struct df_wants *w, bool *skeletons)
+static void walk(Dwarf *dwarf, struct df_wants *wants, bool *skeletons)
 {
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die unit, sub, die;
 	uint8_t type;
 
-	while (w->open && !dwarf_get_units(dw, cu, &cu, NULL, &type, &unit, &sub)) {
+	while (wants->open && !dwarf_get_units(dwarf, cu, &cu, NULL, &type, &unit, &sub)) {
 		*skeletons = *skeletons || type == DW_UT_skeleton;
 		if (dwarf_srclang(&unit) == DW_LANG_Rust || dwarf_child(&unit, &die))
 			continue;
 		do
-			take(w, &die);
-		while (w->open && !dwarf_siblingof(&die, &die));
+			take(wants, &die);
+		while (wants->open && !dwarf_siblingof(&die, &die));
 	}
 }
 
-int df_debugfile_types(struct df_debugfile *e, struct df_wants *w, struct df_err *err)
+int df_debugfile_types(struct df_debugfile *debugfile, struct df_wants *wants, struct df_err *err)
 {
-	Dwarf *dw = dwarf_begin_elf(df_debugfile_handle(e), DWARF_C_READ, NULL);
+	Dwarf *dwarf = dwarf_begin_elf(df_debugfile_handle(debugfile), DWARF_C_READ, NULL);
 	bool skeletons = false;
 
-	if (!dw)
+	if (!dwarf)
 		return df_err_set(err, DUMPFILTER_E_NOINFO,
 				  "%s has no debug information that can be read (%s): a vmlinux that was built with "
 				  "CONFIG_DEBUG_INFO is needed",
-				  df_debugfile_name(e), dwarf_errmsg(-1));
-	strike(dw, w);
-	walk(dw, w, &skeletons);
-	dwarf_end(dw);
-	if (df_wants_found(w, DF_WANT_SIZE, "page", ""))
+				  df_debugfile_name(debugfile), dwarf_errmsg(-1));
+	strike(dwarf, wants);
+	walk(dwarf, wants, &skeletons);
+	dwarf_end(dwarf);
+	if (df_wants_found(wants, DF_WANT_SIZE, "page", ""))
 		return 0;
 	return df_err_set(err, DUMPFILTER_E_NOINFO, "%s: its debug information has no struct page%s",
-			  df_debugfile_name(e),
+			  df_debugfile_name(debugfile),
 			  skeletons ? "; it is split, and the .dwo files are not read" : ": is it a vmlinux?");
 }

@@ -6,23 +6,23 @@
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 /* FNV-1a from the end of a name to its beginning, so that all suffixes of a string cost one pass. */
-static uint64_t hash_step(uint64_t h, char c)
+static uint64_t hash_step(uint64_t hash, char letter)
 {
-	return (h ^ (unsigned char)c) * UINT64_C(0x100000001b3);
+	return (hash ^ (unsigned char)letter) * UINT64_C(0x100000001b3);
 }
 
-static size_t fold(uint64_t h)
+static size_t fold(uint64_t hash)
 {
-	return (size_t)(h ^ h >> 32);
+	return (size_t)(hash ^ hash >> 32);
 }
 
 static size_t hash(const char *name)
 {
-	uint64_t h = HASH_START;
+	uint64_t sum = HASH_START;
 
-	for (size_t n = strlen(name); n;)
-		h = hash_step(h, name[--n]);
-	return fold(h);
+	for (size_t count = strlen(name); count;)
+		sum = hash_step(sum, name[--count]);
+	return fold(sum);
 }
 
 static enum df_space space_of(const struct df_want *want)
@@ -39,87 +39,88 @@ static enum df_space space_of(const struct df_want *want)
 	}
 }
 
-bool df_wants_group(struct df_wants *w)
+bool df_wants_group(struct df_wants *wants)
 {
-	for (w->table_size = 64; w->table_size < 64 * w->n; w->table_size *= 2)
+	for (wants->table_size = 64; wants->table_size < 64 * wants->count; wants->table_size *= 2)
 		;
-	w->table = df_alloc_array(w->env, w->table_size, sizeof *w->table);
-	w->group = df_alloc_array(w->env, w->n, sizeof *w->group);
-	if (!w->table || !w->group)
+	wants->table = df_alloc_array(wants->env, wants->table_size, sizeof *wants->table);
+	wants->group = df_alloc_array(wants->env, wants->count, sizeof *wants->group);
+	if (!wants->table || !wants->group)
 		return false;
-	for (size_t i = 0; i < w->n; i++) {
-		enum df_space space = space_of(&w->v[i]);
-		struct df_want_group *g;
+	for (size_t i = 0; i < wants->count; i++) {
+		enum df_space space = space_of(&wants->want[i]);
+		struct df_want_group *group;
 		size_t slot;
 
-		if (w->v[i].kind == DF_WANT_MADE)
+		if (wants->want[i].kind == DF_WANT_MADE)
 			continue;
-		g = df_wants_find(w, space, w->v[i].name);
-		if (g) {
-			w->v[i].next = g->first;
-			g->first = i;
+		group = df_wants_find(wants, space, wants->want[i].name);
+		if (group) {
+			wants->want[i].next = group->first;
+			group->first = i;
 			continue;
 		}
-		for (slot = hash(w->v[i].name) % w->table_size; w->table[slot];)
-			slot = (slot + 1) % w->table_size;
-		w->group[w->ngroups++] = (struct df_want_group){ .space = space, .name = w->v[i].name, .first = i };
-		w->table[slot] = w->ngroups;
-		w->open += space != DF_SPACE_SYMBOL;
+		for (slot = hash(wants->want[i].name) % wants->table_size; wants->table[slot];)
+			slot = (slot + 1) % wants->table_size;
+		wants->group[wants->ngroups++] =
+			(struct df_want_group){ .space = space, .name = wants->want[i].name, .first = i };
+		wants->table[slot] = wants->ngroups;
+		wants->open += space != DF_SPACE_SYMBOL;
 	}
 	return true;
 }
 
-void df_wants_fini(struct df_wants *w)
+void df_wants_fini(struct df_wants *wants)
 {
-	if (!w->env)
+	if (!wants->env)
 		return;
-	df_free(w->env, w->table);
-	df_free(w->env, w->group);
-	df_free(w->env, w->v);
-	*w = (struct df_wants){ .env = w->env };
+	df_free(wants->env, wants->table);
+	df_free(wants->env, wants->group);
+	df_free(wants->env, wants->want);
+	*wants = (struct df_wants){ .env = wants->env };
 }
 
-struct df_want_group *df_wants_find(struct df_wants *w, enum df_space space, const char *name)
+struct df_want_group *df_wants_find(struct df_wants *wants, enum df_space space, const char *name)
 {
-	for (size_t slot = hash(name) % w->table_size; w->table[slot]; slot = (slot + 1) % w->table_size) {
-		struct df_want_group *g = &w->group[w->table[slot] - 1];
+	for (size_t slot = hash(name) % wants->table_size; wants->table[slot]; slot = (slot + 1) % wants->table_size) {
+		struct df_want_group *group = &wants->group[wants->table[slot] - 1];
 
-		if (g->space == space && !strcmp(g->name, name))
-			return g;
+		if (group->space == space && !strcmp(group->name, name))
+			return group;
 	}
 	return NULL;
 }
 
-void df_wants_spell(struct df_wants *w, const char *s, size_t len)
+void df_wants_spell(struct df_wants *wants, const char *text, size_t length)
 {
-	uint64_t h = HASH_START;
+	uint64_t hash_value = HASH_START;
 
-	for (size_t n = 1; n <= len && n < DF_WANT_NAME; n++) {
-		h = hash_step(h, s[len - n]);
-		if (!w->table[fold(h) % w->table_size])
+	for (size_t count = 1; count <= length && count < DF_WANT_NAME; count++) {
+		hash_value = hash_step(hash_value, text[length - count]);
+		if (!wants->table[fold(hash_value) % wants->table_size])
 			continue; /* nothing wanted hashes to this */
 		for (unsigned space = DF_SPACE_TYPE; space <= DF_SPACE_ENUM; space++) {
-			struct df_want_group *g = df_wants_find(w, (enum df_space)space, s + len - n);
+			struct df_want_group *group = df_wants_find(wants, (enum df_space)space, text + length - count);
 
-			if (g)
-				g->spelled = true;
+			if (group)
+				group->spelled = true;
 		}
 	}
 }
 
-void df_wants_settle(struct df_wants *w, struct df_want_group *g)
+void df_wants_settle(struct df_wants *wants, struct df_want_group *group)
 {
-	if (!g->settled && g->space != DF_SPACE_SYMBOL)
-		w->open--;
-	g->settled = true;
+	if (!group->settled && group->space != DF_SPACE_SYMBOL)
+		wants->open--;
+	group->settled = true;
 }
 
-const struct df_want *df_wants_found(const struct df_wants *w, enum df_want_kind kind, const char *name,
+const struct df_want *df_wants_found(const struct df_wants *wants, enum df_want_kind kind, const char *name,
 				     const char *member)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (w->v[i].kind == kind && w->v[i].found && !strcmp(w->v[i].name, name) &&
-		    !strcmp(w->v[i].member, member))
-			return &w->v[i];
+	for (size_t i = 0; i < wants->count; i++)
+		if (wants->want[i].kind == kind && wants->want[i].found && !strcmp(wants->want[i].name, name) &&
+		    !strcmp(wants->want[i].member, member))
+			return &wants->want[i];
 	return NULL;
 }

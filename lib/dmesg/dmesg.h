@@ -23,12 +23,12 @@
  * allocates and frees. */
 struct df_dmesg {
 	struct df_env *env;
-	const struct df_kdesc *k;
+	const struct df_kdesc *kernel;
 	struct df_walker *walker;
 	struct dumpfilter_sink *sink;
 	struct df_err *err; /* of what ends the run */
 	unsigned word;
-	bool be;
+	bool big_endian;
 	bool partial; /* only what came since the log was cleared */
 	bool levels;  /* "<6>" in front of each record */
 
@@ -41,12 +41,12 @@ struct df_dmesg {
 	struct df_err damage; /* what the first of it was */
 };
 
-/* One record to be printed.  text is borrowed until it is printed, not terminated, and len counts bytes; ts_nsec are
+/* One record to be printed.  text is borrowed until it is printed, not terminated, and length counts bytes; ts_nsec are
  * nanoseconds of the crashed machine's clock. */
 struct df_dmesg_record {
 	uint64_t ts_nsec;
 	const uint8_t *text;
-	size_t len;
+	size_t length;
 	unsigned priority; /* facility << 3 | level */
 	uint32_t caller;   /* thread, or with bit 31 processor */
 	bool has_caller;
@@ -54,44 +54,44 @@ struct df_dmesg_record {
 	bool open;  /* its line goes on */
 };
 
-/* Write the log to d->sink (its owner finishes it).  0; DUMPFILTER_PARTIAL where something was left out, with err set;
- * or an error.  The caller has filled in d's fields from env to levels. */
-int df_dmesg_write(struct df_dmesg *d);
+/* Write the log to dmesg->sink (its owner finishes it).  0; DUMPFILTER_PARTIAL where something was left out, with err
+ * set; or an error.  The caller has filled in d's fields from env to levels. */
+int df_dmesg_write(struct df_dmesg *dmesg);
 
 /* ---- for the layouts only ---- */
 
-int df_dmesg_ring(struct df_dmesg *d);
-int df_dmesg_records(struct df_dmesg *d);
-int df_dmesg_text(struct df_dmesg *d);
+int df_dmesg_ring(struct df_dmesg *dmesg);
+int df_dmesg_records(struct df_dmesg *dmesg);
+int df_dmesg_text(struct df_dmesg *dmesg);
 
-/* print.c.  All return d->failed. */
-int df_dmesg_put(struct df_dmesg *d, const void *bytes, size_t len);
-int df_dmesg_print(struct df_dmesg *d, const struct df_dmesg_record *r);
-int df_dmesg_flush(struct df_dmesg *d);
+/* print.c.  All return dmesg->failed. */
+int df_dmesg_put(struct df_dmesg *dmesg, const void *bytes, size_t length);
+int df_dmesg_print(struct df_dmesg *dmesg, const struct df_dmesg_record *record);
+int df_dmesg_flush(struct df_dmesg *dmesg);
 /* Something is left out; the first text stays. */
-void df_dmesg_damage(struct df_dmesg *d, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+void df_dmesg_damage(struct df_dmesg *dmesg, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 
-/* area.c.  A fact that is needed; false with d->err set (E_NOINFO). */
-bool df_dmesg_need(struct df_dmesg *d, enum df_fact f, uint64_t *v);
-/* A number of 4 or 8 bytes in the kernel's memory; an error of d->err says that it is `what`. */
-int df_dmesg_number(struct df_dmesg *d, uint64_t vaddr, unsigned width, const char *what, uint64_t *v);
+/* area.c.  A fact that is needed; false with dmesg->err set (E_NOINFO). */
+bool df_dmesg_need(struct df_dmesg *dmesg, enum df_fact fact, uint64_t *value);
+/* A number of 4 or 8 bytes in the kernel's memory; an error of dmesg->err says that it is `what`. */
+int df_dmesg_number(struct df_dmesg *dmesg, uint64_t vaddr, unsigned width, const char *what, uint64_t *value);
 /* [base, base + size) of the kernel's memory, looked at through a buffer.  Where it is read in order, it is read
  * ahead. */
 struct df_dmesg_area {
 	struct df_walker *walker;
 	uint64_t base, size;
-	uint8_t *buf; /* cap bytes: have bytes from offset at on */
+	uint8_t *buffer; /* cap bytes: have bytes from offset at on */
 	size_t cap, have;
 	uint64_t at;
 	uint64_t next; /* offset behind the last bytes asked for */
 };
 
 /* size is checked: no area is larger than what the image stores.  cap: the longest piece that is asked for, and how
- * much to read ahead.  0, E_CORRUPT or E_NOMEM in d->err. */
-int df_dmesg_area_init(struct df_dmesg_area *a, struct df_dmesg *d, uint64_t base, uint64_t size, size_t cap,
+ * much to read ahead.  0, E_CORRUPT or E_NOMEM in dmesg->err. */
+int df_dmesg_area_init(struct df_dmesg_area *area, struct df_dmesg *dmesg, uint64_t base, uint64_t size, size_t cap,
 		       const char *what);
-void df_dmesg_area_fini(struct df_dmesg_area *a); /* also of a zeroed struct */
-/* len bytes (at most cap) at offset, valid until the next call; NULL: outside, not mapped, or not in the image. */
-const uint8_t *df_dmesg_area_get(struct df_dmesg_area *a, uint64_t offset, size_t len);
+void df_dmesg_area_fini(struct df_dmesg_area *area); /* also of a zeroed struct */
+/* length bytes (at most cap) at offset, valid until the next call; NULL: outside, not mapped, or not in the image. */
+const uint8_t *df_dmesg_area_get(struct df_dmesg_area *area, uint64_t offset, size_t length);
 
 #endif

@@ -9,47 +9,47 @@
 
 #define PREFIX_MAX 80
 
-void df_dmesg_damage(struct df_dmesg *d, const char *fmt, ...)
+void df_dmesg_damage(struct df_dmesg *dmesg, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (d->damaged++)
+	if (dmesg->damaged++)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(d->damage.text, sizeof d->damage.text, fmt, ap);
+	vsnprintf(dmesg->damage.text, sizeof dmesg->damage.text, fmt, ap);
 	va_end(ap);
 }
 
-int df_dmesg_flush(struct df_dmesg *d)
+int df_dmesg_flush(struct df_dmesg *dmesg)
 {
-	if (d->failed || !d->out_len)
-		return d->failed;
-	if (df_cancelled(d->env))
-		d->failed = df_err_set(d->err, DUMPFILTER_E_CANCELLED, "kernel log: cancelled");
+	if (dmesg->failed || !dmesg->out_len)
+		return dmesg->failed;
+	if (df_cancelled(dmesg->env))
+		dmesg->failed = df_err_set(dmesg->err, DUMPFILTER_E_CANCELLED, "kernel log: cancelled");
 	else
-		d->failed = df_sink_write(d->sink, d->out_at, d->out, d->out_len, d->err);
-	d->out_at += d->out_len;
-	d->out_len = 0;
-	return d->failed;
+		dmesg->failed = df_sink_write(dmesg->sink, dmesg->out_at, dmesg->out, dmesg->out_len, dmesg->err);
+	dmesg->out_at += dmesg->out_len;
+	dmesg->out_len = 0;
+	return dmesg->failed;
 }
 
-int df_dmesg_put(struct df_dmesg *d, const void *bytes, size_t len)
+int df_dmesg_put(struct df_dmesg *dmesg, const void *bytes, size_t length)
 {
-	const uint8_t *p = bytes;
+	const uint8_t *from = bytes;
 
-	while (len && !d->failed) {
-		size_t n = DF_DMESG_OUT - d->out_len;
+	while (length && !dmesg->failed) {
+		size_t count = DF_DMESG_OUT - dmesg->out_len;
 
-		if (n > len)
-			n = len;
-		memcpy(d->out + d->out_len, p, n);
-		d->out_len += n;
-		p += n;
-		len -= n;
-		if (d->out_len == DF_DMESG_OUT)
-			df_dmesg_flush(d);
+		if (count > length)
+			count = length;
+		memcpy(dmesg->out + dmesg->out_len, from, count);
+		dmesg->out_len += count;
+		from += count;
+		length -= count;
+		if (dmesg->out_len == DF_DMESG_OUT)
+			df_dmesg_flush(dmesg);
 	}
-	return d->failed;
+	return dmesg->failed;
 }
 
 /* The first byte of a UTF-8 sequence: how many follow, and which second bytes are right (no longer spelling than
@@ -63,87 +63,87 @@ static unsigned followers(uint8_t first, uint8_t *min, uint8_t *max)
 	return first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
 }
 
-/* Bytes of p[len] that are one character to be printed as it is; 0: what stands first is not. */
-static size_t character(const uint8_t *p, size_t len)
+/* Bytes of bytes[length] that are one character to be printed as it is; 0: what stands first is not. */
+static size_t character(const uint8_t *bytes, size_t length)
 {
 	uint8_t min, max;
 	unsigned more;
 
-	if (p[0] < 0x80)
-		return (p[0] >= ' ' && p[0] < 0x7f) || (p[0] >= '\t' && p[0] <= '\r');
-	more = followers(p[0], &min, &max);
-	if (!more || len <= more || p[1] < min || p[1] > max)
+	if (bytes[0] < 0x80)
+		return (bytes[0] >= ' ' && bytes[0] < 0x7f) || (bytes[0] >= '\t' && bytes[0] <= '\r');
+	more = followers(bytes[0], &min, &max);
+	if (!more || length <= more || bytes[1] < min || bytes[1] > max)
 		return 0;
 	for (unsigned i = 2; i <= more; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
+		if (bytes[i] < 0x80 || bytes[i] > 0xbf)
 			return 0;
 	return 1 + more;
 }
 
-static void put_escaped(struct df_dmesg *d, uint8_t byte)
+static void put_escaped(struct df_dmesg *dmesg, uint8_t byte)
 {
 	char text[8];
 
-	df_dmesg_put(d, text, (size_t)snprintf(text, sizeof text, "\\x%02x", byte));
+	df_dmesg_put(dmesg, text, (size_t)snprintf(text, sizeof text, "\\x%02x", byte));
 }
 
 /* What follows a newline is indented below the text of the first line. */
-static void put_text(struct df_dmesg *d, const uint8_t *p, size_t len, size_t indent)
+static void put_text(struct df_dmesg *dmesg, const uint8_t *bytes, size_t length, size_t indent)
 {
 	static const char blanks[PREFIX_MAX + 1] = "                                                                "
 						   "                ";
 
-	while (len) {
-		size_t n = 0, c;
+	while (length) {
+		size_t count = 0, column;
 
-		while (n < len && p[n] != '\n' && (c = character(p + n, len - n)))
-			n += c;
-		df_dmesg_put(d, p, n);
-		p += n;
-		len -= n;
-		if (!len)
+		while (count < length && bytes[count] != '\n' && (column = character(bytes + count, length - count)))
+			count += column;
+		df_dmesg_put(dmesg, bytes, count);
+		bytes += count;
+		length -= count;
+		if (!length)
 			break;
-		if (*p == '\n') {
-			df_dmesg_put(d, "\n", 1);
-			df_dmesg_put(d, blanks, indent);
+		if (*bytes == '\n') {
+			df_dmesg_put(dmesg, "\n", 1);
+			df_dmesg_put(dmesg, blanks, indent);
 		} else {
-			put_escaped(d, *p);
+			put_escaped(dmesg, *bytes);
 		}
-		p++;
-		len--;
+		bytes++;
+		length--;
 	}
 }
 
-static size_t make_prefix(const struct df_dmesg *d, const struct df_dmesg_record *r, char buf[PREFIX_MAX])
+static size_t make_prefix(const struct df_dmesg *dmesg, const struct df_dmesg_record *record, char buffer[PREFIX_MAX])
 {
-	int n = 0;
+	int length = 0;
 
-	if (d->levels)
-		n = snprintf(buf, PREFIX_MAX, "<%u>", r->priority);
-	n += snprintf(buf + n, PREFIX_MAX - (size_t)n, "[%5" PRIu64 ".%06u] ", r->ts_nsec / 1000000000,
-		      (unsigned)(r->ts_nsec % 1000000000 / 1000));
-	if (r->has_caller) {
+	if (dmesg->levels)
+		length = snprintf(buffer, PREFIX_MAX, "<%u>", record->priority);
+	length += snprintf(buffer + length, PREFIX_MAX - (size_t)length, "[%5" PRIu64 ".%06u] ",
+			   record->ts_nsec / 1000000000, (unsigned)(record->ts_nsec % 1000000000 / 1000));
+	if (record->has_caller) {
 		char who[16];
 
-		snprintf(who, sizeof who, "%c%" PRIu32, r->caller >> 31 ? 'C' : 'T', r->caller & 0x7fffffff);
-		n += snprintf(buf + n, PREFIX_MAX - (size_t)n, "[%8s] ", who);
+		snprintf(who, sizeof who, "%c%" PRIu32, record->caller >> 31 ? 'C' : 'T', record->caller & 0x7fffffff);
+		length += snprintf(buffer + length, PREFIX_MAX - (size_t)length, "[%8s] ", who);
 	}
-	return (size_t)n;
+	return (size_t)length;
 }
 
-int df_dmesg_print(struct df_dmesg *d, const struct df_dmesg_record *r)
+int df_dmesg_print(struct df_dmesg *dmesg, const struct df_dmesg_record *record)
 {
 	char prefix[PREFIX_MAX];
-	size_t width = make_prefix(d, r, prefix);
+	size_t width = make_prefix(dmesg, record, prefix);
 
-	if (!d->line_open || !r->joins) {
-		if (d->line_open)
-			df_dmesg_put(d, "\n", 1);
-		df_dmesg_put(d, prefix, width);
+	if (!dmesg->line_open || !record->joins) {
+		if (dmesg->line_open)
+			df_dmesg_put(dmesg, "\n", 1);
+		df_dmesg_put(dmesg, prefix, width);
 	}
-	put_text(d, r->text, r->len, width);
-	if (!r->open)
-		df_dmesg_put(d, "\n", 1);
-	d->line_open = r->open;
-	return d->failed;
+	put_text(dmesg, record->text, record->length, width);
+	if (!record->open)
+		df_dmesg_put(dmesg, "\n", 1);
+	dmesg->line_open = record->open;
+	return dmesg->failed;
 }

@@ -22,7 +22,7 @@
 /* Where the log is, and how its records are laid out.  Offsets and sizes are bytes, those from off_ts on into a
  * record's header; first and next are offsets of records in the buffer. */
 struct log {
-	struct df_dmesg *d;
+	struct df_dmesg *dmesg;
 	struct df_dmesg_area area;
 	uint64_t size, header; /* of the buffer, of what stands in front of a record's text */
 	uint64_t first, next;
@@ -34,7 +34,7 @@ struct log {
 
 /* A record's lengths in bytes, as they stand in its header.  header: borrowed from the area until its next call. */
 struct record {
-	uint64_t len, text_len, dict_len;
+	uint64_t length, text_len, dict_len;
 	const uint8_t *header;
 };
 
@@ -46,161 +46,164 @@ struct way {
 
 /* ---- single records ---- */
 
-static bool read_header(struct log *l, uint64_t at, struct record *r)
+static bool read_header(struct log *log, uint64_t at, struct record *record)
 {
-	bool be = l->d->be;
+	bool big_endian = log->dmesg->big_endian;
 
-	r->header = df_dmesg_area_get(&l->area, at, l->header);
-	if (!r->header)
+	record->header = df_dmesg_area_get(&log->area, at, log->header);
+	if (!record->header)
 		return false;
-	r->len = df_get16(r->header + l->off_len, be);
-	r->text_len = df_get16(r->header + l->off_text_len, be);
-	r->dict_len = df_get16(r->header + l->off_dict_len, be);
+	record->length = df_get16(record->header + log->off_len, big_endian);
+	record->text_len = df_get16(record->header + log->off_text_len, big_endian);
+	record->dict_len = df_get16(record->header + log->off_dict_len, big_endian);
 	return true;
 }
 
 /* Its three lengths fit each other and the buffer. */
-static bool whole(const struct log *l, uint64_t at, const struct record *r)
+static bool whole(const struct log *log, uint64_t at, const struct record *record)
 {
-	uint64_t used = l->header + r->text_len + r->dict_len;
+	uint64_t used = log->header + record->text_len + record->dict_len;
 
-	return r->len <= l->size - at && used <= r->len && r->len - used < 2 * ALIGN;
+	return record->length <= log->size - at && used <= record->length && record->length - used < 2 * ALIGN;
 }
 
-static void print(struct log *l, uint64_t at, const struct record *r)
+static void print(struct log *log, uint64_t at, const struct record *record)
 {
-	struct df_dmesg_record out = { .len = r->text_len, .has_caller = l->has_caller };
-	const uint8_t *h = r->header, *p;
+	struct df_dmesg_record out = { .length = record->text_len, .has_caller = log->has_caller };
+	const uint8_t *header = record->header, *bytes;
 	unsigned flags, byte;
 
 	/* flags:5, level:3 */
-	byte = h[l->off_dict_len + 3];
-	flags = l->d->be ? byte >> 3 : byte & 31;
-	out.priority = (unsigned)h[l->off_dict_len + 2] << 3 | (l->d->be ? byte & 7 : byte >> 5);
-	out.ts_nsec = df_get64(h + l->off_ts, l->d->be);
+	byte = header[log->off_dict_len + 3];
+	flags = log->dmesg->big_endian ? byte >> 3 : byte & 31;
+	out.priority = (unsigned)header[log->off_dict_len + 2] << 3 | (log->dmesg->big_endian ? byte & 7 : byte >> 5);
+	out.ts_nsec = df_get64(header + log->off_ts, log->dmesg->big_endian);
 	if (out.has_caller)
-		out.caller = df_get32(h + l->off_caller, l->d->be);
+		out.caller = df_get32(header + log->off_caller, log->dmesg->big_endian);
 	/* Pieces of a line that other messages came in between of (msg_print_text(), kernel/printk.c v3.10).  The last
 	 * piece has neither CONT nor PREFIX, which tells something only where others have PREFIX. */
-	l->has_prefixes |= !!(flags & PREFIX);
-	out.joins = flags & CONT || (l->has_prefixes && !(flags & PREFIX));
+	log->has_prefixes |= !!(flags & PREFIX);
+	out.joins = flags & CONT || (log->has_prefixes && !(flags & PREFIX));
 	out.open = (flags & (CONT | NEWLINE)) == CONT;
-	if (out.len > r->len - l->header)
-		out.len = r->len - l->header;
-	p = df_dmesg_area_get(&l->area, at + l->header, out.len);
-	if (!p) {
-		df_dmesg_damage(l->d, "kernel log: the text of the record at %#" PRIx64 " cannot be read",
-				l->area.base + at);
+	if (out.length > record->length - log->header)
+		out.length = record->length - log->header;
+	bytes = df_dmesg_area_get(&log->area, at + log->header, out.length);
+	if (!bytes) {
+		df_dmesg_damage(log->dmesg, "kernel log: the text of the record at %#" PRIx64 " cannot be read",
+				log->area.base + at);
 		return;
 	}
-	out.text = p;
-	df_dmesg_print(l->d, &out);
+	out.text = bytes;
+	df_dmesg_print(log->dmesg, &out);
 }
 
 /* ---- from record to record ---- */
 
 enum step { RECORD, END, BROKEN };
 
-/* What stands at w->at, behind the mark of a wrap where there is one.  Records end just at the end of the log, and
+/* What stands at way->at, behind the mark of a wrap where there is one.  Records end just at the end of the log, and
  * there is a wrap only where that lies behind. */
-static enum step look(struct log *l, struct way *w, struct record *r)
+static enum step look(struct log *log, struct way *way, struct record *record)
 {
-	if (w->at == l->next && (w->walked || !l->full))
+	if (way->at == log->next && (way->walked || !log->full))
 		return END;
-	if (!read_header(l, w->at, r))
+	if (!read_header(log, way->at, record))
 		return BROKEN;
-	if (!r->len && !w->wrapped && w->at > l->next) {
-		w->at = 0;
-		w->wrapped = true;
-		if (w->at == l->next)
+	if (!record->length && !way->wrapped && way->at > log->next) {
+		way->at = 0;
+		way->wrapped = true;
+		if (way->at == log->next)
 			return END;
-		if (!read_header(l, 0, r))
+		if (!read_header(log, 0, record))
 			return BROKEN;
 	}
-	if (w->at < l->next && r->len > l->next - w->at)
+	if (way->at < log->next && record->length > log->next - way->at)
 		return BROKEN;
-	return whole(l, w->at, r) && w->walked + r->len <= l->size ? RECORD : BROKEN;
+	return whole(log, way->at, record) && way->walked + record->length <= log->size ? RECORD : BROKEN;
 }
 
-static void go_on(struct way *w, uint64_t bytes)
+static void go_on(struct way *way, uint64_t bytes)
 {
-	w->at += bytes;
-	w->walked += bytes;
+	way->at += bytes;
+	way->walked += bytes;
 }
 
 /* Does a record begin here, as far as its head tells?  In the middle of a text the time would have letters in its
  * highest byte. */
-static bool begins_here(struct log *l, struct way w)
+static bool begins_here(struct log *log, struct way way)
 {
-	struct record r = { 0 };
-	enum step s = look(l, &w, &r);
+	struct record record = { 0 };
+	enum step step = look(log, &way, &record);
 
-	return s == END || (s == RECORD && df_get64(r.header + l->off_ts, l->d->be) < TIME_MAX);
+	return step == END ||
+	       (step == RECORD && df_get64(record.header + log->off_ts, log->dmesg->big_endian) < TIME_MAX);
 }
 
-/* Behind a broken record at w: the first place where a whole one begins.  At worst that is the end itself. */
-static bool find_next(struct log *l, struct way *w)
+/* Behind a broken record at way: the first place where a whole one begins.  At worst that is the end itself. */
+static bool find_next(struct log *log, struct way *way)
 {
 	do {
-		go_on(w, ALIGN);
-		if (w->at >= l->size) {
-			if (w->wrapped || w->at < l->next)
+		go_on(way, ALIGN);
+		if (way->at >= log->size) {
+			if (way->wrapped || way->at < log->next)
 				return false;
-			w->at = 0;
-			w->wrapped = true;
+			way->at = 0;
+			way->wrapped = true;
 		}
-		if (w->walked > l->size)
+		if (way->walked > log->size)
 			return false;
-	} while (!begins_here(l, *w));
+	} while (!begins_here(log, *way));
 	return true;
 }
 
-/* Records from w on; each_one is print(), or NULL to look for the record at stop only.  Was it met? */
-static bool walk(struct log *l, struct way w, void (*each_one)(struct log *l, uint64_t at, const struct record *r),
-		 uint64_t stop)
+/* Records from way on; each_one is print(), or NULL to look for the record at stop only.  Was it met? */
+static bool walk(struct log *log, struct way way,
+		 void (*each_one)(struct log *log, uint64_t at, const struct record *record), uint64_t stop)
 {
-	while (!l->d->failed) {
-		struct record r = { 0 };
+	while (!log->dmesg->failed) {
+		struct record record = { 0 };
 		struct way from;
-		enum step s;
+		enum step step;
 
-		if (!each_one && w.at == stop)
+		if (!each_one && way.at == stop)
 			return true;
-		s = look(l, &w, &r);
-		from = w;
-		if (s == END)
+		step = look(log, &way, &record);
+		from = way;
+		if (step == END)
 			break;
-		if (s == RECORD) {
+		if (step == RECORD) {
 			if (each_one)
-				each_one(l, w.at, &r);
-			go_on(&w, r.len);
+				each_one(log, way.at, &record);
+			go_on(&way, record.length);
 			continue;
 		}
-		df_dmesg_damage(l->d, "kernel log: the record at %#" PRIx64 " is damaged", l->area.base + w.at);
-		if (!find_next(l, &w))
+		df_dmesg_damage(log->dmesg, "kernel log: the record at %#" PRIx64 " is damaged",
+				log->area.base + way.at);
+		if (!find_next(log, &way))
 			break;
 		/* just its inner lengths were wrong: the text is there, and maybe more */
-		if (each_one && r.header && r.len > l->header && w.at == from.at + r.len && read_header(l, from.at, &r))
-			each_one(l, from.at, &r);
+		if (each_one && record.header && record.length > log->header && way.at == from.at + record.length &&
+		    read_header(log, from.at, &record))
+			each_one(log, from.at, &record);
 	}
 	return false;
 }
 
 /* ---- where it is ---- */
 
-static bool offsets(struct log *l)
+static bool offsets(struct log *log)
 {
-	const struct df_kdesc *k = l->d->k;
+	const struct df_kdesc *kernel = log->dmesg->kernel;
 
-	l->has_caller = df_get_fact(k, DF_OFF_printk_log_caller_id, &l->off_caller);
-	return df_dmesg_need(l->d, DF_SIZE_printk_log, &l->header) &&
-	       df_dmesg_need(l->d, DF_OFF_printk_log_ts_nsec, &l->off_ts) &&
-	       df_dmesg_need(l->d, DF_OFF_printk_log_len, &l->off_len) &&
-	       df_dmesg_need(l->d, DF_OFF_printk_log_text_len, &l->off_text_len) &&
-	       df_dmesg_need(l->d, DF_OFF_printk_log_dict_len, &l->off_dict_len);
+	log->has_caller = df_get_fact(kernel, DF_OFF_printk_log_caller_id, &log->off_caller);
+	return df_dmesg_need(log->dmesg, DF_SIZE_printk_log, &log->header) &&
+	       df_dmesg_need(log->dmesg, DF_OFF_printk_log_ts_nsec, &log->off_ts) &&
+	       df_dmesg_need(log->dmesg, DF_OFF_printk_log_len, &log->off_len) &&
+	       df_dmesg_need(log->dmesg, DF_OFF_printk_log_text_len, &log->off_text_len) &&
+	       df_dmesg_need(log->dmesg, DF_OFF_printk_log_dict_len, &log->off_dict_len);
 }
 
-static int locate(struct log *l)
+static int locate(struct log *log)
 {
 	static const struct {
 		enum df_fact fact;
@@ -212,71 +215,71 @@ static int locate(struct log *l)
 		{ DF_SYM_log_first_idx, 4, "log_first_idx" },
 		{ DF_SYM_log_next_idx, 4, "log_next_idx" },
 	};
-	uint64_t base = 0, *const values[] = { &base, &l->size, &l->first, &l->next };
-	struct df_dmesg *d = l->d;
+	uint64_t base = 0, *const values[] = { &base, &log->size, &log->first, &log->next };
+	struct df_dmesg *dmesg = log->dmesg;
 
 	for (unsigned i = 0; i < sizeof variables / sizeof *variables; i++) {
-		unsigned width = variables[i].width ? variables[i].width : d->word;
+		unsigned width = variables[i].width ? variables[i].width : dmesg->word;
 		uint64_t at;
 
-		if (!df_dmesg_need(d, variables[i].fact, &at) ||
-		    df_dmesg_number(d, at, width, variables[i].name, values[i]) < 0)
-			return d->err->code;
+		if (!df_dmesg_need(dmesg, variables[i].fact, &at) ||
+		    df_dmesg_number(dmesg, at, width, variables[i].name, values[i]) < 0)
+			return dmesg->err->code;
 	}
-	if (!offsets(l))
-		return d->err->code;
-	if (l->size > LENGTH_MAX || l->size & (l->size - 1) || l->size < l->header)
-		return df_err_set(d->err, DUMPFILTER_E_CORRUPT, "kernel log: log_buf_len is %" PRIu64, l->size);
-	return df_dmesg_area_init(&l->area, d, base, l->size, DF_DMESG_OUT, "log_buf");
+	if (!offsets(log))
+		return dmesg->err->code;
+	if (log->size > LENGTH_MAX || log->size & (log->size - 1) || log->size < log->header)
+		return df_err_set(dmesg->err, DUMPFILTER_E_CORRUPT, "kernel log: log_buf_len is %" PRIu64, log->size);
+	return df_dmesg_area_init(&log->area, dmesg, base, log->size, DF_DMESG_OUT, "log_buf");
 }
 
 /* clear_idx is the place that was free when the log was cleared; 0 where it never was.  After the buffer was filled
  * again it may lie anywhere: unless a record begins there, all there is came after the clear. */
-static uint64_t start(struct log *l)
+static uint64_t start(struct log *log)
 {
-	struct way all = { .at = l->first };
+	struct way way = { .at = log->first };
 	struct df_err ignored;
-	uint64_t at, clear = 0, damaged = l->d->damaged;
+	uint64_t at, clear = 0, damaged = log->dmesg->damaged;
 
-	if (!l->d->partial || !df_get_fact(l->d->k, DF_SYM_clear_idx, &at) ||
-	    df_xlat_get(l->d->walker, at, 4, &clear, &ignored) < 0 || !clear)
-		return l->first;
-	if (!walk(l, all, NULL, clear))
-		clear = l->first;
-	l->d->damaged = damaged; /* what was met on the way counts when it is printed */
+	if (!log->dmesg->partial || !df_get_fact(log->dmesg->kernel, DF_SYM_clear_idx, &at) ||
+	    df_xlat_get(log->dmesg->walker, at, 4, &clear, &ignored) < 0 || !clear)
+		return log->first;
+	if (!walk(log, way, NULL, clear))
+		clear = log->first;
+	log->dmesg->damaged = damaged; /* what was met on the way counts when it is printed */
 	return clear;
 }
 
 /* Without a right beginning or end: all that stands in the buffer, once. */
-static void check_ends(struct log *l)
+static void check_ends(struct log *log)
 {
-	bool no_first = l->first >= l->size, no_next = l->next > l->size;
+	bool no_first = log->first >= log->size, no_next = log->next > log->size;
 
 	if (no_first)
-		df_dmesg_damage(l->d, "kernel log: log_first_idx is %" PRIu64, l->first);
+		df_dmesg_damage(log->dmesg, "kernel log: log_first_idx is %" PRIu64, log->first);
 	if (no_next)
-		df_dmesg_damage(l->d, "kernel log: log_next_idx is %" PRIu64, l->next);
-	l->full = no_first || no_next;
+		df_dmesg_damage(log->dmesg, "kernel log: log_next_idx is %" PRIu64, log->next);
+	log->full = no_first || no_next;
 	if (no_next)
-		l->next = no_first || !l->first ? l->size : l->first;
+		log->next = no_first || !log->first ? log->size : log->first;
 	if (no_first)
-		l->first = l->next < l->size ? l->next : 0; /* behind the newest record are the oldest ones */
+		log->first = log->next < log->size ? log->next : 0; /* behind the newest record are the oldest ones */
 }
 
-int df_dmesg_records(struct df_dmesg *d)
+int df_dmesg_records(struct df_dmesg *dmesg)
 {
-	struct log l = { .d = d };
-	int r = locate(&l);
+	struct log log = { .dmesg = dmesg };
+	int result = locate(&log);
 
-	if (!r) {
-		struct way w;
+	if (!result) {
+		struct way way;
 
-		check_ends(&l);
-		w = (struct way){ .at = start(&l) };
+		check_ends(&log);
+		way = (struct way){ .at = start(&log) };
 
-		walk(&l, w, print, 0);
-		r = d->failed;
+		walk(&log, way, print, 0);
+		result = dmesg->failed;
 	}
-	df_dmesg_area_fini(&l.area);
-	return r;
+	df_dmesg_area_fini(&log.area);
+	return result;
 }

@@ -24,14 +24,14 @@ enum state { RESERVED, COMMITTED, FINALIZED, REUSABLE };
 /* Sizes of the ring's structs, and of their members how many bytes behind the struct's beginning. */
 struct offsets {
 	uint64_t desc_size, state, begin, next;
-	uint64_t info_size, seq, ts, text_len, caller;
+	uint64_t info_size, seq, time, text_len, caller;
 	bool has_caller;
 };
 
 /* The kernel's ring while it is read.  tail and head are ids of descriptors, oldest and newest. */
 struct ring {
-	struct df_dmesg *d;
-	struct offsets off;
+	struct df_dmesg *dmesg;
+	struct offsets offsets;
 	struct df_dmesg_area descs, infos, text;
 	uint64_t count, mask; /* slots; bits of an id */
 	uint64_t tail, head;
@@ -43,28 +43,28 @@ struct ring {
 
 /* ---- where it is ---- */
 
-static bool find_offsets(struct ring *g)
+static bool find_offsets(struct ring *ring)
 {
-	struct offsets *o = &g->off;
-	struct df_dmesg *d = g->d;
+	struct offsets *offsets = &ring->offsets;
+	struct df_dmesg *dmesg = ring->dmesg;
 	uint64_t lpos = 0;
 
-	if (!df_dmesg_need(d, DF_SIZE_prb_desc, &o->desc_size) ||
-	    !df_dmesg_need(d, DF_OFF_prb_desc_state_var, &o->state) ||
-	    !df_dmesg_need(d, DF_OFF_prb_desc_text_blk_lpos, &lpos) ||
-	    !df_dmesg_need(d, DF_OFF_prb_data_blk_lpos_begin, &o->begin) ||
-	    !df_dmesg_need(d, DF_OFF_prb_data_blk_lpos_next, &o->next) ||
-	    !df_dmesg_need(d, DF_SIZE_printk_info, &o->info_size) ||
-	    !df_dmesg_need(d, DF_OFF_printk_info_seq, &o->seq) ||
-	    !df_dmesg_need(d, DF_OFF_printk_info_ts_nsec, &o->ts) ||
-	    !df_dmesg_need(d, DF_OFF_printk_info_text_len, &o->text_len))
+	if (!df_dmesg_need(dmesg, DF_SIZE_prb_desc, &offsets->desc_size) ||
+	    !df_dmesg_need(dmesg, DF_OFF_prb_desc_state_var, &offsets->state) ||
+	    !df_dmesg_need(dmesg, DF_OFF_prb_desc_text_blk_lpos, &lpos) ||
+	    !df_dmesg_need(dmesg, DF_OFF_prb_data_blk_lpos_begin, &offsets->begin) ||
+	    !df_dmesg_need(dmesg, DF_OFF_prb_data_blk_lpos_next, &offsets->next) ||
+	    !df_dmesg_need(dmesg, DF_SIZE_printk_info, &offsets->info_size) ||
+	    !df_dmesg_need(dmesg, DF_OFF_printk_info_seq, &offsets->seq) ||
+	    !df_dmesg_need(dmesg, DF_OFF_printk_info_ts_nsec, &offsets->time) ||
+	    !df_dmesg_need(dmesg, DF_OFF_printk_info_text_len, &offsets->text_len))
 		return false;
-	o->begin += lpos;
-	o->next += lpos;
-	o->has_caller = df_get_fact(d->k, DF_OFF_printk_info_caller_id, &o->caller);
-	if (o->begin + d->word <= o->desc_size && o->next + d->word <= o->desc_size)
+	offsets->begin += lpos;
+	offsets->next += lpos;
+	offsets->has_caller = df_get_fact(dmesg->kernel, DF_OFF_printk_info_caller_id, &offsets->caller);
+	if (offsets->begin + dmesg->word <= offsets->desc_size && offsets->next + dmesg->word <= offsets->desc_size)
 		return true;
-	df_err_set(d->err, DUMPFILTER_E_NOINFO, "kernel log: VMCOREINFO: prb_data_blk_lpos lies outside prb_desc");
+	df_err_set(dmesg->err, DUMPFILTER_E_NOINFO, "kernel log: VMCOREINFO: prb_data_blk_lpos lies outside prb_desc");
 	return false;
 }
 
@@ -75,273 +75,277 @@ struct member {
 };
 
 /* Members of the struct at base. */
-static int read_members(struct df_dmesg *d, uint64_t base, const struct member *m, unsigned n)
+static int read_members(struct df_dmesg *dmesg, uint64_t base, const struct member *member, unsigned count)
 {
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		uint64_t off;
 
-		if (!df_dmesg_need(d, m[i].offset, &off) ||
-		    df_dmesg_number(d, base + off, m[i].width ? m[i].width : d->word, "the ring's head", m[i].value) <
-			    0)
-			return d->err->code;
+		if (!df_dmesg_need(dmesg, member[i].offset, &off) ||
+		    df_dmesg_number(dmesg, base + off, member[i].width ? member[i].width : dmesg->word,
+				    "the ring's head", member[i].value) < 0)
+			return dmesg->err->code;
 	}
 	return 0;
 }
 
-static int open_areas(struct ring *g, uint64_t descs, uint64_t infos, uint64_t data)
+static int open_areas(struct ring *ring, uint64_t descs, uint64_t infos, uint64_t data)
 {
-	int r = df_dmesg_area_init(&g->descs, g->d, descs, g->count * g->off.desc_size, READ_AHEAD, "descriptors");
+	int result = df_dmesg_area_init(&ring->descs, ring->dmesg, descs, ring->count * ring->offsets.desc_size,
+					READ_AHEAD, "descriptors");
 
-	if (!r)
-		r = df_dmesg_area_init(&g->infos, g->d, infos, g->count * g->off.info_size, READ_AHEAD, "infos");
-	if (!r)
-		r = df_dmesg_area_init(&g->text, g->d, data, UINT64_C(1) << g->size_bits, TEXT_MAX + READ_AHEAD,
-				       "text");
-	return r;
+	if (!result)
+		result = df_dmesg_area_init(&ring->infos, ring->dmesg, infos, ring->count * ring->offsets.info_size,
+					    READ_AHEAD, "infos");
+	if (!result)
+		result = df_dmesg_area_init(&ring->text, ring->dmesg, data, UINT64_C(1) << ring->size_bits,
+					    TEXT_MAX + READ_AHEAD, "text");
+	return result;
 }
 
-static int locate(struct ring *g)
+static int locate(struct ring *ring)
 {
 	uint64_t at, prb = 0, rings, texts, count_bits = 0, size_bits = 0, descs = 0, infos = 0, data = 0;
 	const struct member desc_ring[] = {
 		{ DF_OFF_prb_desc_ring_count_bits, 4, &count_bits }, { DF_OFF_prb_desc_ring_descs, 0, &descs },
-		{ DF_OFF_prb_desc_ring_infos, 0, &infos },           { DF_OFF_prb_desc_ring_head_id, 0, &g->head },
-		{ DF_OFF_prb_desc_ring_tail_id, 0, &g->tail },
+		{ DF_OFF_prb_desc_ring_infos, 0, &infos },           { DF_OFF_prb_desc_ring_head_id, 0, &ring->head },
+		{ DF_OFF_prb_desc_ring_tail_id, 0, &ring->tail },
 	};
 	const struct member data_ring[] = {
 		{ DF_OFF_prb_data_ring_size_bits, 4, &size_bits },
 		{ DF_OFF_prb_data_ring_data, 0, &data },
 	};
-	struct df_dmesg *d = g->d;
-	int r;
+	struct df_dmesg *dmesg = ring->dmesg;
+	int result;
 
-	if (!find_offsets(g) || !df_dmesg_need(d, DF_SYM_prb, &at) ||
-	    !df_dmesg_need(d, DF_OFF_printk_ringbuffer_desc_ring, &rings) ||
-	    !df_dmesg_need(d, DF_OFF_printk_ringbuffer_text_data_ring, &texts))
-		return d->err->code;
-	r = df_dmesg_number(d, at, d->word, "prb", &prb);
-	if (!r)
-		r = read_members(d, prb + rings, desc_ring, sizeof desc_ring / sizeof *desc_ring);
-	if (!r)
-		r = read_members(d, prb + texts, data_ring, sizeof data_ring / sizeof *data_ring);
-	if (r)
-		return r;
+	if (!find_offsets(ring) || !df_dmesg_need(dmesg, DF_SYM_prb, &at) ||
+	    !df_dmesg_need(dmesg, DF_OFF_printk_ringbuffer_desc_ring, &rings) ||
+	    !df_dmesg_need(dmesg, DF_OFF_printk_ringbuffer_text_data_ring, &texts))
+		return dmesg->err->code;
+	result = df_dmesg_number(dmesg, at, dmesg->word, "prb", &prb);
+	if (!result)
+		result = read_members(dmesg, prb + rings, desc_ring, sizeof desc_ring / sizeof *desc_ring);
+	if (!result)
+		result = read_members(dmesg, prb + texts, data_ring, sizeof data_ring / sizeof *data_ring);
+	if (result)
+		return result;
 	if (count_bits > COUNT_BITS_MAX || size_bits > SIZE_BITS_MAX)
-		return df_err_set(d->err, DUMPFILTER_E_CORRUPT,
+		return df_err_set(dmesg->err, DUMPFILTER_E_CORRUPT,
 				  "kernel log: the ring at %#" PRIx64 " has 2^%" PRIu64 " slots and 2^%" PRIu64
 				  " bytes of text",
 				  prb, count_bits, size_bits);
-	g->count = UINT64_C(1) << count_bits;
-	g->mask = UINT64_MAX >> (64 - 8 * d->word + 2);
-	g->size_bits = (unsigned)size_bits;
-	g->head &= g->mask;
-	g->tail &= g->mask;
-	return open_areas(g, descs, infos, data);
+	ring->count = UINT64_C(1) << count_bits;
+	ring->mask = UINT64_MAX >> (64 - 8 * dmesg->word + 2);
+	ring->size_bits = (unsigned)size_bits;
+	ring->head &= ring->mask;
+	ring->tail &= ring->mask;
+	return open_areas(ring, descs, infos, data);
 }
 
 /* ---- descriptors and infos ---- */
 
-static const uint8_t *desc_of(struct ring *g, uint64_t slot)
+static const uint8_t *desc_of(struct ring *ring, uint64_t slot)
 {
-	return df_dmesg_area_get(&g->descs, slot * g->off.desc_size, (size_t)g->off.desc_size);
+	return df_dmesg_area_get(&ring->descs, slot * ring->offsets.desc_size, (size_t)ring->offsets.desc_size);
 }
 
-static const uint8_t *info_of(struct ring *g, uint64_t slot)
+static const uint8_t *info_of(struct ring *ring, uint64_t slot)
 {
-	return df_dmesg_area_get(&g->infos, slot * g->off.info_size, (size_t)g->off.info_size);
+	return df_dmesg_area_get(&ring->infos, slot * ring->offsets.info_size, (size_t)ring->offsets.info_size);
 }
 
-static uint64_t word_at(const struct ring *g, const uint8_t *p)
+static uint64_t word_at(const struct ring *ring, const uint8_t *bytes)
 {
-	return df_get(p, g->d->word, g->d->be);
+	return df_get(bytes, ring->dmesg->word, ring->dmesg->big_endian);
 }
 
 /* Bits of the id are below, the state is above. */
-static enum state state_of(const struct ring *g, uint64_t state_var)
+static enum state state_of(const struct ring *ring, uint64_t state_var)
 {
-	return (enum state)(state_var >> (8 * g->d->word - 2));
+	return (enum state)(state_var >> (8 * ring->dmesg->word - 2));
 }
 
-static bool has_text(enum state s)
+static bool has_text(enum state state)
 {
-	return s == COMMITTED || s == FINALIZED;
+	return state == COMMITTED || state == FINALIZED;
 }
 
 /* The first record is number 0 in slot 0: from then on numbers and slots go together. */
-static bool seq_fits(const struct ring *g, uint64_t seq, uint64_t slot)
+static bool seq_fits(const struct ring *ring, uint64_t seq, uint64_t slot)
 {
-	return (seq & (g->count - 1)) == slot;
+	return (seq & (ring->count - 1)) == slot;
 }
 
 /* Where tail and head cannot be: the newest record is the one with the highest number, and all others lie behind it. */
-static void find_ends(struct ring *g)
+static void find_ends(struct ring *ring)
 {
 	uint64_t newest = 0;
 
-	df_dmesg_damage(g->d,
+	df_dmesg_damage(ring->dmesg,
 			"kernel log: tail_id %#" PRIx64 " and head_id %#" PRIx64 " of %" PRIu64 " records are damaged",
-			g->tail, g->head, g->count);
-	for (uint64_t slot = 0; slot < g->count; slot++) {
-		const uint8_t *desc = desc_of(g, slot), *info = info_of(g, slot);
+			ring->tail, ring->head, ring->count);
+	for (uint64_t slot = 0; slot < ring->count; slot++) {
+		const uint8_t *desc = desc_of(ring, slot), *info = info_of(ring, slot);
 		uint64_t var, seq;
 
 		if (!desc || !info)
 			continue;
-		var = word_at(g, desc + g->off.state);
-		seq = df_get64(info + g->off.seq, g->d->be);
-		if (has_text(state_of(g, var)) && (var & (g->count - 1)) == slot && seq_fits(g, seq, slot) &&
+		var = word_at(ring, desc + ring->offsets.state);
+		seq = df_get64(info + ring->offsets.seq, ring->dmesg->big_endian);
+		if (has_text(state_of(ring, var)) && (var & (ring->count - 1)) == slot && seq_fits(ring, seq, slot) &&
 		    seq >= newest) {
 			newest = seq;
-			g->head = var & g->mask;
+			ring->head = var & ring->mask;
 		}
 	}
-	g->tail = (g->head - (g->count - 1)) & g->mask;
+	ring->tail = (ring->head - (ring->count - 1)) & ring->mask;
 }
 
 /* ---- what to print ---- */
 
 /* clear_seq: a number; from 5.12 on two of them, and a counter in front whose lowest bit says which one is right. */
-static bool read_clear_seq(struct df_dmesg *d, uint64_t *seq)
+static bool read_clear_seq(struct df_dmesg *dmesg, uint64_t *seq)
 {
 	uint64_t at, val, turn = 0;
 	struct df_err ignored;
 
-	if (!df_get_fact(d->k, DF_SYM_clear_seq, &at))
+	if (!df_get_fact(dmesg->kernel, DF_SYM_clear_seq, &at))
 		return false;
-	if (df_get_fact(d->k, DF_OFF_latched_seq_val, &val)) {
-		if (df_xlat_get(d->walker, at, 4, &turn, &ignored) < 0)
+	if (df_get_fact(dmesg->kernel, DF_OFF_latched_seq_val, &val)) {
+		if (df_xlat_get(dmesg->walker, at, 4, &turn, &ignored) < 0)
 			return false;
 		at += val + 8 * (turn & 1);
 	}
-	return df_xlat_get(d->walker, at, 8, seq, &ignored) == 0;
+	return df_xlat_get(dmesg->walker, at, 8, seq, &ignored) == 0;
 }
 
 /* A number that no record can have had yet is not believed. */
-static void select_records(struct ring *g)
+static void select_records(struct ring *ring)
 {
-	uint64_t slot = g->head & (g->count - 1), newest;
-	const uint8_t *info = info_of(g, slot);
+	uint64_t slot = ring->head & (ring->count - 1), newest;
+	const uint8_t *info = info_of(ring, slot);
 
-	if (!g->d->partial || !read_clear_seq(g->d, &g->first_seq))
+	if (!ring->dmesg->partial || !read_clear_seq(ring->dmesg, &ring->first_seq))
 		return;
-	newest = info ? df_get64(info + g->off.seq, g->d->be) : 0;
-	g->selects = !info || !seq_fits(g, newest, slot) || g->first_seq <= newest ||
-		     g->first_seq - newest <= g->count + 1;
-	if (!g->selects)
-		df_dmesg_damage(g->d, "kernel log: clear_seq %" PRIu64 " is damaged: this is all of the log",
-				g->first_seq);
+	newest = info ? df_get64(info + ring->offsets.seq, ring->dmesg->big_endian) : 0;
+	ring->selects = !info || !seq_fits(ring, newest, slot) || ring->first_seq <= newest ||
+			ring->first_seq - newest <= ring->count + 1;
+	if (!ring->selects)
+		df_dmesg_damage(ring->dmesg, "kernel log: clear_seq %" PRIu64 " is damaged: this is all of the log",
+				ring->first_seq);
 }
 
 /* A block that would go beyond the end of the ring lies at its start instead.  Up to 6.17 one that would end just there
  * did too, since 67e1b0052f6b it does not; then next - begin is the block's size, else it is more than what is left. */
-static bool find_block(const struct ring *g, uint64_t begin, uint64_t next, uint64_t *at, uint64_t *len)
+static bool find_block(const struct ring *ring, uint64_t begin, uint64_t next, uint64_t *at, uint64_t *length)
 {
-	uint64_t size = UINT64_C(1) << g->size_bits, bits = g->mask << 2 | 3;
-	uint64_t laps = ((next >> g->size_bits) - (begin >> g->size_bits)) & bits >> g->size_bits;
+	uint64_t size = UINT64_C(1) << ring->size_bits, bits = ring->mask << 2 | 3;
+	uint64_t laps = ((next >> ring->size_bits) - (begin >> ring->size_bits)) & bits >> ring->size_bits;
 
 	*at = begin & (size - 1);
-	*len = (next - begin) & bits;
-	if (*len > size - *at && laps == 1) {
+	*length = (next - begin) & bits;
+	if (*length > size - *at && laps == 1) {
 		*at = 0;
-		*len = next & (size - 1);
+		*length = next & (size - 1);
 	}
-	return *len <= size - *at && *len >= g->d->word && !((begin | next) & (g->d->word - 1));
+	return *length <= size - *at && *length >= ring->dmesg->word && !((begin | next) & (ring->dmesg->word - 1));
 }
 
 /* Text of the record in desc; false: there is none.  Empty lines are records of their own. */
-static bool find_text(struct ring *g, const uint8_t *desc, uint64_t id, struct df_dmesg_record *r)
+static bool find_text(struct ring *ring, const uint8_t *desc, uint64_t id, struct df_dmesg_record *record)
 {
-	uint64_t begin = word_at(g, desc + g->off.begin), next = word_at(g, desc + g->off.next), at, len;
-	unsigned word = g->d->word;
+	uint64_t begin = word_at(ring, desc + ring->offsets.begin), next = word_at(ring, desc + ring->offsets.next), at,
+		 length;
+	unsigned word = ring->dmesg->word;
 	const uint8_t *block;
 
 	if (begin == next && (begin == LPOS_FAILED || begin == LPOS_EMPTY)) {
-		r->len = 0;
+		record->length = 0;
 		return begin == LPOS_EMPTY;
 	}
-	block = find_block(g, begin, next, &at, &len) ? df_dmesg_area_get(&g->text, at, word) : NULL;
-	if (!block || (word_at(g, block) & g->mask) != id) {
-		df_dmesg_damage(g->d, "kernel log: record %#" PRIx64 " has no text at %#" PRIx64 " to %#" PRIx64, id,
-				begin, next);
+	block = find_block(ring, begin, next, &at, &length) ? df_dmesg_area_get(&ring->text, at, word) : NULL;
+	if (!block || (word_at(ring, block) & ring->mask) != id) {
+		df_dmesg_damage(ring->dmesg, "kernel log: record %#" PRIx64 " has no text at %#" PRIx64 " to %#" PRIx64,
+				id, begin, next);
 		return false;
 	}
-	if (r->len > len - word) {
-		df_dmesg_damage(g->d, "kernel log: record %#" PRIx64 " of %zu bytes does not fit its %" PRIu64, id,
-				r->len, len - word);
-		r->len = (size_t)(len - word);
+	if (record->length > length - word) {
+		df_dmesg_damage(ring->dmesg, "kernel log: record %#" PRIx64 " of %zu bytes does not fit its %" PRIu64,
+				id, record->length, length - word);
+		record->length = (size_t)(length - word);
 	}
-	r->text = df_dmesg_area_get(&g->text, at + word, r->len);
-	if (!r->text)
-		df_dmesg_damage(g->d, "kernel log: the text of record %#" PRIx64 " cannot be read", id);
-	return r->text;
+	record->text = df_dmesg_area_get(&ring->text, at + word, record->length);
+	if (!record->text)
+		df_dmesg_damage(ring->dmesg, "kernel log: the text of record %#" PRIx64 " cannot be read", id);
+	return record->text;
 }
 
-static void read_info(const struct ring *g, const uint8_t *info, struct df_dmesg_record *r)
+static void read_info(const struct ring *ring, const uint8_t *info, struct df_dmesg_record *record)
 {
-	const uint8_t *f = info + g->off.text_len + 2; /* facility, then flags:5 and level:3 */
-	bool be = g->d->be;
+	const uint8_t *fields = info + ring->offsets.text_len + 2; /* facility, then flags:5 and level:3 */
+	bool big_endian = ring->dmesg->big_endian;
 
-	r->ts_nsec = df_get64(info + g->off.ts, be);
-	r->len = df_get16(info + g->off.text_len, be);
-	r->priority = (unsigned)f[0] << 3 | (be ? f[1] & 7u : f[1] >> 5);
-	r->has_caller = g->off.has_caller;
-	if (r->has_caller)
-		r->caller = df_get32(info + g->off.caller, be);
+	record->ts_nsec = df_get64(info + ring->offsets.time, big_endian);
+	record->length = df_get16(info + ring->offsets.text_len, big_endian);
+	record->priority = (unsigned)fields[0] << 3 | (big_endian ? fields[1] & 7u : fields[1] >> 5);
+	record->has_caller = ring->offsets.has_caller;
+	if (record->has_caller)
+		record->caller = df_get32(info + ring->offsets.caller, big_endian);
 }
 
 /* A descriptor that is being reserved still has the id of the lap before, or none. */
-static bool between(const struct ring *g, uint64_t state_var, uint64_t id)
+static bool between(const struct ring *ring, uint64_t state_var, uint64_t id)
 {
-	return !state_var || (state_var & g->mask) == ((id - g->count) & g->mask);
+	return !state_var || (state_var & ring->mask) == ((id - ring->count) & ring->mask);
 }
 
-static void print_record(struct ring *g, uint64_t id)
+static void print_record(struct ring *ring, uint64_t id)
 {
-	uint64_t slot = id & (g->count - 1), seq;
-	const uint8_t *desc = desc_of(g, slot), *info = info_of(g, slot);
-	struct df_dmesg_record r = { 0 };
-	uint64_t state_var = desc ? word_at(g, desc + g->off.state) : 0;
+	uint64_t slot = id & (ring->count - 1), seq;
+	const uint8_t *desc = desc_of(ring, slot), *info = info_of(ring, slot);
+	struct df_dmesg_record record = { 0 };
+	uint64_t state_var = desc ? word_at(ring, desc + ring->offsets.state) : 0;
 
 	if (!desc || !info) {
-		df_dmesg_damage(g->d, "kernel log: record %#" PRIx64 " cannot be read", id);
+		df_dmesg_damage(ring->dmesg, "kernel log: record %#" PRIx64 " cannot be read", id);
 		return;
 	}
-	if ((state_var & g->mask) != id) {
-		if (!between(g, state_var, id))
-			df_dmesg_damage(g->d, "kernel log: record %#" PRIx64 " is damaged", id);
+	if ((state_var & ring->mask) != id) {
+		if (!between(ring, state_var, id))
+			df_dmesg_damage(ring->dmesg, "kernel log: record %#" PRIx64 " is damaged", id);
 		return;
 	}
-	seq = df_get64(info + g->off.seq, g->d->be);
-	if (!has_text(state_of(g, state_var)) || (g->selects && seq < g->first_seq && seq_fits(g, seq, slot)))
+	seq = df_get64(info + ring->offsets.seq, ring->dmesg->big_endian);
+	if (!has_text(state_of(ring, state_var)) ||
+	    (ring->selects && seq < ring->first_seq && seq_fits(ring, seq, slot)))
 		return;
-	read_info(g, info, &r);
-	if (!find_text(g, desc, id, &r))
+	read_info(ring, info, &record);
+	if (!find_text(ring, desc, id, &record))
 		return;
-	g->printed += r.len;
-	if (g->printed > UINT64_C(1) << g->size_bits)
-		df_dmesg_damage(g->d, "kernel log: record %#" PRIx64 " is damaged: blocks of text overlap", id);
+	ring->printed += record.length;
+	if (ring->printed > UINT64_C(1) << ring->size_bits)
+		df_dmesg_damage(ring->dmesg, "kernel log: record %#" PRIx64 " is damaged: blocks of text overlap", id);
 	else
-		df_dmesg_print(g->d, &r);
+		df_dmesg_print(ring->dmesg, &record);
 }
 
-int df_dmesg_ring(struct df_dmesg *d)
+int df_dmesg_ring(struct df_dmesg *dmesg)
 {
-	struct ring g = { .d = d };
-	int r = locate(&g);
+	struct ring ring = { .dmesg = dmesg };
+	int result = locate(&ring);
 
-	if (!r) {
+	if (!result) {
 		uint64_t count;
 
-		if (((g.head - g.tail) & g.mask) >= g.count)
-			find_ends(&g);
-		select_records(&g);
-		count = ((g.head - g.tail) & g.mask) + 1;
-		for (uint64_t i = 0; i < count && !d->failed; i++)
-			print_record(&g, (g.tail + i) & g.mask);
-		r = d->failed;
+		if (((ring.head - ring.tail) & ring.mask) >= ring.count)
+			find_ends(&ring);
+		select_records(&ring);
+		count = ((ring.head - ring.tail) & ring.mask) + 1;
+		for (uint64_t i = 0; i < count && !dmesg->failed; i++)
+			print_record(&ring, (ring.tail + i) & ring.mask);
+		result = dmesg->failed;
 	}
-	df_dmesg_area_fini(&g.text);
-	df_dmesg_area_fini(&g.infos);
-	df_dmesg_area_fini(&g.descs);
-	return r;
+	df_dmesg_area_fini(&ring.text);
+	df_dmesg_area_fini(&ring.infos);
+	df_dmesg_area_fini(&ring.descs);
+	return result;
 }

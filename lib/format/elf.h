@@ -36,7 +36,7 @@
 
 /* An ELF header as it is stored; offsets and sizes are bytes.  Nothing in it is checked against the file. */
 struct df_elf_header {
-	bool be;
+	bool big_endian;
 	uint8_t bits; /* 32 or 64 */
 	uint8_t osabi;
 	uint16_t type, machine;
@@ -51,28 +51,28 @@ struct df_elf_phdr {
 	uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
-/* true: buf starts with the ELF magic. */
-bool df_elf_is(const void *buf, size_t len);
+/* true: buffer starts with the ELF magic. */
+bool df_elf_is(const void *buffer, size_t length);
 /* Refuses (E_FORMAT, E_UNSUPPORTED, E_TRUNCATED) a bad class, byte order, version or a phentsize smaller than a header.
  */
-int df_elf_decode_header(const void *buf, size_t len, struct df_elf_header *h, struct df_err *err);
-/* buf: DF_ELF_HEADER_MAX bytes; returns the bytes of this class (52 or 64). */
-size_t df_elf_encode_header(const struct df_elf_header *h, void *buf);
-size_t df_elf_header_size(const struct df_elf_header *h);
-size_t df_elf_phdr_size(const struct df_elf_header *h);
-/* buf: at least df_elf_phdr_size(h) bytes. */
-void df_elf_decode_phdr(const struct df_elf_header *h, const void *buf, struct df_elf_phdr *p);
-void df_elf_encode_phdr(const struct df_elf_header *h, const struct df_elf_phdr *p, void *buf);
+int df_elf_decode_header(const void *buffer, size_t length, struct df_elf_header *header, struct df_err *err);
+/* buffer: DF_ELF_HEADER_MAX bytes; returns the bytes of this class (52 or 64). */
+size_t df_elf_encode_header(const struct df_elf_header *header, void *buffer);
+size_t df_elf_header_size(const struct df_elf_header *header);
+size_t df_elf_phdr_size(const struct df_elf_header *header);
+/* buffer: at least df_elf_phdr_size(header) bytes. */
+void df_elf_decode_phdr(const struct df_elf_header *header, const void *buffer, struct df_elf_phdr *phdr);
+void df_elf_encode_phdr(const struct df_elf_header *header, const struct df_elf_phdr *phdr, void *buffer);
 struct df_elf_shdr {
 	uint32_t name, type; /* name: where in the section of names */
 	uint64_t offset, size;
 };
-/* buf: at least df_elf_shdr_size(h) bytes. */
-void df_elf_decode_shdr(const struct df_elf_header *h, const void *buf, struct df_elf_shdr *s);
+/* buffer: at least df_elf_shdr_size(header) bytes. */
+void df_elf_decode_shdr(const struct df_elf_header *header, const void *buffer, struct df_elf_shdr *elf_shdr);
 /* Section header 0 that holds the number of program headers where phnum is PN_XNUM: sh_info. */
-size_t df_elf_shdr_size(const struct df_elf_header *h);
-uint32_t df_elf_decode_shdr0_info(const struct df_elf_header *h, const void *buf);
-void df_elf_encode_shdr0(const struct df_elf_header *h, uint32_t phnum, void *buf);
+size_t df_elf_shdr_size(const struct df_elf_header *header);
+uint32_t df_elf_decode_shdr0_info(const struct df_elf_header *header, const void *buffer);
+void df_elf_encode_shdr0(const struct df_elf_header *header, uint32_t phnum, void *buffer);
 
 struct df_elf_note {
 	const char *name; /* namesz bytes, not necessarily terminated */
@@ -81,12 +81,12 @@ struct df_elf_note {
 	uint32_t descsz;
 	size_t desc_offset; /* of desc in the block of notes */
 };
-/* The note at *pos in notes[len]; moves *pos behind it.  false at the end, and where the note does not fit
+/* The note at *pos in notes[length]; moves *pos behind it.  false at the end, and where the note does not fit
  * (damaged: the walk stops). Always moves on. */
-bool df_elf_next_note(bool be, const uint8_t *notes, size_t len, size_t *pos, struct df_elf_note *n);
-/* A note of type 0 into buf: its size, which is a multiple of 4.  desc NULL: only the size. */
-size_t df_elf_encode_note(bool be, const char *name, const void *desc, uint32_t descsz, void *buf);
-/* Name without the terminating NULs equals s. */
-bool df_elf_note_is(const struct df_elf_note *n, const char *s);
+bool df_elf_next_note(bool big_endian, const uint8_t *notes, size_t length, size_t *pos, struct df_elf_note *note);
+/* A note of type 0 into buffer: its size, which is a multiple of 4.  desc NULL: only the size. */
+size_t df_elf_encode_note(bool big_endian, const char *name, const void *desc, uint32_t descsz, void *buffer);
+/* Name without the terminating NULs equals text. */
+bool df_elf_note_is(const struct df_elf_note *note, const char *text);
 
 #endif

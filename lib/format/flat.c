@@ -8,43 +8,43 @@
 
 static const char signature[16] = "makedumpfile"; /* padded with NULs */
 
-void df_flat_encode_header(void *buf)
+void df_flat_encode_header(void *buffer)
 {
-	uint8_t *b = buf;
+	uint8_t *bytes = buffer;
 
-	memset(b, 0, DF_FLAT_HEADER);
-	memcpy(b, signature, sizeof signature);
-	df_put64(b + 16, TYPE, true);
-	df_put64(b + 24, VERSION, true);
+	memset(bytes, 0, DF_FLAT_HEADER);
+	memcpy(bytes, signature, sizeof signature);
+	df_put64(bytes + 16, TYPE, true);
+	df_put64(bytes + 24, VERSION, true);
 }
 
-bool df_flat_is(const void *buf, size_t len)
+bool df_flat_is(const void *buffer, size_t length)
 {
-	const uint8_t *b = buf;
+	const uint8_t *bytes = buffer;
 
 	/* with its NUL, as makedumpfile compares: it does not look at the rest of the field */
-	return len >= 24 && !memcmp(b, signature, strlen(signature) + 1) && df_get64(b + 16, true) == TYPE;
+	return length >= 24 && !memcmp(bytes, signature, strlen(signature) + 1) && df_get64(bytes + 16, true) == TYPE;
 }
 
-void df_flat_encode_record(uint64_t offset, uint64_t size, void *buf)
+void df_flat_encode_record(uint64_t offset, uint64_t size, void *buffer)
 {
-	uint8_t *b = buf;
+	uint8_t *bytes = buffer;
 
-	df_put64(b, offset, true);
-	df_put64(b + 8, size, true);
+	df_put64(bytes, offset, true);
+	df_put64(bytes + 8, size, true);
 }
 
-void df_flat_encode_end(void *buf)
+void df_flat_encode_end(void *buffer)
 {
-	df_flat_encode_record(UINT64_MAX, UINT64_MAX, buf);
+	df_flat_encode_record(UINT64_MAX, UINT64_MAX, buffer);
 }
 
-enum df_flat_kind df_flat_decode_record(const void *buf, uint64_t *offset, uint64_t *size)
+enum df_flat_kind df_flat_decode_record(const void *buffer, uint64_t *offset, uint64_t *size)
 {
-	const uint8_t *b = buf;
+	const uint8_t *bytes = buffer;
 
-	*offset = df_get64(b, true);
-	*size = df_get64(b + 8, true);
+	*offset = df_get64(bytes, true);
+	*size = df_get64(bytes + 8, true);
 	if (*offset == UINT64_MAX && *size == UINT64_MAX)
 		return DF_FLAT_END;
 	/* neither alone is over 2^63, so that the sum fits */

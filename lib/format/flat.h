@@ -12,12 +12,12 @@
 
 enum df_flat_kind { DF_FLAT_DATA, DF_FLAT_END, DF_FLAT_BAD };
 
-void df_flat_encode_header(void *buf /* DF_FLAT_HEADER bytes */);
-/* signature and type right; the version is not looked at (nor does makedumpfile). len ≥ 24. */
-bool df_flat_is(const void *buf, size_t len);
-void df_flat_encode_record(uint64_t offset, uint64_t size, void *buf /* DF_FLAT_RECORD bytes */);
-void df_flat_encode_end(void *buf);
+void df_flat_encode_header(void *buffer /* DF_FLAT_HEADER bytes */);
+/* signature and type right; the version is not looked at (nor does makedumpfile). length ≥ 24. */
+bool df_flat_is(const void *buffer, size_t length);
+void df_flat_encode_record(uint64_t offset, uint64_t size, void *buffer /* DF_FLAT_RECORD bytes */);
+void df_flat_encode_end(void *buffer);
 /* BAD: negative offset, size ≤ 0, or offset + size over 2^63. */
-enum df_flat_kind df_flat_decode_record(const void *buf, uint64_t *offset, uint64_t *size);
+enum df_flat_kind df_flat_decode_record(const void *buffer, uint64_t *offset, uint64_t *size);
 
 #endif

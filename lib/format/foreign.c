@@ -23,7 +23,7 @@
  * of the machine stand here in each that there can be. */
 static const struct {
 	const char *bytes;
-	size_t len;
+	size_t length;
 	const char *is;
 } signatures[] = {
 #define ROW(bytes, is)                       \
@@ -70,22 +70,22 @@ static const struct {
 
 static const char sadump_signature[8] = "sadump";
 
-static bool is_sadump(const uint8_t *block, size_t len)
+static bool is_sadump(const uint8_t *block, size_t length)
 {
-	return len >= SADUMP_DISK_SET + 4 && !memcmp(block, sadump_signature, sizeof sadump_signature);
+	return length >= SADUMP_DISK_SET + 4 && !memcmp(block, sadump_signature, sizeof sadump_signature);
 }
 
 /* A media backup has a header in front of the partition's. */
-static bool name_sadump(const uint8_t *head, size_t len, char text[DF_FOREIGN_TEXT])
+static bool name_sadump(const uint8_t *head, size_t length, char text[DF_FOREIGN_TEXT])
 {
 	char form[40] = "single partition";
 	uint32_t disk;
 
-	if (is_sadump(head, len)) {
+	if (is_sadump(head, length)) {
 		disk = df_get32(head + SADUMP_DISK_SET, false);
 		if (disk)
 			snprintf(form, sizeof form, "disk %" PRIu32 " of a set", disk);
-	} else if (len > SADUMP_BLOCK && is_sadump(head + SADUMP_BLOCK, len - SADUMP_BLOCK)) {
+	} else if (length > SADUMP_BLOCK && is_sadump(head + SADUMP_BLOCK, length - SADUMP_BLOCK)) {
 		snprintf(form, sizeof form, "media backup");
 	} else {
 		return false;
@@ -94,13 +94,13 @@ static bool name_sadump(const uint8_t *head, size_t len, char text[DF_FOREIGN_TE
 	return true;
 }
 
-bool df_foreign_name(const void *head, size_t len, char text[DF_FOREIGN_TEXT])
+bool df_foreign_name(const void *head, size_t length, char text[DF_FOREIGN_TEXT])
 {
 	for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
-		if (len < signatures[i].len || memcmp(head, signatures[i].bytes, signatures[i].len) != 0)
+		if (length < signatures[i].length || memcmp(head, signatures[i].bytes, signatures[i].length) != 0)
 			continue;
 		snprintf(text, DF_FOREIGN_TEXT, "%s", signatures[i].is);
 		return true;
 	}
-	return name_sadump(head, len, text);
+	return name_sadump(head, length, text);
 }

@@ -8,8 +8,8 @@
 
 #define DF_FOREIGN_TEXT 200u
 
-/* What a file that begins with head[len] is, and what to do with it, as the end of "FILE is ...".  8 KiB are enough to
- * know all of them.  false: none of these. */
-bool df_foreign_name(const void *head, size_t len, char text[DF_FOREIGN_TEXT]);
+/* What a file that begins with head[length] is, and what to do with it, as the end of "FILE is ...".  8 KiB are enough
+ * to know all of them.  false: none of these. */
+bool df_foreign_name(const void *head, size_t length, char text[DF_FOREIGN_TEXT]);
 
 #endif

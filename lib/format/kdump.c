@@ -54,9 +54,9 @@ static const struct field desc_fields[] = {
 	DESC(page_flags, U64),
 };
 
-static unsigned width_of(const struct df_kdump_abi *abi, const struct field *f)
+static unsigned width_of(const struct df_kdump_abi *abi, const struct field *field)
 {
-	return f->width == U32 || (f->width == WORD && abi->bits == 32) ? 4 : 8;
+	return field->width == U32 || (field->width == WORD && abi->bits == 32) ? 4 : 8;
 }
 
 /* Where a field of this width goes that may start at `at`. */
@@ -66,42 +66,43 @@ static size_t place(const struct df_kdump_abi *abi, unsigned width, size_t at)
 }
 
 /* End of n fields that start at `at`. */
-static size_t measure(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at)
+static size_t measure(const struct df_kdump_abi *abi, const struct field *field, size_t count, size_t at)
 {
-	for (; n--; f++)
-		at = place(abi, width_of(abi, f), at) + width_of(abi, f);
+	for (; count--; field++)
+		at = place(abi, width_of(abi, field), at) + width_of(abi, field);
 	return at;
 }
 
-static void encode(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at, const void *from,
-		   uint8_t *buf)
+static void encode(const struct df_kdump_abi *abi, const struct field *field, size_t count, size_t at, const void *from,
+		   uint8_t *buffer)
 {
-	for (; n--; f++) {
-		const char *member = (const char *)from + f->member;
-		unsigned width = width_of(abi, f);
+	for (; count--; field++) {
+		const char *member = (const char *)from + field->member;
+		unsigned width = width_of(abi, field);
 		uint32_t v32 = 0;
 		uint64_t v64 = 0;
 
-		memcpy(f->member_size == 4 ? (void *)&v32 : (void *)&v64, member, f->member_size);
+		memcpy(field->member_size == 4 ? (void *)&v32 : (void *)&v64, member, field->member_size);
 		at = place(abi, width, at);
-		df_put(buf + at, width, v64 | v32, abi->be);
+		df_put(buffer + at, width, v64 | v32, abi->big_endian);
 		at += width;
 	}
 }
 
 /* Members of fields that came after version are left as they are. */
-static void decode(const struct df_kdump_abi *abi, const struct field *f, size_t n, size_t at, uint32_t version,
-		   const uint8_t *buf, void *to)
+static void decode(const struct df_kdump_abi *abi, const struct field *field, size_t count, size_t at, uint32_t version,
+		   const uint8_t *buffer, void *to)
 {
-	for (; n-- && f->since <= version; f++) {
-		unsigned width = width_of(abi, f);
+	for (; count-- && field->since <= version; field++) {
+		unsigned width = width_of(abi, field);
 		uint64_t v64;
 		uint32_t v32;
 
 		at = place(abi, width, at);
-		v64 = df_get(buf + at, width, abi->be);
+		v64 = df_get(buffer + at, width, abi->big_endian);
 		v32 = (uint32_t)v64;
-		memcpy((char *)to + f->member, f->member_size == 4 ? (void *)&v32 : (void *)&v64, f->member_size);
+		memcpy((char *)to + field->member, field->member_size == 4 ? (void *)&v32 : (void *)&v64,
+		       field->member_size);
 		at += width;
 	}
 }
@@ -111,9 +112,9 @@ uint8_t df_kdump_align64(uint8_t bits, uint16_t machine)
 	return bits == 32 && machine == DF_EM_386 ? 4 : 8;
 }
 
-bool df_kdump_is(const void *buf, size_t len)
+bool df_kdump_is(const void *buffer, size_t length)
 {
-	return len >= SIGNATURE_SIZE && !memcmp(buf, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
+	return length >= SIGNATURE_SIZE && !memcmp(buffer, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
 }
 
 size_t df_kdump_header_size(const struct df_kdump_abi *abi)
@@ -131,62 +132,63 @@ size_t df_kdump_status_offset(const struct df_kdump_abi *abi)
 	return measure(abi, header_fields, HEADER_FIELDS_TO_STATUS, UTS_OFFSET + DF_KDUMP_UTS_SIZE);
 }
 
-void df_kdump_encode_header(const struct df_kdump_abi *abi, const struct df_kdump_header *h, void *buf)
+void df_kdump_encode_header(const struct df_kdump_abi *abi, const struct df_kdump_header *header, void *buffer)
 {
-	uint8_t *b = buf;
+	uint8_t *bytes = buffer;
 
-	memset(b, 0, df_kdump_header_size(abi));
-	memcpy(b, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
-	df_put32(b + VERSION_OFFSET, h->version, abi->be);
-	memcpy(b + UTS_OFFSET, h->uts, DF_KDUMP_UTS_SIZE);
-	encode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, h, b);
+	memset(bytes, 0, df_kdump_header_size(abi));
+	memcpy(bytes, DF_KDUMP_SIGNATURE, SIGNATURE_SIZE);
+	df_put32(bytes + VERSION_OFFSET, header->version, abi->big_endian);
+	memcpy(bytes + UTS_OFFSET, header->uts, DF_KDUMP_UTS_SIZE);
+	encode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, header, bytes);
 }
 
-void df_kdump_decode_header(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_header *h)
+void df_kdump_decode_header(const struct df_kdump_abi *abi, const void *buffer, struct df_kdump_header *header)
 {
-	const uint8_t *b = buf;
+	const uint8_t *bytes = buffer;
 
-	h->version = df_get32(b + VERSION_OFFSET, abi->be);
-	memcpy(h->uts, b + UTS_OFFSET, DF_KDUMP_UTS_SIZE);
-	decode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, 0, b, h);
+	header->version = df_get32(bytes + VERSION_OFFSET, abi->big_endian);
+	memcpy(header->uts, bytes + UTS_OFFSET, DF_KDUMP_UTS_SIZE);
+	decode(abi, header_fields, COUNT(header_fields), UTS_OFFSET + DF_KDUMP_UTS_SIZE, 0, bytes, header);
 }
 
-void df_kdump_encode_subheader(const struct df_kdump_abi *abi, const struct df_kdump_subheader *s, void *buf)
+void df_kdump_encode_subheader(const struct df_kdump_abi *abi, const struct df_kdump_subheader *subheader, void *buffer)
 {
-	memset(buf, 0, df_kdump_subheader_size(abi));
-	encode(abi, sub_fields, COUNT(sub_fields), 0, s, buf);
+	memset(buffer, 0, df_kdump_subheader_size(abi));
+	encode(abi, sub_fields, COUNT(sub_fields), 0, subheader, buffer);
 }
 
-void df_kdump_decode_subheader(const struct df_kdump_abi *abi, uint32_t version, const void *buf,
-			       struct df_kdump_subheader *s)
+void df_kdump_decode_subheader(const struct df_kdump_abi *abi, uint32_t version, const void *buffer,
+			       struct df_kdump_subheader *subheader)
 {
-	*s = (struct df_kdump_subheader){ 0 };
-	decode(abi, sub_fields, COUNT(sub_fields), 0, version, buf, s);
+	*subheader = (struct df_kdump_subheader){ 0 };
+	decode(abi, sub_fields, COUNT(sub_fields), 0, version, buffer, subheader);
 }
 
-void df_kdump_encode_desc(const struct df_kdump_abi *abi, const struct df_kdump_desc *d, void *buf)
+void df_kdump_encode_desc(const struct df_kdump_abi *abi, const struct df_kdump_desc *desc, void *buffer)
 {
-	encode(abi, desc_fields, COUNT(desc_fields), 0, d, buf);
+	encode(abi, desc_fields, COUNT(desc_fields), 0, desc, buffer);
 }
 
-void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_desc *d)
+void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buffer, struct df_kdump_desc *desc)
 {
-	decode(abi, desc_fields, COUNT(desc_fields), 0, 0, buf, d);
+	decode(abi, desc_fields, COUNT(desc_fields), 0, 0, buffer, desc);
 }
 
 /* Would a writer have made this header?  The blocks of the sub header are what tells 64-bit headers from 32-bit ones:
  * read with the wrong word size they are the high half of a time or an unused counter, 0 either way. */
-static bool plausible(const struct df_kdump_abi *abi, const void *buf)
+static bool plausible(const struct df_kdump_abi *abi, const void *buffer)
 {
-	struct df_kdump_header h = { 0 };
+	struct df_kdump_header header = { 0 };
 
-	df_kdump_decode_header(abi, buf, &h);
-	return h.version <= 0xff && h.block_size >= BLOCK_MIN && h.block_size <= BLOCK_MAX &&
-	       !(h.block_size & (h.block_size - 1)) && h.sub_hdr_size && h.sub_hdr_size <= INT32_MAX &&
-	       h.bitmap_blocks <= INT32_MAX && UINT64_C(8) * h.bitmap_blocks * h.block_size >= h.max_mapnr;
+	df_kdump_decode_header(abi, buffer, &header);
+	return header.version <= 0xff && header.block_size >= BLOCK_MIN && header.block_size <= BLOCK_MAX &&
+	       !(header.block_size & (header.block_size - 1)) && header.sub_hdr_size &&
+	       header.sub_hdr_size <= INT32_MAX && header.bitmap_blocks <= INT32_MAX &&
+	       UINT64_C(8) * header.bitmap_blocks * header.block_size >= header.max_mapnr;
 }
 
-bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi)
+bool df_kdump_guess_abi(const void *buffer, size_t length, struct df_kdump_abi *abi)
 {
 	static const struct df_kdump_abi known[] = {
 		{ false, 64, 8 },
@@ -195,10 +197,10 @@ bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi)
 		{ true, 32, 8 },
 	};
 
-	if (!df_kdump_is(buf, len))
+	if (!df_kdump_is(buffer, length))
 		return false;
 	for (size_t i = 0; i < COUNT(known); i++) {
-		if (len >= df_kdump_header_size(&known[i]) && plausible(&known[i], buf)) {
+		if (length >= df_kdump_header_size(&known[i]) && plausible(&known[i], buffer)) {
 			*abi = known[i];
 			return true;
 		}
@@ -206,9 +208,9 @@ bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi)
 	return false;
 }
 
-static uint64_t div_up(uint64_t v, uint64_t by)
+static uint64_t div_up(uint64_t value, uint64_t by)
 {
-	return v / by + (v % by != 0);
+	return value / by + (value % by != 0);
 }
 
 /* Readers hold numbers of blocks in an int, and sizes of notes in a word of the machine. */
@@ -233,23 +235,23 @@ static int check_limits(const struct df_kdump_abi *abi, uint32_t block, uint64_t
 }
 
 int df_kdump_layout(const struct df_kdump_abi *abi, uint32_t block, uint64_t max_mapnr, uint64_t notes, uint64_t pages,
-		    struct df_kdump_layout *out, struct df_err *err)
+		    struct df_kdump_layout *layout, struct df_err *err)
 {
 	size_t sub = df_kdump_subheader_size(abi);
 	uint64_t bitmap;
-	int r = check_limits(abi, block, max_mapnr, notes, pages, err);
+	int result = check_limits(abi, block, max_mapnr, notes, pages, err);
 
-	if (r < 0)
-		return r;
+	if (result < 0)
+		return result;
 	bitmap = div_up(div_up(max_mapnr, 8), block);
-	out->sub_hdr_size = (uint32_t)div_up(sub + notes, block);
-	out->bitmap_blocks = (uint32_t)(2 * bitmap);
-	out->sub_offset = block;
-	out->note_offset = block + sub;
-	out->bitmap_bytes = bitmap * block;
-	out->bitmap1_offset = (UINT64_C(1) + out->sub_hdr_size) * block;
-	out->bitmap2_offset = out->bitmap1_offset + out->bitmap_bytes;
-	out->desc_offset = out->bitmap2_offset + out->bitmap_bytes;
-	out->data_offset = out->desc_offset + pages * DF_KDUMP_DESC_SIZE;
+	layout->sub_hdr_size = (uint32_t)div_up(sub + notes, block);
+	layout->bitmap_blocks = (uint32_t)(2 * bitmap);
+	layout->sub_offset = block;
+	layout->note_offset = block + sub;
+	layout->bitmap_bytes = bitmap * block;
+	layout->bitmap1_offset = (UINT64_C(1) + layout->sub_hdr_size) * block;
+	layout->bitmap2_offset = layout->bitmap1_offset + layout->bitmap_bytes;
+	layout->desc_offset = layout->bitmap2_offset + layout->bitmap_bytes;
+	layout->data_offset = layout->desc_offset + pages * DF_KDUMP_DESC_SIZE;
 	return 0;
 }

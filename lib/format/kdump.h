@@ -29,7 +29,7 @@ enum df_kdump_status {
 
 /* How a machine's C compiler laid the structs out. */
 struct df_kdump_abi {
-	bool be;
+	bool big_endian;
 	uint8_t bits;    /* 32 or 64 */
 	uint8_t align64; /* alignment of a 64-bit number: 8, or 4 on i386 */
 };
@@ -65,23 +65,24 @@ struct df_kdump_desc {
 
 /* Alignment of 64-bit numbers on a machine (ELF e_machine, 0 where not known). */
 uint8_t df_kdump_align64(uint8_t bits, uint16_t machine);
-bool df_kdump_is(const void *buf, size_t len);
+bool df_kdump_is(const void *buffer, size_t length);
 size_t df_kdump_header_size(const struct df_kdump_abi *abi);    /* 464 or 452 */
 size_t df_kdump_subheader_size(const struct df_kdump_abi *abi); /* 104, 80 or 96 */
 /* Byte offset of status in the main header. */
 size_t df_kdump_status_offset(const struct df_kdump_abi *abi);
-/* buf: zeroed by the callee over the struct's size. */
-void df_kdump_encode_header(const struct df_kdump_abi *abi, const struct df_kdump_header *h, void *buf);
-void df_kdump_encode_subheader(const struct df_kdump_abi *abi, const struct df_kdump_subheader *s, void *buf);
-void df_kdump_encode_desc(const struct df_kdump_abi *abi, const struct df_kdump_desc *d, void *buf);
-void df_kdump_decode_header(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_header *h);
+/* buffer: zeroed by the callee over the struct's size. */
+void df_kdump_encode_header(const struct df_kdump_abi *abi, const struct df_kdump_header *header, void *buffer);
+void df_kdump_encode_subheader(const struct df_kdump_abi *abi, const struct df_kdump_subheader *subheader,
+			       void *buffer);
+void df_kdump_encode_desc(const struct df_kdump_abi *abi, const struct df_kdump_desc *desc, void *buffer);
+void df_kdump_decode_header(const struct df_kdump_abi *abi, const void *buffer, struct df_kdump_header *header);
 /* Fields newer than version read as zero. */
-void df_kdump_decode_subheader(const struct df_kdump_abi *abi, uint32_t version, const void *buf,
-			       struct df_kdump_subheader *s);
-void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buf, struct df_kdump_desc *d);
-/* Finds word size and byte order of buf (a main header, len bytes) by plausibility; i386 packing is told from the
+void df_kdump_decode_subheader(const struct df_kdump_abi *abi, uint32_t version, const void *buffer,
+			       struct df_kdump_subheader *subheader);
+void df_kdump_decode_desc(const struct df_kdump_abi *abi, const void *buffer, struct df_kdump_desc *desc);
+/* Finds word size and byte order of buffer (a main header, length bytes) by plausibility; i386 packing is told from the
  * padded one only by the sub header, so align64 is 8 for 32-bit.  false = no kdump header. */
-bool df_kdump_guess_abi(const void *buf, size_t len, struct df_kdump_abi *abi);
+bool df_kdump_guess_abi(const void *buffer, size_t length, struct df_kdump_abi *abi);
 
 /* Where the parts lie: bytes from the beginning of the file, where nothing else is said. */
 struct df_kdump_layout {
@@ -93,6 +94,6 @@ struct df_kdump_layout {
 };
 /* notes: bytes of the ELF notes; pages: descriptors.  E_UNSUPPORTED where a field would not fit. */
 int df_kdump_layout(const struct df_kdump_abi *abi, uint32_t block, uint64_t max_mapnr, uint64_t notes, uint64_t pages,
-		    struct df_kdump_layout *out, struct df_err *err);
+		    struct df_kdump_layout *layout, struct df_err *err);
 
 #endif

@@ -18,9 +18,9 @@ static const struct {
 uint16_t df_machine_number(const void *name, size_t max)
 {
 	for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
-		size_t n = strlen(machines[i].name);
+		size_t count = strlen(machines[i].name);
 
-		if (n <= max && !memcmp(name, machines[i].name, n))
+		if (count <= max && !memcmp(name, machines[i].name, count))
 			return machines[i].number;
 	}
 	return 0;
@@ -37,9 +37,9 @@ static const struct {
 	{ "NUMBER(phys_ram_base)=", 243 },  { "SYMBOL(vmemmap_list)=", 21 },
 };
 
-uint16_t df_machine_of_vmcoreinfo(const char *text, size_t len)
+uint16_t df_machine_of_vmcoreinfo(const char *text, size_t length)
 {
-	for (const char *line = text, *end = text + len; line < end;) {
+	for (const char *line = text, *end = text + length; line < end;) {
 		size_t left = (size_t)(end - line);
 		const char *next = memchr(line, '\n', left);
 

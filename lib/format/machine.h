@@ -11,6 +11,6 @@
 /* ELF's e_machine of a name of at most max bytes, terminated or not; 0 = not known. */
 uint16_t df_machine_number(const void *name, size_t max);
 /* The 64-bit machine whose kernels put such lines into VMCOREINFO; 0 = none of those known here. */
-uint16_t df_machine_of_vmcoreinfo(const char *text, size_t len);
+uint16_t df_machine_of_vmcoreinfo(const char *text, size_t length);
 
 #endif

@@ -3,27 +3,28 @@
 #include "base/bits.h"
 #include "image/image.h"
 
-static const struct df_extents *ranges_of(const struct df_image *img, enum df_part part)
+static const struct df_extents *ranges_of(const struct df_image *image, enum df_part part)
 {
-	return part == DF_DESCRIBED ? &img->described : &img->stored;
+	return part == DF_DESCRIBED ? &image->described : &image->stored;
 }
 
 /* NULL: the image has ranges. */
-static const struct df_pageset *set_of(const struct df_image *img, enum df_part part)
+static const struct df_pageset *set_of(const struct df_image *image, enum df_part part)
 {
-	if (!img->frame_shift)
+	if (!image->frame_shift)
 		return NULL;
-	return part == DF_DESCRIBED ? &img->described_set : &img->stored_set;
+	return part == DF_DESCRIBED ? &image->described_set : &image->stored_set;
 }
 
-static void chunk_of_ranges(const struct df_extents *x, unsigned page_shift, uint64_t chunk, uint64_t *words)
+static void chunk_of_ranges(const struct df_extents *extents, unsigned page_shift, uint64_t chunk, uint64_t *words)
 {
 	uint64_t base = chunk << DF_CHUNK_SHIFT, end = base + DF_CHUNK_PAGES;
 
 	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
 		words[i] = 0;
-	for (size_t i = df_extents_find(x, base << page_shift); i < x->n; i++) {
-		uint64_t first = x->v[i].start >> page_shift, last = (x->v[i].end - 1) >> page_shift;
+	for (size_t i = df_extents_find(extents, base << page_shift); i < extents->count; i++) {
+		uint64_t first = extents->extent[i].start >> page_shift,
+			 last = (extents->extent[i].end - 1) >> page_shift;
 
 		if (first >= end)
 			break;
@@ -31,41 +32,43 @@ static void chunk_of_ranges(const struct df_extents *x, unsigned page_shift, uin
 	}
 }
 
-void df_image_chunk(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t chunk, uint64_t *words)
+void df_image_chunk(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t chunk,
+		    uint64_t *words)
 {
-	const struct df_pageset *set = set_of(img, part);
+	const struct df_pageset *pageset = set_of(image, part);
 
-	if (set)
-		df_pageset_load(set, chunk, words);
+	if (pageset)
+		df_pageset_load(pageset, chunk, words);
 	else
-		chunk_of_ranges(ranges_of(img, part), page_shift, chunk, words);
+		chunk_of_ranges(ranges_of(image, part), page_shift, chunk, words);
 }
 
-bool df_image_next(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t from, uint64_t *first,
+bool df_image_next(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t from, uint64_t *first,
 		   uint64_t *end)
 {
-	const struct df_pageset *set = set_of(img, part);
-	const struct df_extents *x = ranges_of(img, part);
+	const struct df_pageset *pageset = set_of(image, part);
+	const struct df_extents *extents = ranges_of(image, part);
 	uint64_t stop;
 	size_t i;
 
-	if (set)
-		return df_pageset_next_run(set, from, first, end ? end : &stop);
-	i = df_extents_find(x, from << page_shift);
-	if (i == x->n)
+	if (pageset)
+		return df_pageset_next_run(pageset, from, first, end ? end : &stop);
+	i = df_extents_find(extents, from << page_shift);
+	if (i == extents->count)
 		return false;
-	*first = x->v[i].start >> page_shift > from ? x->v[i].start >> page_shift : from;
+	*first = extents->extent[i].start >> page_shift > from ? extents->extent[i].start >> page_shift : from;
 	if (end)
-		*end = ((x->v[i].end - 1) >> page_shift) + 1;
+		*end = ((extents->extent[i].end - 1) >> page_shift) + 1;
 	return true;
 }
 
-static uint64_t pages_of_ranges(const struct df_extents *x, unsigned page_shift, uint64_t end_pfn)
+static uint64_t pages_of_ranges(const struct df_extents *extents, unsigned page_shift, uint64_t end_pfn)
 {
 	uint64_t pages = 0, counted = 0; /* frames below counted are done */
 
-	for (size_t i = 0; i < x->n && counted < end_pfn; i++) {
-		uint64_t first = x->v[i].start >> page_shift, last = ((x->v[i].end - 1) >> page_shift) + 1;
+	for (size_t i = 0; i < extents->count && counted < end_pfn; i++) {
+		uint64_t first = extents->extent[i].start >> page_shift,
+			 last = ((extents->extent[i].end - 1) >> page_shift) + 1;
 
 		if (first < counted)
 			first = counted;
@@ -79,23 +82,23 @@ static uint64_t pages_of_ranges(const struct df_extents *x, unsigned page_shift,
 	return pages;
 }
 
-uint64_t df_image_pages(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t end_pfn)
+uint64_t df_image_pages(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t end_pfn)
 {
-	const struct df_pageset *set = set_of(img, part);
+	const struct df_pageset *pageset = set_of(image, part);
 
-	return set ? df_pageset_count_range(set, 0, end_pfn)
-		   : pages_of_ranges(ranges_of(img, part), page_shift, end_pfn);
+	return pageset ? df_pageset_count_range(pageset, 0, end_pfn)
+		       : pages_of_ranges(ranges_of(image, part), page_shift, end_pfn);
 }
 
-bool df_image_whole(const struct df_image *img, unsigned page_shift, uint64_t pfn, uint64_t pages)
+bool df_image_whole(const struct df_image *image, unsigned page_shift, uint64_t pfn, uint64_t pages)
 {
-	const struct df_pageset *set = set_of(img, DF_DESCRIBED);
-	const struct df_extents *x = &img->described; /* merged: what is described as a whole lies in one */
+	const struct df_pageset *pageset = set_of(image, DF_DESCRIBED);
+	const struct df_extents *extents = &image->described; /* merged: what is described as a whole lies in one */
 	uint64_t start = pfn << page_shift, end = (pfn + pages) << page_shift;
 	size_t i;
 
-	if (set)
-		return df_pageset_count_range(set, pfn, pfn + pages) == pages;
-	i = df_extents_find(x, start);
-	return i < x->n && x->v[i].start <= start && end <= x->v[i].end;
+	if (pageset)
+		return df_pageset_count_range(pageset, pfn, pfn + pages) == pages;
+	i = df_extents_find(extents, start);
+	return i < extents->count && extents->extent[i].start <= start && end <= extents->extent[i].end;
 }

@@ -43,21 +43,22 @@ struct df_stored_page {
 
 /* How an input format reads.  Both: any thread with a reader of its own. */
 struct df_image_ops {
-	/* Pointer to stored bytes [paddr, paddr + len), len ≤ the reader's most, valid until the next call on the
+	/* Pointer to stored bytes [paddr, paddr + length), length ≤ the reader's most, valid until the next call on the
 	 * reader; NULL: not contiguous in the file, not stored, or not readable (err tells these apart by its code: 0,
 	 * E_NODATA, others). */
-	const uint8_t *(*peek)(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err);
-	/* Stored bytes into buf; bytes that are not stored read as zero, and *missing counts them. */
-	int (*read)(struct df_reader *r, uint64_t paddr, void *buf, size_t len, size_t *missing, struct df_err *err);
+	const uint8_t *(*peek)(struct df_reader *reader, uint64_t paddr, size_t length, struct df_err *err);
+	/* Stored bytes into buffer; bytes that are not stored read as zero, and *missing counts them. */
+	int (*read)(struct df_reader *reader, uint64_t paddr, void *buffer, size_t length, size_t *missing,
+		    struct df_err *err);
 	/* The rest may be NULL: formats that store plain bytes need none of it. */
 	/* Memory of a reader besides; undone by stop, also after a failure. */
-	int (*start)(struct df_reader *r, struct df_err *err);
-	void (*stop)(struct df_reader *r);
-	/* Pages [paddr, paddr + len) that are stored are about to be read, one by one: what helps that. */
-	void (*prepare)(struct df_reader *r, uint64_t paddr, size_t len);
+	int (*start)(struct df_reader *reader, struct df_err *err);
+	void (*stop)(struct df_reader *reader);
+	/* Pages [paddr, paddr + length) that are stored are about to be read, one by one: what helps that. */
+	void (*prepare)(struct df_reader *reader, uint64_t paddr, size_t length);
 	/* The page at paddr without unpacking it; false: it is not there or damaged, which reading it tells better. */
-	bool (*stored)(struct df_reader *r, uint64_t paddr, struct df_stored_page *page);
-	void (*close)(struct df_image *img); /* of img->format_data */
+	bool (*stored)(struct df_reader *reader, uint64_t paddr, struct df_stored_page *page);
+	void (*close)(struct df_image *image); /* of img->format_data */
 };
 
 /* What a dump that was filtered before says of itself; zeroed for memory images. */
@@ -82,9 +83,9 @@ struct df_leftovers {
 struct df_image {
 	struct df_env *env;
 	struct df_source source;
-	const struct df_image_ops *ops;
+	const struct df_image_ops *image_ops;
 	const char *format;
-	bool be;
+	bool big_endian;
 	uint8_t bits;
 	uint16_t machine; /* ELF e_machine */
 	uint16_t elf_type;
@@ -121,48 +122,48 @@ struct df_image {
 
 enum df_part { DF_DESCRIBED, DF_STORED };
 
-void df_image_fini(struct df_image *img); /* also of a zeroed struct */
+void df_image_fini(struct df_image *image); /* also of a zeroed struct */
 
 /* Put something on the list of what no output carries. */
-void df_image_leave(struct df_image *img, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
+void df_image_leave(struct df_image *image, const char *fmt, ...) DUMPFILTER_PRINTF(2, 3);
 
 /* From now on the image neither describes nor stores [start, end).  No reader may be in use.  The ranges that it had
- * become the caller's, who has copied *img before.  On failure nothing has changed: E_UNSUPPORTED where frames are
+ * become the caller's, who has copied *image before.  On failure nothing has changed: E_UNSUPPORTED where frames are
  * listed one by one, E_INVAL where nothing would be left, E_NOMEM. */
-int df_image_cut(struct df_image *img, uint64_t start, uint64_t end, struct df_err *err);
+int df_image_cut(struct df_image *image, uint64_t start, uint64_t end, struct df_err *err);
 /* The memory of loads, described and stored alone. */
-void df_image_free_ranges(struct df_image *img);
+void df_image_free_ranges(struct df_image *image);
 
 /* most: bytes that peek will be asked for at once, at least a page; DF_WINDOW_COPY is usual. */
-int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most, struct df_err *err);
-void df_reader_fini(struct df_reader *r); /* also of a zeroed struct */
+int df_reader_init(struct df_reader *reader, const struct df_image *image, size_t most, struct df_err *err);
+void df_reader_fini(struct df_reader *reader); /* also of a zeroed struct */
 
-/* All of [paddr, paddr + len) into buf, every byte stored; else DUMPFILTER_E_NODATA or the read error. */
-int df_reader_read(struct df_reader *r, uint64_t paddr, void *buf, size_t len, struct df_err *err);
+/* All of [paddr, paddr + length) into buffer, every byte stored; else DUMPFILTER_E_NODATA or the read error. */
+int df_reader_read(struct df_reader *reader, uint64_t paddr, void *buffer, size_t length, struct df_err *err);
 /* A page: pointer to its bytes, in place where they lie together in a mapping, else put together in the reader's own
  * buffer with zeros where nothing is stored.  Valid until the next call on r.  NULL with err set: not readable. */
-const uint8_t *df_reader_page(struct df_reader *r, uint64_t paddr, size_t page_size, struct df_err *err);
+const uint8_t *df_reader_page(struct df_reader *reader, uint64_t paddr, size_t page_size, struct df_err *err);
 #define DF_PAGE_SIZE_MAX (256u << 10)
 
 /* Which page frames an image describes or stores: those of which it does so with at least one byte.  page_shift: as
  * img->frame_shift where that is set. */
 /* Words with a bit for each frame of one chunk of a page set: DF_CHUNK_WORDS. */
-void df_image_chunk(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t chunk,
+void df_image_chunk(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t chunk,
 		    uint64_t *words);
 /* Frames [*first, *end) are the first at or behind from; those behind them may go on.  end may be NULL.  false: none.
  */
-bool df_image_next(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t from, uint64_t *first,
+bool df_image_next(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t from, uint64_t *first,
 		   uint64_t *end);
 /* Distinct frames below end_pfn. */
-uint64_t df_image_pages(const struct df_image *img, enum df_part part, unsigned page_shift, uint64_t end_pfn);
+uint64_t df_image_pages(const struct df_image *image, enum df_part part, unsigned page_shift, uint64_t end_pfn);
 /* Every byte of the frames [pfn, pfn + pages) is described. */
-bool df_image_whole(const struct df_image *img, unsigned page_shift, uint64_t pfn, uint64_t pages);
+bool df_image_whole(const struct df_image *image, unsigned page_shift, uint64_t pfn, uint64_t pages);
 /* The part that tells how far a walk over all memory may go.  What is stored is bounded by the length of the file; so
  * is what is described where the input has a bit for each frame, and there a memory map may lie beside what is stored
  * that speaks of what is not. */
-static inline enum df_part df_image_bounded(const struct df_image *img)
+static inline enum df_part df_image_bounded(const struct df_image *image)
 {
-	return img->frame_shift ? DF_DESCRIBED : DF_STORED;
+	return image->frame_shift ? DF_DESCRIBED : DF_STORED;
 }
 
 extern const struct df_image_ops df_image_extent_ops; /* images whose stored extents are plain file ranges */

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-void df_image_leave(struct df_image *img, const char *fmt, ...)
+void df_image_leave(struct df_image *image, const char *fmt, ...)
 {
-	struct df_leftovers *x = &img->leftovers;
-	size_t len = strlen(x->text), room = sizeof x->text - len;
+	struct df_leftovers *leftovers = &image->leftovers;
+	size_t length = strlen(leftovers->text), room = sizeof leftovers->text - length;
 	char item[128];
 	va_list ap;
 
@@ -16,7 +16,7 @@ void df_image_leave(struct df_image *img, const char *fmt, ...)
 	vsnprintf(item, sizeof item, fmt, ap);
 	va_end(ap);
 	if (strlen(item) + 3 > room)
-		x->more++;
+		leftovers->more++;
 	else
-		snprintf(x->text + len, room, "%s%s", len ? ", " : "", item);
+		snprintf(leftovers->text + length, room, "%s%s", length ? ", " : "", item);
 }

@@ -4,106 +4,109 @@
 #include <inttypes.h>
 #include <string.h>
 
-void df_image_free_ranges(struct df_image *img)
+void df_image_free_ranges(struct df_image *image)
 {
-	df_free(img->env, img->loads);
-	df_free(img->env, img->described.v);
-	df_free(img->env, img->stored.v);
+	df_free(image->env, image->loads);
+	df_free(image->env, image->described.extent);
+	df_free(image->env, image->stored.extent);
 }
 
-void df_image_fini(struct df_image *img)
+void df_image_fini(struct df_image *image)
 {
-	if (!img->env)
+	if (!image->env)
 		return;
-	df_image_free_ranges(img);
-	df_free(img->env, img->notes);
-	df_free(img->env, img->eraseinfo);
-	df_pageset_fini(&img->described_set);
-	df_pageset_fini(&img->stored_set);
-	if (img->ops && img->ops->close)
-		img->ops->close(img);
-	df_source_close(&img->source);
-	memset(img, 0, sizeof *img);
+	df_image_free_ranges(image);
+	df_free(image->env, image->notes);
+	df_free(image->env, image->eraseinfo);
+	df_pageset_fini(&image->described_set);
+	df_pageset_fini(&image->stored_set);
+	if (image->image_ops && image->image_ops->close)
+		image->image_ops->close(image);
+	df_source_close(&image->source);
+	memset(image, 0, sizeof *image);
 }
 
-int df_reader_init(struct df_reader *r, const struct df_image *img, size_t most, struct df_err *err)
+int df_reader_init(struct df_reader *reader, const struct df_image *image, size_t most, struct df_err *err)
 {
-	size_t page = img->page_size ? img->page_size : 4096;
+	size_t page = image->page_size ? image->page_size : 4096;
 
 	/* all memory now: later no page may be lost for lack of it */
-	*r = (struct df_reader){ .image = img, .patch = df_alloc(img->env, page) };
-	if (!r->patch || df_window_init(&r->window, &img->source, most))
-		df_err_nomem(err, img->env, "a read buffer", most);
-	else if (!img->ops->start || !img->ops->start(r, err))
+	*reader = (struct df_reader){ .image = image, .patch = df_alloc(image->env, page) };
+	if (!reader->patch || df_window_init(&reader->window, &image->source, most))
+		df_err_nomem(err, image->env, "a read buffer", most);
+	else if (!image->image_ops->start || !image->image_ops->start(reader, err))
 		return 0;
-	df_reader_fini(r);
+	df_reader_fini(reader);
 	return err->code;
 }
 
-void df_reader_fini(struct df_reader *r)
+void df_reader_fini(struct df_reader *reader)
 {
-	if (!r->image)
+	if (!reader->image)
 		return;
-	if (r->image->ops->stop)
-		r->image->ops->stop(r);
-	df_window_fini(&r->window);
-	df_free(r->image->env, r->patch);
-	r->image = NULL;
+	if (reader->image->image_ops->stop)
+		reader->image->image_ops->stop(reader);
+	df_window_fini(&reader->window);
+	df_free(reader->image->env, reader->patch);
+	reader->image = NULL;
 }
 
 /* Extent that holds addr, or NULL; *next = the first one behind it. */
-static const struct df_extent *extent_at(struct df_reader *r, uint64_t addr, const struct df_extent **next)
+static const struct df_extent *extent_at(struct df_reader *reader, uint64_t addr, const struct df_extent **next)
 {
-	const struct df_extents *x = &r->image->stored;
-	const struct df_extent *e;
+	const struct df_extents *extents = &reader->image->stored;
+	const struct df_extent *extent;
 
-	if (r->last >= x->n || addr < x->v[r->last].start || addr >= x->v[r->last].end)
-		r->last = df_extents_find(x, addr);
-	e = r->last < x->n ? &x->v[r->last] : NULL;
-	if (e && addr >= e->start) {
-		*next = r->last + 1 < x->n ? e + 1 : NULL;
-		return e;
+	if (reader->last >= extents->count || addr < extents->extent[reader->last].start ||
+	    addr >= extents->extent[reader->last].end)
+		reader->last = df_extents_find(extents, addr);
+	extent = reader->last < extents->count ? &extents->extent[reader->last] : NULL;
+	if (extent && addr >= extent->start) {
+		*next = reader->last + 1 < extents->count ? extent + 1 : NULL;
+		return extent;
 	}
-	*next = e;
+	*next = extent;
 	return NULL;
 }
 
-static const uint8_t *extent_peek(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err)
+static const uint8_t *extent_peek(struct df_reader *reader, uint64_t paddr, size_t length, struct df_err *err)
 {
-	const struct df_extent *next, *e = extent_at(r, paddr, &next);
+	const struct df_extent *next, *extent = extent_at(reader, paddr, &next);
 
 	err->code = 0;
-	if (!e) {
+	if (!extent) {
 		df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is not in the image", paddr);
 		return NULL;
 	}
-	if (len > e->end - paddr)
+	if (length > extent->end - paddr)
 		return NULL;
-	return df_window_get(&r->window, e->offset + (paddr - e->start), len, err);
+	return df_window_get(&reader->window, extent->offset + (paddr - extent->start), length, err);
 }
 
-static int extent_read(struct df_reader *r, uint64_t paddr, void *buf, size_t len, size_t *missing, struct df_err *err)
+static int extent_read(struct df_reader *reader, uint64_t paddr, void *buffer, size_t length, size_t *missing,
+		       struct df_err *err)
 {
-	uint8_t *out = buf;
+	uint8_t *out = buffer;
 
 	*missing = 0;
-	while (len) {
-		const struct df_extent *next, *e = extent_at(r, paddr, &next);
-		uint64_t limit = e ? e->end : next ? next->start : UINT64_MAX;
-		size_t n = limit - paddr < len ? (size_t)(limit - paddr) : len;
+	while (length) {
+		const struct df_extent *next, *extent = extent_at(reader, paddr, &next);
+		uint64_t limit = extent ? extent->end : next ? next->start : UINT64_MAX;
+		size_t count = limit - paddr < length ? (size_t)(limit - paddr) : length;
 
-		if (e) {
-			int rc = df_source_read(&r->image->source, e->offset + (paddr - e->start), out, n, err);
+		if (extent) {
+			int result = df_source_read(&reader->image->source, extent->offset + (paddr - extent->start),
+						    out, count, err);
 
-			if (rc < 0)
-				return rc;
+			if (result < 0)
+				return result;
 		} else {
-			memset(out, 0, n);
-			*missing += n;
+			memset(out, 0, count);
+			*missing += count;
 		}
-		out += n;
-		paddr += n;
-		len -= n;
+		out += count;
+		paddr += count;
+		length -= count;
 	}
 	return 0;
 }
@@ -111,25 +114,27 @@ static int extent_read(struct df_reader *r, uint64_t paddr, void *buf, size_t le
 const struct df_image_ops df_image_extent_ops = { .peek = extent_peek, .read = extent_read };
 
 /* For what is believed: a table or a list with zeros where bytes are missing would be read as one that ends there. */
-int df_reader_read(struct df_reader *r, uint64_t paddr, void *buf, size_t len, struct df_err *err)
+int df_reader_read(struct df_reader *reader, uint64_t paddr, void *buffer, size_t length, struct df_err *err)
 {
 	size_t missing;
-	int rc;
+	int result;
 
-	if (paddr + len < paddr)
+	if (paddr + length < paddr)
 		return df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is out of range", paddr);
-	rc = r->image->ops->read(r, paddr, buf, len, &missing, err);
-	if (!rc && missing)
-		rc = df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is not in the image", paddr);
-	return rc;
+	result = reader->image->image_ops->read(reader, paddr, buffer, length, &missing, err);
+	if (!result && missing)
+		result = df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is not in the image",
+				    paddr);
+	return result;
 }
 
-const uint8_t *df_reader_page(struct df_reader *r, uint64_t paddr, size_t page_size, struct df_err *err)
+const uint8_t *df_reader_page(struct df_reader *reader, uint64_t paddr, size_t page_size, struct df_err *err)
 {
-	const uint8_t *p = r->image->ops->peek(r, paddr, page_size, err);
+	const uint8_t *bytes = reader->image->image_ops->peek(reader, paddr, page_size, err);
 	size_t missing;
 
-	if (p)
-		return p;
-	return r->image->ops->read(r, paddr, r->patch, page_size, &missing, err) ? NULL : r->patch;
+	if (bytes)
+		return bytes;
+	return reader->image->image_ops->read(reader, paddr, reader->patch, page_size, &missing, err) ? NULL
+												      : reader->patch;
 }

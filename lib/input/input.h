@@ -18,25 +18,26 @@
 struct df_input {
 	const char *name;
 	const char *is; /* "an ... file" */
-	bool (*probe)(const uint8_t *head, size_t len);
-	/* Fills img (zeroed but for env and source).  On failure the caller finishes img. */
-	int (*open)(struct df_image *img, const uint8_t *head, size_t len, struct df_err *err);
+	bool (*probe)(const uint8_t *head, size_t length);
+	/* Fills image (zeroed but for env and source).  On failure the caller finishes image. */
+	int (*open)(struct df_image *image, const uint8_t *head, size_t length, struct df_err *err);
 };
 
 extern const struct df_input df_input_elf, df_input_kdump;
 
 /* Learn the length of a source that does not tell, see through a flattened stream (*cut: its end is missing), and read
  * the beginning. */
-int df_input_look(struct df_source *s, uint8_t head[DF_INPUT_PROBE], size_t *len, bool *cut, struct df_err *err);
+int df_input_look(struct df_source *source, uint8_t head[DF_INPUT_PROBE], size_t *length, bool *cut,
+		  struct df_err *err);
 
-/* What a file is that begins with head[len], as the end of "FILE is ...": for who has no use for it.  false: that is
+/* What a file is that begins with head[length], as the end of "FILE is ...": for who has no use for it.  false: that is
  * not known. */
-bool df_input_name(const uint8_t *head, size_t len, char text[DF_FOREIGN_TEXT]);
+bool df_input_name(const uint8_t *head, size_t length, char text[DF_FOREIGN_TEXT]);
 
-/* Recognise img->source and open it.  img: zeroed but for env and source; finished on failure. */
-int df_input_open(struct df_image *img, struct df_err *err);
-/* Open n sources, the pieces of one split dump in any order.  They are taken over, also where this fails.  img: zeroed
- * but for env; finished on failure. */
-int df_input_open_set(struct df_image *img, struct df_source *sources, unsigned n, struct df_err *err);
+/* Recognise img->source and open it.  image: zeroed but for env and source; finished on failure. */
+int df_input_open(struct df_image *image, struct df_err *err);
+/* Open count sources, the pieces of one split dump in any order.  They are taken over, also where this fails.  image:
+ * zeroed but for env; finished on failure. */
+int df_input_open_set(struct df_image *image, struct df_source *sources, unsigned count, struct df_err *err);
 
 #endif

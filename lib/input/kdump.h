@@ -10,7 +10,7 @@
 
 /* Which page frames a file has, and how its index counts. */
 struct df_kdump_piece {
-	struct df_source own; /* of a piece; a dump that is not split is the image's source */
+	struct df_source source; /* of a piece; a dump that is not split is the image's source */
 	bool is_own;
 	uint64_t start, end; /* frames [start, end) */
 	uint64_t first;      /* pages stored below start: its index begins behind them */
@@ -30,30 +30,30 @@ struct df_kdump_input {
 
 /* While a file is opened. */
 struct df_kdump_opener {
-	struct df_image *img;
-	struct df_kdump_input *in;
+	struct df_image *image;
+	struct df_kdump_input *input;
 	const struct df_source *source; /* the file that is looked at */
-	struct df_kdump_header h;
-	struct df_kdump_subheader s;
+	struct df_kdump_header header;
+	struct df_kdump_subheader subheader;
 	uint64_t start, end; /* of a piece */
 	uint64_t max_mapnr;
 	uint64_t bitmap_at, bitmap1, bitmap2; /* where the two begin */
-	uint8_t *buf;                         /* two pieces of bitmaps */
+	uint8_t *buffer;                      /* two pieces of bitmaps */
 	size_t erased_first, erased_cap;      /* length of the first text about erased data; capacity of all */
 };
 
-/* The opener, and img's format_data and ops.  NULL with err set.  Freed by the caller with df_kdump_opener_free(). */
-struct df_kdump_opener *df_kdump_opener_new(struct df_image *img, struct df_err *err);
-void df_kdump_opener_free(struct df_kdump_opener *o); /* NULL is fine */
-/* Both headers of o->source, which begins with head[len]; sub header fields are in o. */
-int df_kdump_read_headers(struct df_kdump_opener *o, const uint8_t *head, size_t len, struct df_err *err);
-/* Everything else, from o->source. */
-int df_kdump_read_rest(struct df_kdump_opener *o, struct df_err *err);
-/* Page frames [first, end) in bitmap 2 of o->source are those that the image stores; first: of a chunk's begin.  0, or
- * E_CORRUPT. */
-int df_kdump_compare_bitmap(struct df_kdump_opener *o, uint64_t first, uint64_t end, struct df_err *err);
+/* The opener, and image's format_data and ops.  NULL with err set.  Freed by the caller with df_kdump_opener_free(). */
+struct df_kdump_opener *df_kdump_opener_new(struct df_image *image, struct df_err *err);
+void df_kdump_opener_free(struct df_kdump_opener *opener); /* NULL is fine */
+/* Both headers of opener->source, which begins with head[length]; sub header fields are in opener. */
+int df_kdump_read_headers(struct df_kdump_opener *opener, const uint8_t *head, size_t length, struct df_err *err);
+/* Everything else, from opener->source. */
+int df_kdump_read_rest(struct df_kdump_opener *opener, struct df_err *err);
+/* Page frames [first, end) in bitmap 2 of opener->source are those that the image stores; first: of a chunk's begin. 0,
+ * or E_CORRUPT. */
+int df_kdump_compare_bitmap(struct df_kdump_opener *opener, uint64_t first, uint64_t end, struct df_err *err);
 /* Text about erased data, behind what the image has of it, unless the same is there. */
-int df_kdump_read_eraseinfo(struct df_kdump_opener *o, struct df_err *err);
+int df_kdump_read_eraseinfo(struct df_kdump_opener *opener, struct df_err *err);
 
 extern const struct df_image_ops df_kdump_image_ops;
 

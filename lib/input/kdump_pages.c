@@ -32,314 +32,320 @@ struct reader {
 	uint8_t *cache;
 };
 
-static const struct df_kdump_input *input_of(const struct df_reader *r)
+static const struct df_kdump_input *input_of(const struct df_reader *reader)
 {
-	return r->image->format_data;
+	return reader->image->format_data;
 }
 
-static int start(struct df_reader *r, struct df_err *err)
+static int start(struct df_reader *reader, struct df_err *err)
 {
-	const struct df_kdump_input *in = input_of(r);
-	struct df_env *env = r->image->env;
-	struct reader *x = r->state = df_alloc(env, sizeof *x);
+	const struct df_kdump_input *input = input_of(reader);
+	struct df_env *env = reader->image->env;
+	struct reader *kdump_reader = reader->state = df_alloc(env, sizeof *kdump_reader);
 
-	if (!x)
-		return df_err_nomem(err, env, "a reader", sizeof *x);
-	x->piece = in->pieces;
-	if (x->piece->is_own)
-		df_window_switch(&r->window, &x->piece->own);
-	x->ncache = CACHE_MAX / in->block < CACHE ? CACHE_MAX / in->block : CACHE;
-	if (!x->ncache)
-		x->ncache = 1;
-	for (unsigned i = 0; i < x->ncache; i++)
-		x->pfn[i] = NO_FRAME;
-	x->cache = df_alloc_array(env, x->ncache, in->block);
-	if (!x->cache)
-		return df_err_nomem(err, env, "pages", (size_t)x->ncache * in->block);
-	if (in->codec && !(x->unpack = in->codec->state_new(env, DF_CODEC_UNPACK, 0)))
-		return df_err_nomem(err, env, in->codec->name, 0);
+	if (!kdump_reader)
+		return df_err_nomem(err, env, "a reader", sizeof *kdump_reader);
+	kdump_reader->piece = input->pieces;
+	if (kdump_reader->piece->is_own)
+		df_window_switch(&reader->window, &kdump_reader->piece->source);
+	kdump_reader->ncache = CACHE_MAX / input->block < CACHE ? CACHE_MAX / input->block : CACHE;
+	if (!kdump_reader->ncache)
+		kdump_reader->ncache = 1;
+	for (unsigned i = 0; i < kdump_reader->ncache; i++)
+		kdump_reader->pfn[i] = NO_FRAME;
+	kdump_reader->cache = df_alloc_array(env, kdump_reader->ncache, input->block);
+	if (!kdump_reader->cache)
+		return df_err_nomem(err, env, "pages", (size_t)kdump_reader->ncache * input->block);
+	if (input->codec && !(kdump_reader->unpack = input->codec->state_new(env, DF_CODEC_UNPACK, 0)))
+		return df_err_nomem(err, env, input->codec->name, 0);
 	return 0;
 }
 
-static void stop(struct df_reader *r)
+static void stop(struct df_reader *reader)
 {
-	struct df_env *env = r->image->env;
-	struct reader *x = r->state;
+	struct df_env *env = reader->image->env;
+	struct reader *kdump_reader = reader->state;
 
-	if (!x)
+	if (!kdump_reader)
 		return;
-	if (x->unpack)
-		input_of(r)->codec->state_free(env, x->unpack);
-	df_free(env, x->cache);
-	df_free(env, x);
-	r->state = NULL;
+	if (kdump_reader->unpack)
+		input_of(reader)->codec->state_free(env, kdump_reader->unpack);
+	df_free(env, kdump_reader->cache);
+	df_free(env, kdump_reader);
+	reader->state = NULL;
 }
 
-static bool is_in(const struct df_kdump_piece *p, uint64_t pfn)
+static bool is_in(const struct df_kdump_piece *piece, uint64_t pfn)
 {
-	return pfn >= p->start && pfn < p->end;
+	return pfn >= piece->start && pfn < piece->end;
 }
 
 /* Turn to the file that has the frame. */
-static void turn_to(struct df_reader *r, uint64_t pfn)
+static void turn_to(struct df_reader *reader, uint64_t pfn)
 {
-	const struct df_kdump_input *in = input_of(r);
-	struct reader *x = r->state;
-	unsigned lo = 0, hi = in->npieces;
+	const struct df_kdump_input *input = input_of(reader);
+	struct reader *kdump_reader = reader->state;
+	unsigned low = 0, high = input->npieces;
 
-	if (is_in(x->piece, pfn))
+	if (is_in(kdump_reader->piece, pfn))
 		return;
-	while (hi - lo > 1) {
-		unsigned mid = lo + (hi - lo) / 2;
+	while (high - low > 1) {
+		unsigned mid = low + (high - low) / 2;
 
-		if (in->pieces[mid].start <= pfn)
-			lo = mid;
+		if (input->pieces[mid].start <= pfn)
+			low = mid;
 		else
-			hi = mid;
+			high = mid;
 	}
-	x->piece = &in->pieces[lo];
-	x->desc_n = 0;
-	x->ahead_len = 0;
-	df_window_switch(&r->window, &x->piece->own);
+	kdump_reader->piece = &input->pieces[low];
+	kdump_reader->desc_n = 0;
+	kdump_reader->ahead_len = 0;
+	df_window_switch(&reader->window, &kdump_reader->piece->source);
 }
 
 /* Number of the frame's descriptor.  Frames mostly come in ascending order. */
-static uint64_t index_of(struct df_reader *r, uint64_t pfn)
+static uint64_t index_of(struct df_reader *reader, uint64_t pfn)
 {
 	uint64_t chunk = pfn >> DF_CHUNK_SHIFT;
-	struct reader *x = r->state;
+	struct reader *kdump_reader = reader->state;
 
-	if (x->at_pfn >> DF_CHUNK_SHIFT != chunk || x->at_pfn > pfn) {
-		x->at_pfn = chunk << DF_CHUNK_SHIFT;
-		x->at_index = input_of(r)->rank[chunk];
+	if (kdump_reader->at_pfn >> DF_CHUNK_SHIFT != chunk || kdump_reader->at_pfn > pfn) {
+		kdump_reader->at_pfn = chunk << DF_CHUNK_SHIFT;
+		kdump_reader->at_index = input_of(reader)->rank[chunk];
 	}
-	x->at_index += df_pageset_count_range(&r->image->stored_set, x->at_pfn, pfn);
-	x->at_pfn = pfn;
-	return x->at_index;
+	kdump_reader->at_index += df_pageset_count_range(&reader->image->stored_set, kdump_reader->at_pfn, pfn);
+	kdump_reader->at_pfn = pfn;
+	return kdump_reader->at_index;
 }
 
-static int read_descs(struct df_reader *r, uint64_t index, struct df_err *err)
+static int read_descs(struct df_reader *reader, uint64_t index, struct df_err *err)
 {
-	const struct df_source *source = r->window.source;
+	const struct df_source *source = reader->window.source;
 	uint64_t length = source->length, first = index - index % DESCS, at;
-	struct reader *x = r->state;
-	uint64_t n;
-	int rc;
+	struct reader *kdump_reader = reader->state;
+	uint64_t count;
+	int result;
 
-	at = input_of(r)->desc_at + first * DF_KDUMP_DESC_SIZE;
-	n = at < length ? (length - at) / DF_KDUMP_DESC_SIZE : 0;
-	if (first + n <= index)
+	at = input_of(reader)->desc_at + first * DF_KDUMP_DESC_SIZE;
+	count = at < length ? (length - at) / DF_KDUMP_DESC_SIZE : 0;
+	if (first + count <= index)
 		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before its index does", source->name);
-	x->desc_first = first;
-	x->desc_n = 0;
-	rc = df_source_read(source, at, x->desc, (n < DESCS ? (size_t)n : DESCS) * DF_KDUMP_DESC_SIZE, err);
-	if (!rc)
-		x->desc_n = n < DESCS ? (unsigned)n : DESCS;
-	return rc;
+	kdump_reader->desc_first = first;
+	kdump_reader->desc_n = 0;
+	result = df_source_read(source, at, kdump_reader->desc,
+				(count < DESCS ? (size_t)count : DESCS) * DF_KDUMP_DESC_SIZE, err);
+	if (!result)
+		kdump_reader->desc_n = count < DESCS ? (unsigned)count : DESCS;
+	return result;
 }
 
 /* A descriptor that may be followed. */
-static int check_desc(const struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, struct df_err *err)
+static int check_desc(const struct df_reader *reader, uint64_t pfn, const struct df_kdump_desc *desc,
+		      struct df_err *err)
 {
-	const struct df_kdump_input *in = input_of(r);
-	uint64_t length = r->window.source->length;
+	const struct df_kdump_input *input = input_of(reader);
+	uint64_t length = reader->window.source->length;
 
-	if (!d->offset || !d->size)
+	if (!desc->offset || !desc->size)
 		return df_err_set(err, DUMPFILTER_E_LOST, "%s: page frame %#" PRIx64 " was lost when the dump was made",
-				  r->window.source->name, pfn);
-	if (d->size > in->block || d->offset < in->desc_at || (!d->flags && d->size != in->block))
+				  reader->window.source->name, pfn);
+	if (desc->size > input->block || desc->offset < input->desc_at || (!desc->flags && desc->size != input->block))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
 				  "%s: the descriptor of page frame %#" PRIx64 " is damaged: %u bytes at %" PRIu64,
-				  r->window.source->name, pfn, d->size, d->offset);
-	if (d->offset > length || d->size > length - d->offset)
+				  reader->window.source->name, pfn, desc->size, desc->offset);
+	if (desc->offset > length || desc->size > length - desc->offset)
 		return df_err_set(err, DUMPFILTER_E_TRUNCATED, "%s ends before page frame %#" PRIx64,
-				  r->window.source->name, pfn);
+				  reader->window.source->name, pfn);
 	return 0;
 }
 
-static int find(struct df_reader *r, uint64_t pfn, struct df_kdump_desc *d, struct df_err *err)
+static int find(struct df_reader *reader, uint64_t pfn, struct df_kdump_desc *desc, struct df_err *err)
 {
-	struct reader *x = r->state;
+	struct reader *kdump_reader = reader->state;
 	uint64_t index;
 
-	turn_to(r, pfn);
-	index = index_of(r, pfn) - x->piece->first;
-	if ((index < x->desc_first || index - x->desc_first >= x->desc_n) && read_descs(r, index, err) < 0)
+	turn_to(reader, pfn);
+	index = index_of(reader, pfn) - kdump_reader->piece->first;
+	if ((index < kdump_reader->desc_first || index - kdump_reader->desc_first >= kdump_reader->desc_n) &&
+	    read_descs(reader, index, err) < 0)
 		return err->code;
-	df_kdump_decode_desc(&input_of(r)->abi, x->desc + (index - x->desc_first) * DF_KDUMP_DESC_SIZE, d);
-	return check_desc(r, pfn, d, err);
+	df_kdump_decode_desc(&input_of(reader)->abi,
+			     kdump_reader->desc + (index - kdump_reader->desc_first) * DF_KDUMP_DESC_SIZE, desc);
+	return check_desc(reader, pfn, desc, err);
 }
 
-/* Have the window hold len bytes of the file. */
-static const uint8_t *fill(struct df_reader *r, uint64_t offset, size_t len, struct df_err *err)
+/* Have the window hold length bytes of the file. */
+static const uint8_t *fill(struct df_reader *reader, uint64_t offset, size_t length, struct df_err *err)
 {
-	const uint8_t *p = df_window_get(&r->window, offset, len, err);
-	struct reader *x = r->state;
+	const uint8_t *bytes = df_window_get(&reader->window, offset, length, err);
+	struct reader *kdump_reader = reader->state;
 
-	x->ahead_at = offset;
-	x->ahead_len = p ? len : 0;
-	return p;
+	kdump_reader->ahead_at = offset;
+	kdump_reader->ahead_len = bytes ? length : 0;
+	return bytes;
 }
 
 /* Bytes of the file; some more are read at once, as pages follow one another in it. */
-static const uint8_t *bytes_at(struct df_reader *r, uint64_t offset, uint32_t size, struct df_err *err)
+static const uint8_t *bytes_at(struct df_reader *reader, uint64_t offset, uint32_t size, struct df_err *err)
 {
-	uint64_t left = r->window.source->length - offset;
-	size_t ahead = r->window.most < AHEAD ? r->window.most : AHEAD, more = left < ahead ? (size_t)left : ahead;
-	struct reader *x = r->state;
-	const uint8_t *p;
+	uint64_t left = reader->window.source->length - offset;
+	size_t ahead = reader->window.most < AHEAD ? reader->window.most : AHEAD,
+	       more = left < ahead ? (size_t)left : ahead;
+	struct reader *kdump_reader = reader->state;
+	const uint8_t *bytes;
 
-	if (offset >= x->ahead_at && offset - x->ahead_at <= x->ahead_len &&
-	    size <= x->ahead_len - (offset - x->ahead_at))
-		return df_window_get(&r->window, offset, size, err);
-	p = more > size ? fill(r, offset, more, err) : NULL;
-	return p ? p : fill(r, offset, size, err);
+	if (offset >= kdump_reader->ahead_at && offset - kdump_reader->ahead_at <= kdump_reader->ahead_len &&
+	    size <= kdump_reader->ahead_len - (offset - kdump_reader->ahead_at))
+		return df_window_get(&reader->window, offset, size, err);
+	bytes = more > size ? fill(reader, offset, more, err) : NULL;
+	return bytes ? bytes : fill(reader, offset, size, err);
 }
 
 /* These pages are about to be read: what of them lies together in the file is read at once. */
-static void prepare(struct df_reader *r, uint64_t paddr, size_t len)
+static void prepare(struct df_reader *reader, uint64_t paddr, size_t length)
 {
-	uint64_t pfn = paddr >> r->image->frame_shift, last = (paddr + len - 1) >> r->image->frame_shift;
+	uint64_t pfn = paddr >> reader->image->frame_shift, last = (paddr + length - 1) >> reader->image->frame_shift;
 	uint64_t start = 0, end = 0;
-	struct reader *x = r->state;
+	struct reader *kdump_reader = reader->state;
 	unsigned pages = 0;
 	struct df_err ignored;
 
-	turn_to(r, pfn);
-	if (last >= x->piece->end)
-		last = x->piece->end - 1;
+	turn_to(reader, pfn);
+	if (last >= kdump_reader->piece->end)
+		last = kdump_reader->piece->end - 1;
 	for (; pfn <= last; pfn++) {
-		struct df_kdump_desc d = { 0 };
+		struct df_kdump_desc desc = { 0 };
 
-		if (!df_pageset_test(&r->image->stored_set, pfn) || find(r, pfn, &d, &ignored) < 0)
+		if (!df_pageset_test(&reader->image->stored_set, pfn) || find(reader, pfn, &desc, &ignored) < 0)
 			continue;
-		if (pages > 1 && d.offset != end)
+		if (pages > 1 && desc.offset != end)
 			continue; /* the shared page of zeros */
-		if (!pages || d.offset != end) {
-			start = d.offset;
+		if (!pages || desc.offset != end) {
+			start = desc.offset;
 			pages = 0;
 		}
-		end = d.offset + d.size;
+		end = desc.offset + desc.size;
 		pages++;
 	}
-	if (pages > 1 && end - start <= r->window.most)
-		fill(r, start, (size_t)(end - start), &ignored);
+	if (pages > 1 && end - start <= reader->window.most)
+		fill(reader, start, (size_t)(end - start), &ignored);
 }
 
-static int unpack(struct df_reader *r, uint64_t pfn, const struct df_kdump_desc *d, const uint8_t *from, uint8_t *to,
-		  struct df_err *err)
+static int unpack(struct df_reader *reader, uint64_t pfn, const struct df_kdump_desc *desc, const uint8_t *from,
+		  uint8_t *to, struct df_err *err)
 {
-	const struct df_kdump_input *in = input_of(r);
-	const struct df_codec *c = df_codec_by_flag(d->flags);
-	struct reader *x = r->state;
+	const struct df_kdump_input *input = input_of(reader);
+	const struct df_codec *codec = df_codec_by_flag(desc->flags);
+	struct reader *kdump_reader = reader->state;
 
-	if (!c)
+	if (!codec)
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 				  "%s: page frame %#" PRIx64 " is packed in a way that is not known here (flags %#x)",
-				  r->window.source->name, pfn, d->flags);
-	if (!c->decompress(c == in->codec ? x->unpack : NULL, from, d->size, to, in->block))
+				  reader->window.source->name, pfn, desc->flags);
+	if (!codec->decompress(codec == input->codec ? kdump_reader->unpack : NULL, from, desc->size, to, input->block))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: page frame %#" PRIx64 " does not unpack (%s)",
-				  r->window.source->name, pfn, c->name);
+				  reader->window.source->name, pfn, codec->name);
 	return 0;
 }
 
 /* A stored page, in place or from the cache; valid until the next call. */
-static const uint8_t *page(struct df_reader *r, uint64_t pfn, struct df_err *err)
+static const uint8_t *page(struct df_reader *reader, uint64_t pfn, struct df_err *err)
 {
-	const struct df_kdump_input *in = input_of(r);
-	struct reader *x = r->state;
-	struct df_kdump_desc d = { 0 };
-	const uint8_t *p;
+	const struct df_kdump_input *input = input_of(reader);
+	struct reader *kdump_reader = reader->state;
+	struct df_kdump_desc desc = { 0 };
+	const uint8_t *bytes;
 	uint8_t *to;
 
-	for (unsigned i = 0; i < x->ncache; i++)
-		if (x->pfn[i] == pfn)
-			return x->cache + (size_t)i * in->block;
-	if (find(r, pfn, &d, err) < 0)
+	for (unsigned i = 0; i < kdump_reader->ncache; i++)
+		if (kdump_reader->pfn[i] == pfn)
+			return kdump_reader->cache + (size_t)i * input->block;
+	if (find(reader, pfn, &desc, err) < 0)
 		return NULL;
-	p = bytes_at(r, d.offset, d.size, err);
-	if (!p || !d.flags)
-		return p;
-	to = x->cache + (size_t)x->next * in->block;
-	x->pfn[x->next] = NO_FRAME;
-	if (unpack(r, pfn, &d, p, to, err) < 0)
+	bytes = bytes_at(reader, desc.offset, desc.size, err);
+	if (!bytes || !desc.flags)
+		return bytes;
+	to = kdump_reader->cache + (size_t)kdump_reader->next * input->block;
+	kdump_reader->pfn[kdump_reader->next] = NO_FRAME;
+	if (unpack(reader, pfn, &desc, bytes, to, err) < 0)
 		return NULL;
-	x->pfn[x->next] = pfn;
-	x->next = (x->next + 1) % x->ncache;
+	kdump_reader->pfn[kdump_reader->next] = pfn;
+	kdump_reader->next = (kdump_reader->next + 1) % kdump_reader->ncache;
 	return to;
 }
 
-static const uint8_t *peek(struct df_reader *r, uint64_t paddr, size_t len, struct df_err *err)
+static const uint8_t *peek(struct df_reader *reader, uint64_t paddr, size_t length, struct df_err *err)
 {
-	uint64_t pfn = paddr >> r->image->frame_shift;
-	size_t block = input_of(r)->block, at = (size_t)(paddr & (block - 1));
-	const uint8_t *p;
+	uint64_t pfn = paddr >> reader->image->frame_shift;
+	size_t block = input_of(reader)->block, at = (size_t)(paddr & (block - 1));
+	const uint8_t *bytes;
 
 	err->code = 0;
-	if (len > block - at)
+	if (length > block - at)
 		return NULL;
-	if (!df_pageset_test(&r->image->stored_set, pfn)) {
+	if (!df_pageset_test(&reader->image->stored_set, pfn)) {
 		df_err_set(err, DUMPFILTER_E_NODATA, "physical address %#" PRIx64 " is not in the image", paddr);
 		return NULL;
 	}
-	p = page(r, pfn, err);
-	return p ? p + at : NULL;
+	bytes = page(reader, pfn, err);
+	return bytes ? bytes + at : NULL;
 }
 
-static int read_bytes(struct df_reader *r, uint64_t paddr, void *buf, size_t len, size_t *missing, struct df_err *err)
+static int read_bytes(struct df_reader *reader, uint64_t paddr, void *buffer, size_t length, size_t *missing,
+		      struct df_err *err)
 {
-	size_t block = input_of(r)->block;
-	uint8_t *out = buf;
+	size_t block = input_of(reader)->block;
+	uint8_t *out = buffer;
 
 	*missing = 0;
-	if (len > block)
-		prepare(r, paddr, len);
-	while (len) {
-		uint64_t pfn = paddr >> r->image->frame_shift;
-		size_t at = (size_t)(paddr & (block - 1)), n = block - at < len ? block - at : len;
+	if (length > block)
+		prepare(reader, paddr, length);
+	while (length) {
+		uint64_t pfn = paddr >> reader->image->frame_shift;
+		size_t at = (size_t)(paddr & (block - 1)), count = block - at < length ? block - at : length;
 
-		if (df_pageset_test(&r->image->stored_set, pfn)) {
-			const uint8_t *p = page(r, pfn, err);
+		if (df_pageset_test(&reader->image->stored_set, pfn)) {
+			const uint8_t *bytes = page(reader, pfn, err);
 
-			if (!p)
+			if (!bytes)
 				return err->code;
-			memcpy(out, p + at, n);
+			memcpy(out, bytes + at, count);
 		} else {
-			memset(out, 0, n);
-			*missing += n;
+			memset(out, 0, count);
+			*missing += count;
 		}
-		out += n;
-		paddr += n;
-		len -= n;
+		out += count;
+		paddr += count;
+		length -= count;
 	}
 	return 0;
 }
 
-static bool stored(struct df_reader *r, uint64_t paddr, struct df_stored_page *out)
+static bool stored(struct df_reader *reader, uint64_t paddr, struct df_stored_page *out)
 {
-	uint64_t pfn = paddr >> r->image->frame_shift;
-	struct df_kdump_desc d = { 0 };
+	uint64_t pfn = paddr >> reader->image->frame_shift;
+	struct df_kdump_desc desc = { 0 };
 	struct df_err ignored;
 
-	if (!df_pageset_test(&r->image->stored_set, pfn) || find(r, pfn, &d, &ignored) < 0)
+	if (!df_pageset_test(&reader->image->stored_set, pfn) || find(reader, pfn, &desc, &ignored) < 0)
 		return false;
-	*out = (struct df_stored_page){ bytes_at(r, d.offset, d.size, &ignored), d.size, d.flags };
+	*out = (struct df_stored_page){ bytes_at(reader, desc.offset, desc.size, &ignored), desc.size, desc.flags };
 	return out->data;
 }
 
-static void close_input(struct df_image *img)
+static void close_input(struct df_image *image)
 {
-	struct df_kdump_input *in = img->format_data;
+	struct df_kdump_input *input = image->format_data;
 
-	for (unsigned i = 0; in && i < in->npieces; i++)
-		if (in->pieces[i].is_own)
-			df_source_close(&in->pieces[i].own);
-	if (in) {
-		df_free(img->env, in->pieces);
-		df_free(img->env, in->rank);
+	for (unsigned i = 0; input && i < input->npieces; i++)
+		if (input->pieces[i].is_own)
+			df_source_close(&input->pieces[i].source);
+	if (input) {
+		df_free(image->env, input->pieces);
+		df_free(image->env, input->rank);
 	}
-	df_free(img->env, in);
-	img->format_data = NULL;
+	df_free(image->env, input);
+	image->format_data = NULL;
 }
 
 const struct df_image_ops df_kdump_image_ops = { .peek = peek,

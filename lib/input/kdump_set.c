@@ -19,7 +19,7 @@
 /* What of each file is kept while the set is put together. */
 struct member {
 	struct df_kdump_piece piece;
-	struct df_kdump_subheader s;
+	struct df_kdump_subheader subheader;
 	uint32_t status;
 	dev_t dev; /* of a file, else ino is 0 */
 	ino_t ino;
@@ -27,9 +27,9 @@ struct member {
 
 /* While pieces are compared with the first of them. */
 struct set {
-	struct df_kdump_opener *o;
-	struct member *m;
-	unsigned n;
+	struct df_kdump_opener *opener;
+	struct member *member;
+	unsigned count;
 	uint8_t header[DF_KDUMP_HEADER_MAX]; /* of the first, without the mark */
 	char first[DF_NAME];                 /* its name */
 	bool incomplete;
@@ -37,120 +37,123 @@ struct set {
 
 /* ---- each file by itself */
 
-static void identify(struct member *m)
+static void identify(struct member *member)
 {
-	const struct df_source *s = &m->piece.own;
+	const struct df_source *source = &member->piece.source;
 	struct stat st;
 
-	if (s->fd < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode))
+	if (source->fd < 0 || fstat(source->fd, &st) || !S_ISREG(st.st_mode))
 		return;
-	m->dev = st.st_dev;
-	m->ino = st.st_ino;
+	member->dev = st.st_dev;
+	member->ino = st.st_ino;
 }
 
 /* The main header of all must be the same; the mark of an incomplete one may be missing where a writer was killed. */
-static int compare_header(struct set *x, unsigned i, const uint8_t *head, struct df_err *err)
+static int compare_header(struct set *set, unsigned i, const uint8_t *head, struct df_err *err)
 {
-	size_t mark = df_kdump_status_offset(&x->o->in->abi), len = df_kdump_header_size(&x->o->in->abi);
+	size_t mark = df_kdump_status_offset(&set->opener->input->abi),
+	       length = df_kdump_header_size(&set->opener->input->abi);
 	uint8_t header[DF_KDUMP_HEADER_MAX] = { 0 };
 
-	memcpy(header, head, len);
-	header[mark + (x->o->in->abi.be ? 3 : 0)] &= (uint8_t)~DF_KDUMP_INCOMPLETE;
+	memcpy(header, head, length);
+	header[mark + (set->opener->input->abi.big_endian ? 3 : 0)] &= (uint8_t)~DF_KDUMP_INCOMPLETE;
 	if (!i) {
-		memcpy(x->header, header, sizeof header);
-		snprintf(x->first, sizeof x->first, "%s", x->o->source->name);
+		memcpy(set->header, header, sizeof header);
+		snprintf(set->first, sizeof set->first, "%s", set->opener->source->name);
 	}
-	if (!memcmp(x->header, header, sizeof header))
+	if (!memcmp(set->header, header, sizeof header))
 		return 0;
 	return df_err_set(err, DUMPFILTER_E_CORRUPT, "%s and %s are not pieces of the same dump: their headers differ",
-			  x->first, x->o->source->name);
+			  set->first, set->opener->source->name);
 }
 
-static bool same_rest(const struct df_kdump_subheader *a, const struct df_kdump_subheader *b)
+static bool same_rest(const struct df_kdump_subheader *subheader, const struct df_kdump_subheader *other)
 {
-	return a->phys_base == b->phys_base && a->dump_level == b->dump_level && a->max_mapnr_64 == b->max_mapnr_64 &&
-	       a->size_note == b->size_note && a->size_vmcoreinfo == b->size_vmcoreinfo;
+	return subheader->phys_base == other->phys_base && subheader->dump_level == other->dump_level &&
+	       subheader->max_mapnr_64 == other->max_mapnr_64 && subheader->size_note == other->size_note &&
+	       subheader->size_vmcoreinfo == other->size_vmcoreinfo;
 }
 
-static int check_piece(struct set *x, unsigned i, struct df_err *err)
+static int check_piece(struct set *set, unsigned i, struct df_err *err)
 {
-	const struct df_kdump_opener *o = x->o;
+	const struct df_kdump_opener *opener = set->opener;
 
-	if (!o->s.split)
+	if (!opener->subheader.split)
 		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is not a piece of a split dump but a whole one",
-				  o->source->name);
-	if (o->start > o->end || o->end > o->max_mapnr)
+				  opener->source->name);
+	if (opener->start > opener->end || opener->end > opener->max_mapnr)
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
 				  "%s: page frames %#" PRIx64 " to %#" PRIx64 " of %#" PRIx64
 				  " are not possible for a piece",
-				  o->source->name, o->start, o->end, o->max_mapnr);
-	if (!same_rest(&x->m[0].s, &o->s))
+				  opener->source->name, opener->start, opener->end, opener->max_mapnr);
+	if (!same_rest(&set->member[0].subheader, &opener->subheader))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT,
-				  "%s and %s are not pieces of the same dump: their sub headers differ", x->first,
-				  x->m[i].piece.own.name);
+				  "%s and %s are not pieces of the same dump: their sub headers differ", set->first,
+				  set->member[i].piece.source.name);
 	return 0;
 }
 
-static int no_piece(const struct df_source *source, const uint8_t *head, size_t len, struct df_err *err)
+static int no_piece(const struct df_source *source, const uint8_t *head, size_t length, struct df_err *err)
 {
 	char is[DF_FOREIGN_TEXT];
 
-	if (!df_input_name(head, len, is))
+	if (!df_input_name(head, length, is))
 		snprintf(is, sizeof is, "no kdump-compressed file");
 	return df_err_set(err, DUMPFILTER_E_FORMAT, "%s is not a piece of a split dump: it is %s", source->name, is);
 }
 
-static int look_at(struct set *x, unsigned i, struct df_err *err)
+static int look_at(struct set *set, unsigned i, struct df_err *err)
 {
-	struct df_source *source = &x->m[i].piece.own;
-	struct df_kdump_opener *o = x->o;
+	struct df_source *source = &set->member[i].piece.source;
+	struct df_kdump_opener *opener = set->opener;
 	uint8_t head[DF_INPUT_PROBE];
-	size_t len;
+	size_t length;
 	bool cut;
-	int r;
+	int result;
 
-	identify(&x->m[i]);
+	identify(&set->member[i]);
 	source->can_map = false;
-	o->source = source;
-	r = df_input_look(source, head, &len, &cut, err);
-	x->incomplete |= cut;
-	if (!r && !df_input_kdump.probe(head, len))
-		r = no_piece(source, head, len, err);
-	if (!r)
-		r = df_kdump_read_headers(o, head, len, err);
-	if (!r)
-		r = compare_header(x, i, head, err);
-	if (r < 0)
-		return r;
-	x->m[i].s = o->s;
-	x->m[i].status = o->h.status;
-	x->m[i].piece.start = o->start;
-	x->m[i].piece.end = o->end;
-	x->incomplete |= o->h.status & DF_KDUMP_INCOMPLETE;
-	return check_piece(x, i, err);
+	opener->source = source;
+	result = df_input_look(source, head, &length, &cut, err);
+	set->incomplete |= cut;
+	if (!result && !df_input_kdump.probe(head, length))
+		result = no_piece(source, head, length, err);
+	if (!result)
+		result = df_kdump_read_headers(opener, head, length, err);
+	if (!result)
+		result = compare_header(set, i, head, err);
+	if (result < 0)
+		return result;
+	set->member[i].subheader = opener->subheader;
+	set->member[i].status = opener->header.status;
+	set->member[i].piece.start = opener->start;
+	set->member[i].piece.end = opener->end;
+	set->incomplete |= opener->header.status & DF_KDUMP_INCOMPLETE;
+	return check_piece(set, i, err);
 }
 
 /* ---- all together */
 
-static int by_range(const void *a, const void *b)
+static int by_range(const void *left, const void *right)
 {
-	const struct df_kdump_piece *x = &((const struct member *)a)->piece, *y = &((const struct member *)b)->piece;
+	const struct df_kdump_piece *piece = &((const struct member *)left)->piece,
+				    *second = &((const struct member *)right)->piece;
 
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return (x->end > y->end) - (x->end < y->end);
+	if (piece->start != second->start)
+		return piece->start < second->start ? -1 : 1;
+	return (piece->end > second->end) - (piece->end < second->end);
 }
 
-static int find_twice(const struct set *x, struct df_err *err)
+static int find_twice(const struct set *set, struct df_err *err)
 {
-	for (unsigned i = 1; i < x->n; i++) {
-		for (unsigned k = 0; k < i; k++) {
-			const struct member *a = &x->m[k], *b = &x->m[i];
+	for (unsigned i = 1; i < set->count; i++) {
+		for (unsigned other_index = 0; other_index < i; other_index++) {
+			const struct member *member = &set->member[other_index], *other = &set->member[i];
 
-			if (a->ino && a->ino == b->ino && a->dev == b->dev)
+			if (member->ino && member->ino == other->ino && member->dev == other->dev)
 				return df_err_set(err, DUMPFILTER_E_INVAL,
 						  "%s and %s are the same file: give each piece once",
-						  a->piece.own.name, b->piece.own.name);
+						  member->piece.source.name, other->piece.source.name);
 		}
 	}
 	return 0;
@@ -164,140 +167,140 @@ static int missing(uint64_t first, uint64_t end, struct df_err *err)
 			  first, end - 1);
 }
 
-static int check_ranges(const struct set *x, struct df_err *err)
+static int check_ranges(const struct set *set, struct df_err *err)
 {
 	const struct df_kdump_piece *last = NULL;
 	uint64_t at = 0;
 
-	for (unsigned i = 0; i < x->n; i++) {
-		const struct df_kdump_piece *p = &x->m[i].piece;
+	for (unsigned i = 0; i < set->count; i++) {
+		const struct df_kdump_piece *piece = &set->member[i].piece;
 
-		if (p->start == p->end)
+		if (piece->start == piece->end)
 			continue;
-		if (p->start > at)
-			return missing(at, p->start, err);
-		if (p->start < at)
+		if (piece->start > at)
+			return missing(at, piece->start, err);
+		if (piece->start < at)
 			return df_err_set(err, DUMPFILTER_E_INVAL, "%s and %s both have page frame %#" PRIx64 ": %s",
-					  last->own.name, p->own.name, p->start,
-					  last->start == p->start && last->end == p->end
+					  last->source.name, piece->source.name, piece->start,
+					  last->start == piece->start && last->end == piece->end
 						  ? "give each piece once"
 						  : "they are of different dumps");
-		at = p->end;
-		last = p;
+		at = piece->end;
+		last = piece;
 	}
-	return at == x->o->max_mapnr ? 0 : missing(at, x->o->max_mapnr, err);
+	return at == set->opener->max_mapnr ? 0 : missing(at, set->opener->max_mapnr, err);
 }
 
-static void use(struct set *x, unsigned i)
+static void use(struct set *set, unsigned i)
 {
-	x->o->source = &x->m[i].piece.own;
-	x->o->s = x->m[i].s;
+	set->opener->source = &set->member[i].piece.source;
+	set->opener->subheader = set->member[i].subheader;
 }
 
 /* The first file in the order of memory tells what there is; the others must agree. */
-static int read_all(struct set *x, struct df_err *err)
+static int read_all(struct set *set, struct df_err *err)
 {
-	struct df_kdump_opener *o = x->o;
-	int r;
+	struct df_kdump_opener *opener = set->opener;
+	int result;
 
-	use(x, 0);
-	r = df_kdump_read_rest(o, err);
-	for (unsigned i = 0; !r && i < x->n; i++) {
-		struct df_kdump_piece *p = &x->m[i].piece;
+	use(set, 0);
+	result = df_kdump_read_rest(opener, err);
+	for (unsigned i = 0; !result && i < set->count; i++) {
+		struct df_kdump_piece *piece = &set->member[i].piece;
 
-		use(x, i);
-		p->first = df_pageset_count_range(&o->img->stored_set, 0, p->start);
-		r = i ? df_kdump_compare_bitmap(o, p->start, p->end, err) : 0;
-		if (!r)
-			r = df_kdump_read_eraseinfo(o, err);
+		use(set, i);
+		piece->first = df_pageset_count_range(&opener->image->stored_set, 0, piece->start);
+		result = i ? df_kdump_compare_bitmap(opener, piece->start, piece->end, err) : 0;
+		if (!result)
+			result = df_kdump_read_eraseinfo(opener, err);
 	}
-	return r;
+	return result;
 }
 
 /* What reading needs: the files that have a page frame. */
-static int keep_pieces(struct set *x, struct df_err *err)
+static int keep_pieces(struct set *set, struct df_err *err)
 {
-	struct df_kdump_input *in = x->o->in;
+	struct df_kdump_input *input = set->opener->input;
 
-	in->pieces = df_alloc_array(x->o->img->env, x->n, sizeof *in->pieces);
-	if (!in->pieces)
-		return df_err_nomem(err, x->o->img->env, "pieces", x->n * sizeof *in->pieces);
-	for (unsigned i = 0; i < x->n; i++) {
-		struct df_kdump_piece *p = &x->m[i].piece;
+	input->pieces = df_alloc_array(set->opener->image->env, set->count, sizeof *input->pieces);
+	if (!input->pieces)
+		return df_err_nomem(err, set->opener->image->env, "pieces", set->count * sizeof *input->pieces);
+	for (unsigned i = 0; i < set->count; i++) {
+		struct df_kdump_piece *piece = &set->member[i].piece;
 
-		if (p->start == p->end)
+		if (piece->start == piece->end)
 			continue;
-		in->pieces[in->npieces] = *p;
-		in->pieces[in->npieces++].is_own = true;
-		p->own = (struct df_source){ .fd = -1 };
+		input->pieces[input->npieces] = *piece;
+		input->pieces[input->npieces++].is_own = true;
+		piece->source = (struct df_source){ .fd = -1 };
 	}
 	return 0;
 }
 
 /* In place of a source: for messages, and for whether there may be threads. */
-static void name_image(const struct set *x)
+static void name_image(const struct set *set)
 {
-	struct df_source *s = &x->o->img->source;
+	struct df_source *source = &set->opener->image->source;
 	bool concurrent = true;
 
-	for (unsigned i = 0; i < x->n; i++)
-		concurrent &= x->m[i].piece.own.concurrent;
-	*s = (struct df_source){ .env = x->o->img->env, .fd = -1, .concurrent = concurrent };
-	if (x->n > 1)
-		snprintf(s->name, sizeof s->name, "%.200s (and %u more)", x->first, x->n - 1);
+	for (unsigned i = 0; i < set->count; i++)
+		concurrent &= set->member[i].piece.source.concurrent;
+	*source = (struct df_source){ .env = set->opener->image->env, .fd = -1, .concurrent = concurrent };
+	if (set->count > 1)
+		snprintf(source->name, sizeof source->name, "%.200s (and %u more)", set->first, set->count - 1);
 	else
-		snprintf(s->name, sizeof s->name, "%s", x->first);
+		snprintf(source->name, sizeof source->name, "%s", set->first);
 }
 
-static int open_members(struct set *x, struct df_err *err)
+static int open_members(struct set *set, struct df_err *err)
 {
-	int r = 0;
+	int result = 0;
 
-	for (unsigned i = 0; !r && i < x->n; i++)
-		r = look_at(x, i, err);
-	if (!r)
-		r = find_twice(x, err);
-	if (r < 0)
-		return r;
-	name_image(x);
-	qsort(x->m, x->n, sizeof *x->m, by_range);
-	r = check_ranges(x, err);
-	if (!r)
-		r = read_all(x, err);
-	if (!r)
-		r = df_input_find_eraseinfo(x->o->img, err);
-	x->o->img->past.incomplete |= x->incomplete;
-	return r ? r : keep_pieces(x, err);
+	for (unsigned i = 0; !result && i < set->count; i++)
+		result = look_at(set, i, err);
+	if (!result)
+		result = find_twice(set, err);
+	if (result < 0)
+		return result;
+	name_image(set);
+	qsort(set->member, set->count, sizeof *set->member, by_range);
+	result = check_ranges(set, err);
+	if (!result)
+		result = read_all(set, err);
+	if (!result)
+		result = df_input_find_eraseinfo(set->opener->image, err);
+	set->opener->image->past.incomplete |= set->incomplete;
+	return result ? result : keep_pieces(set, err);
 }
 
-static int open_set(struct df_image *img, struct df_source *sources, unsigned n, struct df_err *err)
+static int open_set(struct df_image *image, struct df_source *sources, unsigned count, struct df_err *err)
 {
-	struct set x = { .n = n, .o = df_kdump_opener_new(img, err) };
-	int r = x.o ? 0 : err->code;
+	struct set set = { .count = count, .opener = df_kdump_opener_new(image, err) };
+	int result = set.opener ? 0 : err->code;
 
-	img->source = (struct df_source){ .env = img->env, .fd = -1 };
-	if (!r && !(x.m = df_alloc_array(img->env, n, sizeof *x.m)))
-		r = df_err_nomem(err, img->env, "pieces", n * sizeof *x.m);
-	for (unsigned i = 0; !r && i < n; i++) {
-		x.m[i].piece.own = sources[i];
+	image->source = (struct df_source){ .env = image->env, .fd = -1 };
+	if (!result && !(set.member = df_alloc_array(image->env, count, sizeof *set.member)))
+		result = df_err_nomem(err, image->env, "pieces", count * sizeof *set.member);
+	for (unsigned i = 0; !result && i < count; i++) {
+		set.member[i].piece.source = sources[i];
 		sources[i] = (struct df_source){ .fd = -1 };
 	}
-	if (!r)
-		r = open_members(&x, err);
-	for (unsigned i = 0; x.m && i < n; i++)
-		df_source_close(&x.m[i].piece.own);
-	df_free(img->env, x.m);
-	df_kdump_opener_free(x.o);
-	return r;
+	if (!result)
+		result = open_members(&set, err);
+	for (unsigned i = 0; set.member && i < count; i++)
+		df_source_close(&set.member[i].piece.source);
+	df_free(image->env, set.member);
+	df_kdump_opener_free(set.opener);
+	return result;
 }
 
-int df_input_open_set(struct df_image *img, struct df_source *sources, unsigned n, struct df_err *err)
+int df_input_open_set(struct df_image *image, struct df_source *sources, unsigned count, struct df_err *err)
 {
-	int r = open_set(img, sources, n, err);
+	int result = open_set(image, sources, count, err);
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < count; i++)
 		df_source_close(&sources[i]);
-	if (r < 0)
-		df_image_fini(img);
-	return r;
+	if (result < 0)
+		df_image_fini(image);
+	return result;
 }

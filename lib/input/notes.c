@@ -21,21 +21,21 @@ static const char *of_xen(const struct df_elf_note *note)
 	return NULL;
 }
 
-void df_input_scan_notes(struct df_image *img)
+void df_input_scan_notes(struct df_image *image)
 {
 	struct df_elf_note note;
 
-	img->cpus = 0;
-	img->xen_note = NULL;
-	img->vmcoreinfo_at = img->vmcoreinfo_len = 0;
-	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
+	image->cpus = 0;
+	image->xen_note = NULL;
+	image->vmcoreinfo_at = image->vmcoreinfo_len = 0;
+	for (size_t pos = 0; df_elf_next_note(image->big_endian, image->notes, image->notes_len, &pos, &note);) {
 		if (note.type == DF_ELF_NT_PRSTATUS && df_elf_note_is(&note, "CORE"))
-			img->cpus++;
-		if (!img->xen_note)
-			img->xen_note = of_xen(&note);
-		if (!img->vmcoreinfo_len && df_elf_note_is(&note, NAME)) {
-			img->vmcoreinfo_at = note.desc_offset;
-			img->vmcoreinfo_len = note.descsz;
+			image->cpus++;
+		if (!image->xen_note)
+			image->xen_note = of_xen(&note);
+		if (!image->vmcoreinfo_len && df_elf_note_is(&note, NAME)) {
+			image->vmcoreinfo_at = note.desc_offset;
+			image->vmcoreinfo_len = note.descsz;
 		}
 	}
 }
@@ -58,12 +58,12 @@ static const char *of_process(const struct df_elf_note *note)
 	}
 }
 
-int df_input_judge_notes(const struct df_image *img, struct df_err *err)
+int df_input_judge_notes(const struct df_image *image, struct df_err *err)
 {
 	struct df_elf_note note;
 	const char *name;
 
-	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
+	for (size_t pos = 0; df_elf_next_note(image->big_endian, image->notes, image->notes_len, &pos, &note);) {
 		/* QEMU 7.2 adds it for each CPU of a protected guest, also where its owner allows no dump of it, so
 		 * that there are no sections to decrypt it by. */
 		if (note.type == DF_ELF_NT_PV_CPU_DATA && df_elf_note_is(&note, "LINUX"))
@@ -71,62 +71,62 @@ int df_input_judge_notes(const struct df_image *img, struct df_err *err)
 				err, DUMPFILTER_E_UNSUPPORTED,
 				"%s is of a protected guest (IBM Secure Execution; note NT_S390_PV_CPU_DATA) and "
 				"lacks what decrypts it (section pv_compl): its memory cannot be read",
-				img->source.name);
-		name = img->vmcoreinfo_len ? NULL : of_process(&note);
+				image->source.name);
+		name = image->vmcoreinfo_len ? NULL : of_process(&note);
 		if (name)
 			return df_err_set(err, DUMPFILTER_E_FORMAT,
 					  "%s is the core of a process (note %s), not of a kernel: gdb reads it",
-					  img->source.name, name);
+					  image->source.name, name);
 	}
 	return 0;
 }
 
-int df_input_add_vmcoreinfo(struct df_image *img, const struct df_source *source, uint64_t offset, uint32_t len,
+int df_input_add_vmcoreinfo(struct df_image *image, const struct df_source *source, uint64_t offset, uint32_t length,
 			    size_t *cap, struct df_err *err)
 {
-	size_t desc = HEADER + NAME_PADDED, more = desc + (size_t)df_round_up(len, 4);
+	size_t desc = HEADER + NAME_PADDED, more = desc + (size_t)df_round_up(length, 4);
 	uint8_t *note;
-	int r;
+	int result;
 
-	if (!df_grow(img->env, (void **)&img->notes, cap, img->notes_len + more, 1))
-		return df_err_nomem(err, img->env, "notes", img->notes_len + more);
-	note = img->notes + img->notes_len;
+	if (!df_grow(image->env, (void **)&image->notes, cap, image->notes_len + more, 1))
+		return df_err_nomem(err, image->env, "notes", image->notes_len + more);
+	note = image->notes + image->notes_len;
 	memset(note, 0, more);
-	df_put32(note, sizeof NAME, img->be);
-	df_put32(note + 4, len, img->be);
+	df_put32(note, sizeof NAME, image->big_endian);
+	df_put32(note + 4, length, image->big_endian);
 	memcpy(note + HEADER, NAME, sizeof NAME);
-	r = df_source_read(source, offset, note + desc, len, err);
-	if (!r)
-		img->notes_len += more;
-	return r;
+	result = df_source_read(source, offset, note + desc, length, err);
+	if (!result)
+		image->notes_len += more;
+	return result;
 }
 
 /* Writers reserve more than they need: the rest is zero. */
 static size_t text_length(const struct df_elf_note *note)
 {
-	size_t len = note->descsz < DF_INPUT_MAX_ERASEINFO ? note->descsz : DF_INPUT_MAX_ERASEINFO;
+	size_t length = note->descsz < DF_INPUT_MAX_ERASEINFO ? note->descsz : DF_INPUT_MAX_ERASEINFO;
 
-	while (len && !note->desc[len - 1])
-		len--;
-	return len;
+	while (length && !note->desc[length - 1])
+		length--;
+	return length;
 }
 
-int df_input_find_eraseinfo(struct df_image *img, struct df_err *err)
+int df_input_find_eraseinfo(struct df_image *image, struct df_err *err)
 {
 	struct df_elf_note note;
-	size_t len;
+	size_t length;
 
-	for (size_t pos = 0; df_elf_next_note(img->be, img->notes, img->notes_len, &pos, &note);) {
-		if (!df_elf_note_is(&note, ERASEINFO) || !(len = text_length(&note)))
+	for (size_t pos = 0; df_elf_next_note(image->big_endian, image->notes, image->notes_len, &pos, &note);) {
+		if (!df_elf_note_is(&note, ERASEINFO) || !(length = text_length(&note)))
 			continue;
-		if (!img->eraseinfo_len) {
-			img->eraseinfo = df_alloc(img->env, len);
-			if (!img->eraseinfo)
-				return df_err_nomem(err, img->env, "text about erased data", len);
-			memcpy(img->eraseinfo, note.desc, len);
-			img->eraseinfo_len = len;
+		if (!image->eraseinfo_len) {
+			image->eraseinfo = df_alloc(image->env, length);
+			if (!image->eraseinfo)
+				return df_err_nomem(err, image->env, "text about erased data", length);
+			memcpy(image->eraseinfo, note.desc, length);
+			image->eraseinfo_len = length;
 		}
-		img->eraseinfo_noted = len == img->eraseinfo_len && !memcmp(img->eraseinfo, note.desc, len);
+		image->eraseinfo_noted = length == image->eraseinfo_len && !memcmp(image->eraseinfo, note.desc, length);
 		break;
 	}
 	return 0;

@@ -20,17 +20,18 @@ struct df_section {
 
 struct df_sections {
 	struct df_section v[DF_SECTIONS_MAX];
-	unsigned n;    /* those with contents, but for the one of the names */
-	uint32_t more; /* headers that were not looked at */
+	unsigned count; /* those with contents, but for the one of the names */
+	uint32_t more;  /* headers that were not looked at */
 };
 
 /* What of it can be read: a damaged table is no reason to lose the memory. */
-void df_sections_read(struct df_sections *s, const struct df_source *source, const struct df_elf_header *h);
+void df_sections_read(struct df_sections *sections, const struct df_source *source, const struct df_elf_header *header);
 /* Is there one of this name? */
-bool df_sections_have(const struct df_sections *s, const char *name);
+bool df_sections_have(const struct df_sections *sections, const char *name);
 /* Refuses what its sections tell: cores of Xen guests (E_FORMAT), dumps of protected guests (E_UNSUPPORTED). */
-int df_sections_judge(const struct df_sections *s, const char *file, struct df_err *err);
+int df_sections_judge(const struct df_sections *sections, const char *file, struct df_err *err);
 /* Note in the image which have contents that no program header p[n] has. */
-void df_sections_leave(const struct df_sections *s, struct df_image *img, const struct df_elf_phdr *p, uint32_t n);
+void df_sections_leave(const struct df_sections *sections, struct df_image *image, const struct df_elf_phdr *phdr,
+		       uint32_t count);
 
 #endif

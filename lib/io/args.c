@@ -61,15 +61,15 @@ int df_args_answer(void *dst, const void *src, size_t known, const char *what, c
 
 void df_args_name(char *dst, size_t size, const char *name)
 {
-	size_t len = strlen(name);
+	size_t length = strlen(name);
 
-	if (len < size) {
-		memcpy(dst, name, len + 1);
+	if (length < size) {
+		memcpy(dst, name, length + 1);
 	} else {
 		memcpy(dst, "...", 3);
-		memcpy(dst + 3, name + len - (size - 4), size - 3);
+		memcpy(dst + 3, name + length - (size - 4), size - 3);
 	}
-	for (char *p = dst; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	for (char *copy = dst; *copy; copy++)
+		if ((unsigned char)*copy < ' ' || *copy == 0x7f)
+			*copy = '?';
 }

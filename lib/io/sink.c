@@ -6,27 +6,27 @@
 
 static const uint8_t zero_block[16 << 10];
 
-void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *ops, unsigned caps, const char *name,
+void *df_sink_new(struct df_env *env, size_t size, const struct df_sink_ops *sink_ops, unsigned caps, const char *name,
 		  struct df_err *err)
 {
-	struct dumpfilter_sink *s = df_alloc(env, size);
+	struct dumpfilter_sink *sink = df_alloc(env, size);
 
-	if (!s) {
+	if (!sink) {
 		df_err_nomem(err, env, "a sink", size);
 		return NULL;
 	}
-	s->ops = ops;
-	s->env = env;
-	s->caps = caps;
-	s->limit = UINT64_MAX;
-	df_args_name(s->name, sizeof s->name, name);
-	return s;
+	sink->sink_ops = sink_ops;
+	sink->env = env;
+	sink->caps = caps;
+	sink->limit = UINT64_MAX;
+	df_args_name(sink->name, sizeof sink->name, name);
+	return sink;
 }
 
-void df_sink_free(struct dumpfilter_sink *s)
+void df_sink_free(struct dumpfilter_sink *sink)
 {
-	if (s && s->ops->free)
-		s->ops->free(s);
+	if (sink && sink->sink_ops->free)
+		sink->sink_ops->free(sink);
 }
 
 static void reach(atomic_uint_least64_t *mark, uint64_t end)
@@ -37,98 +37,98 @@ static void reach(atomic_uint_least64_t *mark, uint64_t end)
 		;
 }
 
-static int check(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err)
+static int check(struct dumpfilter_sink *sink, uint64_t offset, uint64_t length, struct df_err *err)
 {
-	uint64_t end = atomic_load(&s->end);
+	uint64_t end = atomic_load(&sink->end);
 
-	if (offset > INT64_MAX || len > INT64_MAX - offset)
+	if (offset > INT64_MAX || length > INT64_MAX - offset)
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: offset %" PRIu64 " is beyond what files can hold",
-				  s->name, offset);
-	if (s->caps & DUMPFILTER_IO_RANDOM || offset == end || (offset < end && s->caps & DUMPFILTER_IO_REWRITE))
+				  sink->name, offset);
+	if (sink->caps & DUMPFILTER_IO_RANDOM || offset == end || (offset < end && sink->caps & DUMPFILTER_IO_REWRITE))
 		return 0;
 	return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 			  "%s: a stream takes bytes only in order (it is at %" PRIu64 ", these belong at %" PRIu64
 			  "): write the flattened format to it",
-			  s->name, end, offset);
+			  sink->name, end, offset);
 }
 
-void df_sink_set_limit(struct dumpfilter_sink *s, uint64_t bytes)
+void df_sink_set_limit(struct dumpfilter_sink *sink, uint64_t bytes)
 {
-	s->limit = bytes;
+	sink->limit = bytes;
 }
 
-int df_sink_refuse(struct dumpfilter_sink *s, struct df_err *err)
+int df_sink_refuse(struct dumpfilter_sink *sink, struct df_err *err)
 {
-	atomic_store(&s->refused, true);
-	return df_err_set(err, DUMPFILTER_E_NOSPACE, "%s: its size limit of %" PRIu64 " bytes is reached", s->name,
-			  s->limit);
+	atomic_store(&sink->refused, true);
+	return df_err_set(err, DUMPFILTER_E_NOSPACE, "%s: its size limit of %" PRIu64 " bytes is reached", sink->name,
+			  sink->limit);
 }
 
-/* How many of len bytes at offset the limit lets through. */
-static size_t within_limit(const struct dumpfilter_sink *s, uint64_t offset, size_t len)
+/* How many of length bytes at offset the limit lets through. */
+static size_t within_limit(const struct dumpfilter_sink *sink, uint64_t offset, size_t length)
 {
-	if (s->limit >= offset + len || s->ops->flat)
-		return len;
-	return s->limit > offset ? (size_t)(s->limit - offset) : 0;
+	if (sink->limit >= offset + length || sink->sink_ops->flat)
+		return length;
+	return sink->limit > offset ? (size_t)(sink->limit - offset) : 0;
 }
 
-int df_sink_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+int df_sink_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length, struct df_err *err)
 {
-	size_t n;
-	int r;
+	size_t count;
+	int result;
 
-	if (!len)
+	if (!length)
 		return 0;
-	r = check(s, offset, len, err);
-	if (r)
-		return r;
-	n = within_limit(s, offset, len);
-	r = n ? s->ops->write(s, offset, buf, n, err) : 0;
-	if (r)
-		return r;
-	if (n) {
-		atomic_fetch_add(&s->bytes, n);
-		reach(&s->written, offset + n);
-		reach(&s->end, offset + n);
-		__atomic_store_n(&s->touched, true, __ATOMIC_RELAXED); /* writers may be several */
+	result = check(sink, offset, length, err);
+	if (result)
+		return result;
+	count = within_limit(sink, offset, length);
+	result = count ? sink->sink_ops->write(sink, offset, buffer, count, err) : 0;
+	if (result)
+		return result;
+	if (count) {
+		atomic_fetch_add(&sink->bytes, count);
+		reach(&sink->written, offset + count);
+		reach(&sink->end, offset + count);
+		__atomic_store_n(&sink->touched, true, __ATOMIC_RELAXED); /* writers may be several */
 	}
-	return n < len ? df_sink_refuse(s, err) : 0;
+	return count < length ? df_sink_refuse(sink, err) : 0;
 }
 
 /* Fewest zeros that may be left out. */
-static uint64_t gap_min(const struct dumpfilter_sink *s)
+static uint64_t gap_min(const struct dumpfilter_sink *sink)
 {
-	return s->caps & DUMPFILTER_IO_RANDOM ? s->ops->least_gap : UINT64_MAX;
+	return sink->caps & DUMPFILTER_IO_RANDOM ? sink->sink_ops->least_gap : UINT64_MAX;
 }
 
-int df_sink_zeros(struct dumpfilter_sink *s, uint64_t offset, uint64_t len, struct df_err *err)
+int df_sink_zeros(struct dumpfilter_sink *sink, uint64_t offset, uint64_t length, struct df_err *err)
 {
-	int r = len ? check(s, offset, len, err) : 0;
+	int result = length ? check(sink, offset, length, err) : 0;
 
-	if (r || !len)
-		return r;
-	if (len >= gap_min(s)) {
-		if (!s->ops->flat && offset + len > s->limit)
-			return df_sink_refuse(s, err);
-		reach(&s->end, offset + len);
+	if (result || !length)
+		return result;
+	if (length >= gap_min(sink)) {
+		if (!sink->sink_ops->flat && offset + length > sink->limit)
+			return df_sink_refuse(sink, err);
+		reach(&sink->end, offset + length);
 		return 0;
 	}
-	while (len && !r) {
-		size_t n = len < sizeof zero_block ? (size_t)len : sizeof zero_block;
+	while (length && !result) {
+		size_t count = length < sizeof zero_block ? (size_t)length : sizeof zero_block;
 
-		r = df_sink_write(s, offset, zero_block, n, err);
-		offset += n;
-		len -= n;
+		result = df_sink_write(sink, offset, zero_block, count, err);
+		offset += count;
+		length -= count;
 	}
-	return r;
+	return result;
 }
 
-int df_sink_flush(struct dumpfilter_sink *s, struct df_err *err)
+int df_sink_flush(struct dumpfilter_sink *sink, struct df_err *err)
 {
-	return s->ops->flush ? s->ops->flush(s, err) : 0;
+	return sink->sink_ops->flush ? sink->sink_ops->flush(sink, err) : 0;
 }
 
-int df_sink_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+int df_sink_finish(struct dumpfilter_sink *sink, int result, struct df_err *err)
 {
-	return s->ops->finish ? s->ops->finish(s, result, err) : 0;
+	return sink->sink_ops->finish ? sink->sink_ops->finish(sink, result, err) : 0;
 }

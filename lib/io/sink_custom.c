@@ -17,42 +17,45 @@ struct custom_sink {
 };
 
 /* The errno value in what a callback returned. */
-static int errno_of(int r)
+static int errno_of(int result)
 {
-	return r < 0 && r >= -ERRNO_MAX ? -r : EPROTO;
+	return result < 0 && result >= -ERRNO_MAX ? -result : EPROTO;
 }
 
-static int custom_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+static int custom_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+			struct df_err *err)
 {
-	struct custom_sink *c = (struct custom_sink *)s;
-	int r = c->ops.write(c->user, offset, buf, len);
+	struct custom_sink *custom = (struct custom_sink *)sink;
+	int result = custom->ops.write(custom->user, offset, buffer, length);
 
-	if (!r)
+	if (!result)
 		return 0;
-	return df_err_sys(err, df_err_of_errno(errno_of(r)), errno_of(r), "%s: writing %zu bytes at offset %" PRIu64,
-			  s->name, len, offset);
+	return df_err_sys(err, df_err_of_errno(errno_of(result)), errno_of(result),
+			  "%s: writing %zu bytes at offset %" PRIu64, sink->name, length, offset);
 }
 
-static int custom_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+static int custom_finish(struct dumpfilter_sink *sink, int result, struct df_err *err)
 {
-	struct custom_sink *c = (struct custom_sink *)s;
-	int r, first = 0;
+	struct custom_sink *custom = (struct custom_sink *)sink;
+	int finished, first = 0;
 
-	if (c->finished)
+	if (custom->finished)
 		return 0;
-	c->finished = true;
+	custom->finished = true;
 	/* who counts what arrives must see an end that lies in a gap */
-	if (result >= 0 && atomic_load(&s->written) < atomic_load(&s->end))
-		first = custom_write(s, atomic_load(&s->end) - 1, "", 1, err);
-	r = c->ops.finish ? c->ops.finish(c->user, first ? first : result) : 0;
+	if (result >= 0 && atomic_load(&sink->written) < atomic_load(&sink->end))
+		first = custom_write(sink, atomic_load(&sink->end) - 1, "", 1, err);
+	finished = custom->ops.finish ? custom->ops.finish(custom->user, first ? first : result) : 0;
 	if (first)
 		return first;
-	return r ? df_err_sys(err, df_err_of_errno(errno_of(r)), errno_of(r), "%s: finishing", s->name) : 0;
+	return finished ? df_err_sys(err, df_err_of_errno(errno_of(finished)), errno_of(finished), "%s: finishing",
+				     sink->name)
+			: 0;
 }
 
-static void custom_free(struct dumpfilter_sink *s)
+static void custom_free(struct dumpfilter_sink *sink)
 {
-	df_free(s->env, s);
+	df_free(sink->env, sink);
 }
 
 static const struct df_sink_ops custom_ops = { .write = custom_write, .finish = custom_finish, .free = custom_free };
@@ -61,7 +64,7 @@ struct dumpfilter_sink *df_sink_custom(struct df_env *env, const struct dumpfilt
 				       struct df_err *err)
 {
 	struct dumpfilter_sink_ops known;
-	struct custom_sink *c;
+	struct custom_sink *custom;
 
 	if (df_args_copy(&known, sizeof known, ops, "sink_custom", "DUMPFILTER_SINK_OPS_INIT", err))
 		return NULL;
@@ -70,11 +73,11 @@ struct dumpfilter_sink *df_sink_custom(struct df_env *env, const struct dumpfilt
 			   known.write ? "unknown caps" : "the sink has no write function");
 		return NULL;
 	}
-	c = df_sink_new(env, sizeof *c, &custom_ops, known.caps, known.name ? known.name : "output", err);
-	if (!c)
+	custom = df_sink_new(env, sizeof *custom, &custom_ops, known.caps, known.name ? known.name : "output", err);
+	if (!custom)
 		return NULL;
-	c->ops = known;
-	c->ops.name = NULL; /* the caller's may go away; the sink has a copy */
-	c->user = user;
-	return &c->sink;
+	custom->ops = known;
+	custom->ops.name = NULL; /* the caller's may go away; the sink has a copy */
+	custom->user = user;
+	return &custom->sink;
 }

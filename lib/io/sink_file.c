@@ -46,36 +46,36 @@ struct file_sink {
 	pthread_rwlock_t writing; /* for reading: while bytes are written; for writing: while space is given back */
 };
 
-static int sys_error(const struct file_sink *f, const char *what, struct df_err *err)
+static int sys_error(const struct file_sink *file, const char *what, struct df_err *err)
 {
-	return df_err_sys(err, df_err_of_errno(errno), errno, "%s: %s", f->sink.name, what);
+	return df_err_sys(err, df_err_of_errno(errno), errno, "%s: %s", file->sink.name, what);
 }
 
 /* Before the first byte: old contents go, so that gaps read as zeros. */
-static int begin(struct file_sink *f, struct df_err *err)
+static int begin(struct file_sink *file, struct df_err *err)
 {
 	struct stat st;
-	int r = 0;
+	int result = 0;
 
-	if (atomic_load(&f->begun))
+	if (atomic_load(&file->begun))
 		return 0;
-	pthread_mutex_lock(&f->lock);
-	if (f->regular && !atomic_load(&f->begun)) {
-		if (fstat(f->from.fd, &st) || (st.st_size && ftruncate(f->from.fd, 0)))
-			r = sys_error(f, "truncating it", err);
+	pthread_mutex_lock(&file->lock);
+	if (file->regular && !atomic_load(&file->begun)) {
+		if (fstat(file->from.fd, &st) || (st.st_size && ftruncate(file->from.fd, 0)))
+			result = sys_error(file, "truncating it", err);
 	}
-	if (!r)
-		atomic_store(&f->begun, true);
-	pthread_mutex_unlock(&f->lock);
-	return r;
+	if (!result)
+		atomic_store(&file->begun, true);
+	pthread_mutex_unlock(&file->lock);
+	return result;
 }
 
 /* Of [from, to) what was reserved and not written; nobody writes meanwhile.  Such space reads as a hole, also where it
  * lies between bytes that were written.  Behind the end of the file no hole can be made (ext4_punch_hole, v6.12), but
  * setting its length gives all of that back. */
-static void give_back(const struct file_sink *f, uint64_t from, uint64_t to)
+static void give_back(const struct file_sink *file, uint64_t from, uint64_t to)
 {
-	int fd = f->from.fd;
+	int fd = file->from.fd;
 	struct stat st;
 
 	if (fstat(fd, &st) || ((uint64_t)st.st_size < to && ftruncate(fd, st.st_size)))
@@ -101,176 +101,177 @@ static void give_back(const struct file_sink *f, uint64_t from, uint64_t to)
 /* Bytes [offset, end) are to be written.  Where they go on from those before, space for more is reserved with them:
  * ext4 finds blocks for each page that is written otherwise.  Where they do not, they may be the last ones there, and
  * what was reserved before is given back. */
-static void reserve(struct file_sink *f, uint64_t offset, uint64_t end)
+static void reserve(struct file_sink *file, uint64_t offset, uint64_t end)
 {
 	uint64_t most;
 
-	pthread_mutex_lock(&f->lock);
-	if (f->reserves && offset > f->window.to) {
-		pthread_rwlock_wrlock(&f->writing);
-		give_back(f, f->window.from, f->window.to);
-		pthread_rwlock_unlock(&f->writing);
-		f->window.from = offset;
-		f->window.to = end;
-	} else if (f->reserves && offset >= f->window.from && end > f->window.to) {
-		most = end > f->window.to + RESERVE ? end : f->window.to + RESERVE;
+	pthread_mutex_lock(&file->lock);
+	if (file->reserves && offset > file->window.to) {
+		pthread_rwlock_wrlock(&file->writing);
+		give_back(file, file->window.from, file->window.to);
+		pthread_rwlock_unlock(&file->writing);
+		file->window.from = offset;
+		file->window.to = end;
+	} else if (file->reserves && offset >= file->window.from && end > file->window.to) {
+		most = end > file->window.to + RESERVE ? end : file->window.to + RESERVE;
 		/* little space is left, or the file system cannot: no more of it */
-		f->reserves = !fallocate(f->from.fd, FALLOC_FL_KEEP_SIZE, (off_t)f->window.to,
-					 (off_t)(most - f->window.to));
-		f->window.to = most;
+		file->reserves = !fallocate(file->from.fd, FALLOC_FL_KEEP_SIZE, (off_t)file->window.to,
+					    (off_t)(most - file->window.to));
+		file->window.to = most;
 	}
-	pthread_mutex_unlock(&f->lock);
+	pthread_mutex_unlock(&file->lock);
 }
 
 /* The disk is full: without what is reserved it may not be.  false: nothing was. */
-static bool stop_reserving(struct file_sink *f)
+static bool stop_reserving(struct file_sink *file)
 {
 	bool had;
 
-	pthread_mutex_lock(&f->lock);
-	had = f->window.from < f->window.to;
-	pthread_rwlock_wrlock(&f->writing);
+	pthread_mutex_lock(&file->lock);
+	had = file->window.from < file->window.to;
+	pthread_rwlock_wrlock(&file->writing);
 	if (had)
-		give_back(f, f->window.from, f->window.to);
-	pthread_rwlock_unlock(&f->writing);
-	f->reserves = false;
-	f->window.to = f->window.from;
-	pthread_mutex_unlock(&f->lock);
+		give_back(file, file->window.from, file->window.to);
+	pthread_rwlock_unlock(&file->writing);
+	file->reserves = false;
+	file->window.to = file->window.from;
+	pthread_mutex_unlock(&file->lock);
 	return had;
 }
 
 /* As much as goes in one call; errno where it returns no more than 0. */
-static ssize_t write_some(struct file_sink *f, const uint8_t *bytes, size_t len, uint64_t offset)
+static ssize_t write_some(struct file_sink *file, const uint8_t *bytes, size_t length, uint64_t offset)
 {
 	ssize_t done;
 
-	pthread_rwlock_rdlock(&f->writing);
+	pthread_rwlock_rdlock(&file->writing);
 	do
-		done = pwrite(f->from.fd, bytes, len, (off_t)offset);
+		done = pwrite(file->from.fd, bytes, length, (off_t)offset);
 	while (done < 0 && errno == EINTR);
-	pthread_rwlock_unlock(&f->writing);
+	pthread_rwlock_unlock(&file->writing);
 	if (!done)
 		errno = ENOSPC;
 	return done;
 }
 
-static int file_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+static int file_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+		      struct df_err *err)
 {
-	struct file_sink *f = (struct file_sink *)s;
-	const uint8_t *bytes = buf;
-	int r = begin(f, err);
+	struct file_sink *file = (struct file_sink *)sink;
+	const uint8_t *bytes = buffer;
+	int result = begin(file, err);
 
-	if (!r && f->reserving)
-		reserve(f, offset, offset + len);
-	while (!r && len) {
-		ssize_t done = write_some(f, bytes, len, offset);
+	if (!result && file->reserving)
+		reserve(file, offset, offset + length);
+	while (!result && length) {
+		ssize_t done = write_some(file, bytes, length, offset);
 
 		if (done > 0) {
-			atomic_store_explicit(&f->wrote, true, memory_order_relaxed);
+			atomic_store_explicit(&file->wrote, true, memory_order_relaxed);
 			bytes += done;
-			len -= (size_t)done;
+			length -= (size_t)done;
 			offset += (uint64_t)done;
 		} else {
 			int why = errno;
 
-			if (f->reserving && (why == ENOSPC || why == EDQUOT) && stop_reserving(f))
+			if (file->reserving && (why == ENOSPC || why == EDQUOT) && stop_reserving(file))
 				continue;
-			r = df_err_sys(err, df_err_of_errno(why), why, "%s: writing %zu bytes at offset %" PRIu64,
-				       s->name, len, offset);
+			result = df_err_sys(err, df_err_of_errno(why), why, "%s: writing %zu bytes at offset %" PRIu64,
+					    sink->name, length, offset);
 		}
 	}
-	return r;
+	return result;
 }
 
 /* A file that ends in a gap gets its length. */
-static int set_length(struct file_sink *f, uint64_t end, struct df_err *err)
+static int set_length(struct file_sink *file, uint64_t end, struct df_err *err)
 {
 	struct stat st;
 
-	if (!f->regular)
+	if (!file->regular)
 		return 0;
-	if (f->reserving)
-		(void)stop_reserving(f);
-	if (fstat(f->from.fd, &st) ||
-	    ((f->reserving || (uint64_t)st.st_size != end) && ftruncate(f->from.fd, (off_t)end)))
-		return sys_error(f, "setting its length", err);
+	if (file->reserving)
+		(void)stop_reserving(file);
+	if (fstat(file->from.fd, &st) ||
+	    ((file->reserving || (uint64_t)st.st_size != end) && ftruncate(file->from.fd, (off_t)end)))
+		return sys_error(file, "setting its length", err);
 	return 0;
 }
 
 /* Onto the disk: the machine reboots soon after.  Network file systems report a full disk only here. */
-static int flush(struct file_sink *f, struct df_err *err)
+static int flush(struct file_sink *file, struct df_err *err)
 {
-	int r;
+	int result;
 
 	do
-		r = fsync(f->from.fd);
-	while (r && errno == EINTR);
-	if (r && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
-		return sys_error(f, "flushing it to the disk", err);
+		result = fsync(file->from.fd);
+	while (result && errno == EINTR);
+	if (result && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
+		return sys_error(file, "flushing it to the disk", err);
 	return 0;
 }
 
-static int file_flush(struct dumpfilter_sink *s, struct df_err *err)
+static int file_flush(struct dumpfilter_sink *sink, struct df_err *err)
 {
-	struct file_sink *f = (struct file_sink *)s;
+	struct file_sink *file = (struct file_sink *)sink;
 
-	return f->from.own && atomic_load(&f->wrote) ? flush(f, err) : 0;
+	return file->from.own && atomic_load(&file->wrote) ? flush(file, err) : 0;
 }
 
-static int file_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+static int file_finish(struct dumpfilter_sink *sink, int result, struct df_err *err)
 {
-	struct file_sink *f = (struct file_sink *)s;
-	uint64_t end = atomic_load(&s->end);
-	int r = 0;
+	struct file_sink *file = (struct file_sink *)sink;
+	uint64_t end = atomic_load(&sink->end);
+	int finished = 0;
 
-	if (!end && !s->may_be_empty)
+	if (!end && !sink->may_be_empty)
 		return 0;
-	f->discard = result < 0;
+	file->discard = result < 0;
 	if (result >= 0) {
-		r = begin(f, err);
-		if (!r)
-			r = set_length(f, end, err);
-		if (!r)
-			atomic_store(&f->wrote, true);
+		finished = begin(file, err);
+		if (!finished)
+			finished = set_length(file, end, err);
+		if (!finished)
+			atomic_store(&file->wrote, true);
 	}
-	f->flush_at_end = f->from.own && result == DUMPFILTER_PARTIAL;
-	if (!r && f->from.own && !f->flush_at_end)
-		r = flush(f, err);
-	if (!f->from.own) /* what the caller's shell lets others write to the same file comes behind */
-		(void)lseek(f->from.fd, (off_t)end, SEEK_SET);
-	return r;
+	file->flush_at_end = file->from.own && result == DUMPFILTER_PARTIAL;
+	if (!finished && file->from.own && !file->flush_at_end)
+		finished = flush(file, err);
+	if (!file->from.own) /* what the caller's shell lets others write to the same file comes behind */
+		(void)lseek(file->from.fd, (off_t)end, SEEK_SET);
+	return finished;
 }
 
 /* Only what is still ours: somebody may have put another file in its place. */
-static void remove_unused(struct file_sink *f)
+static void remove_unused(struct file_sink *file)
 {
 	struct stat ours, there;
 
-	if (fstat(f->from.fd, &ours) || lstat(f->path, &there))
+	if (fstat(file->from.fd, &ours) || lstat(file->path, &there))
 		return;
 	if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
-		unlink(f->path);
+		unlink(file->path);
 }
 
-static void file_free(struct dumpfilter_sink *s)
+static void file_free(struct dumpfilter_sink *sink)
 {
-	struct file_sink *f = (struct file_sink *)s;
+	struct file_sink *file = (struct file_sink *)sink;
 
 	struct df_err ignored; /* the output is known to be incomplete */
 
-	f->discard |= s->unwanted;
-	if (f->flush_at_end && !f->discard)
-		(void)flush(f, &ignored);
-	if (f->path && (f->discard || !atomic_load(&f->wrote)))
-		remove_unused(f);
-	else if (f->discard && f->regular && atomic_load(&f->begun) && ftruncate(f->from.fd, 0))
-		f->discard = false; /* then its mark must do */
-	if (f->from.own)
-		close(f->from.fd);
-	pthread_rwlock_destroy(&f->writing);
-	pthread_mutex_destroy(&f->lock);
-	df_free(s->env, f->path);
-	df_free(s->env, f);
+	file->discard |= sink->unwanted;
+	if (file->flush_at_end && !file->discard)
+		(void)flush(file, &ignored);
+	if (file->path && (file->discard || !atomic_load(&file->wrote)))
+		remove_unused(file);
+	else if (file->discard && file->regular && atomic_load(&file->begun) && ftruncate(file->from.fd, 0))
+		file->discard = false; /* then its mark must do */
+	if (file->from.own)
+		close(file->from.fd);
+	pthread_rwlock_destroy(&file->writing);
+	pthread_mutex_destroy(&file->lock);
+	df_free(sink->env, file->path);
+	df_free(sink->env, file);
 }
 
 static const struct df_sink_ops regular_ops = {
@@ -287,37 +288,37 @@ static const struct df_sink_ops device_ops = {
 
 static bool on_ext4(int fd)
 {
-	struct statfs fs;
+	struct statfs statfs;
 
-	return !fstatfs(fd, &fs) && fs.f_type == EXT4_SUPER_MAGIC;
+	return !fstatfs(fd, &statfs) && statfs.f_type == EXT4_SUPER_MAGIC;
 }
 
 static struct dumpfilter_sink *new_file(struct df_env *env, struct origin from, bool regular, const char *name,
 					struct df_err *err)
 {
-	struct file_sink *f;
+	struct file_sink *file;
 
-	f = df_sink_new(env, sizeof *f, regular ? &regular_ops : &device_ops, CAPS, name, err);
-	if (!f)
+	file = df_sink_new(env, sizeof *file, regular ? &regular_ops : &device_ops, CAPS, name, err);
+	if (!file)
 		return NULL;
 	if (from.created) {
-		f->path = df_alloc(env, strlen(name) + 1);
-		if (!f->path) {
+		file->path = df_alloc(env, strlen(name) + 1);
+		if (!file->path) {
 			df_err_nomem(err, env, "a file name", strlen(name) + 1);
-			df_free(env, f);
+			df_free(env, file);
 			return NULL;
 		}
-		memcpy(f->path, name, strlen(name) + 1);
+		memcpy(file->path, name, strlen(name) + 1);
 	}
-	f->from = from;
-	f->regular = regular;
+	file->from = from;
+	file->regular = regular;
 	/* buffered writes to one file hold the inode's lock (ext4, xfs, btrfs, tmpfs and nfs in v6.12), and who waits
 	 * for it spins for a while */
-	f->sink.writers = regular;
-	f->reserving = f->reserves = regular && on_ext4(from.fd);
-	pthread_rwlock_init(&f->writing, NULL);
-	pthread_mutex_init(&f->lock, NULL);
-	return &f->sink;
+	file->sink.writers = regular;
+	file->reserving = file->reserves = regular && on_ext4(from.fd);
+	pthread_rwlock_init(&file->writing, NULL);
+	pthread_mutex_init(&file->lock, NULL);
+	return &file->sink;
 }
 
 /* The sink that fits what fd is.  An fd that appends ignores offsets, so it is a stream. */
@@ -333,10 +334,10 @@ static struct dumpfilter_sink *on_fd(struct df_env *env, struct origin from, con
 	} else if (mode & O_APPEND || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
 		return df_sink_stream(env, from.fd, from.own, name, err);
 	} else {
-		struct dumpfilter_sink *s = new_file(env, from, S_ISREG(st.st_mode), name, err);
+		struct dumpfilter_sink *sink = new_file(env, from, S_ISREG(st.st_mode), name, err);
 
-		if (s)
-			return s;
+		if (sink)
+			return sink;
 	}
 	if (from.created)
 		unlink(name);

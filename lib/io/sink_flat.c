@@ -27,7 +27,7 @@ struct range {
 
 /* The header, which comes first and, of an output that ends early, once more at the end. */
 struct head {
-	size_t len;              /* of the first record, 0 = there is none at offset 0 */
+	size_t length;           /* of the first record, 0 = there is none at offset 0 */
 	uint64_t again;          /* bytes of the second one that are to come */
 	unsigned repeats;        /* records that follow it: */
 	uint8_t bytes[HEAD_MAX]; /* as many of its first bytes as the first record has */
@@ -38,7 +38,7 @@ struct flat_sink {
 	struct dumpfilter_sink *inner;
 	uint64_t pos;        /* bytes in inner */
 	bool begun;          /* header written */
-	struct df_err why;   /* of the first failure: where the inner sink stands is not known then */
+	struct df_err err;   /* of the first failure: where the inner sink stands is not known then */
 	uint64_t pending_at; /* the record that is being put together: its offset … */
 	size_t pending;      /* … and length so far */
 	uint64_t last;       /* highest end of a record */
@@ -46,236 +46,238 @@ struct flat_sink {
 	struct head head;
 	unsigned nrecent;            /* the check against ranges that come twice: */
 	struct range recent[RANGES]; /* those that grew last, the latest at the end */
-	uint8_t buf[DF_FLAT_RECORD + MERGE];
+	uint8_t buffer[DF_FLAT_RECORD + MERGE];
 };
 
 /* After a failure the stream is of no use: each call gives back the first cause. */
-static int intact(const struct flat_sink *f, struct df_err *err)
+static int intact(const struct flat_sink *flat, struct df_err *err)
 {
-	if (!f->why.code)
+	if (!flat->err.code)
 		return 0;
-	*err = f->why;
+	*err = flat->err;
 	return err->code;
 }
 
-static int put(struct flat_sink *f, const void *buf, size_t len, struct df_err *err)
+static int put(struct flat_sink *flat, const void *buffer, size_t length, struct df_err *err)
 {
-	int r = intact(f, err);
+	int result = intact(flat, err);
 
-	if (r)
-		return r;
-	r = df_sink_write(f->inner, f->pos, buf, len, err);
-	if (r)
-		f->why = *err;
+	if (result)
+		return result;
+	result = df_sink_write(flat->inner, flat->pos, buffer, length, err);
+	if (result)
+		flat->err = *err;
 	else
-		f->pos += len;
-	return r;
+		flat->pos += length;
+	return result;
 }
 
-static int begin(struct flat_sink *f, struct df_err *err)
+static int begin(struct flat_sink *flat, struct df_err *err)
 {
 	uint8_t header[DF_FLAT_HEADER];
 
-	if (f->begun)
-		return intact(f, err);
+	if (flat->begun)
+		return intact(flat, err);
 	df_flat_encode_header(header);
-	f->begun = true;
-	return put(f, header, sizeof header, err);
+	flat->begun = true;
+	return put(flat, header, sizeof header, err);
 }
 
-static int flush(struct flat_sink *f, struct df_err *err)
+static int flush(struct flat_sink *flat, struct df_err *err)
 {
-	size_t len = f->pending;
+	size_t length = flat->pending;
 
-	if (!len)
+	if (!length)
 		return 0;
-	f->pending = 0;
-	f->records++;
-	df_flat_encode_record(f->pending_at, len, f->buf);
-	return put(f, f->buf, DF_FLAT_RECORD + len, err);
+	flat->pending = 0;
+	flat->records++;
+	df_flat_encode_record(flat->pending_at, length, flat->buffer);
+	return put(flat, flat->buffer, DF_FLAT_RECORD + length, err);
 }
 
-static int begin_record(struct flat_sink *f, uint64_t offset, uint64_t len, struct df_err *err)
+static int begin_record(struct flat_sink *flat, uint64_t offset, uint64_t length, struct df_err *err)
 {
 	uint8_t head[DF_FLAT_RECORD];
 
-	f->records++;
-	df_flat_encode_record(offset, len, head);
-	return put(f, head, sizeof head, err);
+	flat->records++;
+	df_flat_encode_record(offset, length, head);
+	return put(flat, head, sizeof head, err);
 }
 
 /* A large write goes out as it is. */
-static int put_record(struct flat_sink *f, uint64_t offset, const uint8_t *p, size_t len, struct df_err *err)
+static int put_record(struct flat_sink *flat, uint64_t offset, const uint8_t *bytes, size_t length, struct df_err *err)
 {
-	int r = begin_record(f, offset, len, err);
+	int result = begin_record(flat, offset, length, err);
 
-	return r ? r : put(f, p, len, err);
+	return result ? result : put(flat, bytes, length, err);
 }
 
-static int merge(struct flat_sink *f, uint64_t offset, const uint8_t *p, size_t len, struct df_err *err)
+static int merge(struct flat_sink *flat, uint64_t offset, const uint8_t *bytes, size_t length, struct df_err *err)
 {
-	while (len) {
-		size_t n = MERGE - f->pending < len ? MERGE - f->pending : len;
-		int r;
+	while (length) {
+		size_t count = MERGE - flat->pending < length ? MERGE - flat->pending : length;
+		int result;
 
-		if (!f->pending)
-			f->pending_at = offset;
-		memcpy(f->buf + DF_FLAT_RECORD + f->pending, p, n);
-		f->pending += n;
-		offset += n;
-		p += n;
-		len -= n;
-		r = f->pending == MERGE ? flush(f, err) : 0;
-		if (r)
-			return r;
+		if (!flat->pending)
+			flat->pending_at = offset;
+		memcpy(flat->buffer + DF_FLAT_RECORD + flat->pending, bytes, count);
+		flat->pending += count;
+		offset += count;
+		bytes += count;
+		length -= count;
+		result = flat->pending == MERGE ? flush(flat, err) : 0;
+		if (result)
+			return result;
 	}
 	return 0;
 }
 
 /* The first header is a record of its own: readers that want nothing else look for it in the first one. */
-static int put_head(struct flat_sink *f, const uint8_t *p, size_t len, struct df_err *err)
+static int put_head(struct flat_sink *flat, const uint8_t *bytes, size_t length, struct df_err *err)
 {
-	f->head.len = len;
-	return merge(f, 0, p, len, err) ? err->code : flush(f, err);
+	flat->head.length = length;
+	return merge(flat, 0, bytes, length, err) ? err->code : flush(flat, err);
 }
 
 /* Note [from, to); false where a part of it was written lately.  Writers grow a few ranges at a time (headers, bitmaps,
  * descriptors, data), so few ranges see nearly everything. */
-static bool claim(struct flat_sink *f, uint64_t from, uint64_t to)
+static bool claim(struct flat_sink *flat, uint64_t from, uint64_t to)
 {
 	struct range grown = { from, to };
-	unsigned at = f->nrecent;
+	unsigned at = flat->nrecent;
 
-	for (unsigned i = 0; i < f->nrecent; i++) {
-		struct range *r = &f->recent[i];
+	for (unsigned i = 0; i < flat->nrecent; i++) {
+		struct range *range = &flat->recent[i];
 
-		if (from < r->to && r->from < to)
+		if (from < range->to && range->from < to)
 			return false;
-		if (from == r->to || to == r->from)
+		if (from == range->to || to == range->from)
 			at = i;
 	}
-	if (at < f->nrecent) {
-		if (f->recent[at].from < from)
-			grown.from = f->recent[at].from;
+	if (at < flat->nrecent) {
+		if (flat->recent[at].from < from)
+			grown.from = flat->recent[at].from;
 		else
-			grown.to = f->recent[at].to;
-	} else if (f->nrecent < RANGES) {
-		f->nrecent++;
+			grown.to = flat->recent[at].to;
+	} else if (flat->nrecent < RANGES) {
+		flat->nrecent++;
 	} else {
 		at = 0;
 	}
-	memmove(&f->recent[at], &f->recent[at + 1], (f->nrecent - 1 - at) * sizeof f->recent[0]);
-	f->recent[f->nrecent - 1] = grown;
+	memmove(&flat->recent[at], &flat->recent[at + 1], (flat->nrecent - 1 - at) * sizeof flat->recent[0]);
+	flat->recent[flat->nrecent - 1] = grown;
 	return true;
 }
 
-/* Most bytes that the stream takes for a write of len bytes, and for several ones. */
-static uint64_t one_write(uint64_t len)
+/* Most bytes that the stream takes for a write of length bytes, and for several ones. */
+static uint64_t one_write(uint64_t length)
 {
-	return len + (len < MERGE ? 2 : len / RECORD_MAX + 1) * DF_FLAT_RECORD;
+	return length + (length < MERGE ? 2 : length / RECORD_MAX + 1) * DF_FLAT_RECORD;
 }
 
-static uint64_t several_writes(uint64_t len)
+static uint64_t several_writes(uint64_t length)
 {
-	return len ? len + (len / MERGE + CLOSING_RECORDS) * DF_FLAT_RECORD : 0;
+	return length ? length + (length / MERGE + CLOSING_RECORDS) * DF_FLAT_RECORD : 0;
 }
 
 /* The same for the header that is written again, and the last byte of a gap at the end. */
-static uint64_t ending(const struct flat_sink *f)
+static uint64_t ending(const struct flat_sink *flat)
 {
-	uint64_t head = f->sink.head ? DF_FLAT_RECORD + f->sink.head : 0;
+	uint64_t head = flat->sink.head ? DF_FLAT_RECORD + flat->sink.head : 0;
 
-	return head + (head ? (REPEATS - 1) * (DF_FLAT_RECORD + f->head.len) : 0) + DF_FLAT_RECORD + 1;
+	return head + (head ? (REPEATS - 1) * (DF_FLAT_RECORD + flat->head.length) : 0) + DF_FLAT_RECORD + 1;
 }
 
 /* The limit is one of the stream.  The rest of the output and the end record must still fit behind what is taken now,
  * so that the stream is whole. */
-static bool fits(const struct flat_sink *f, size_t len)
+static bool fits(const struct flat_sink *flat, size_t length)
 {
-	uint64_t after = f->pos + (f->begun ? 0 : DF_FLAT_HEADER) + ending(f) + DF_FLAT_RECORD;
+	uint64_t after = flat->pos + (flat->begun ? 0 : DF_FLAT_HEADER) + ending(flat) + DF_FLAT_RECORD;
 
-	after += f->pending ? f->pending + DF_FLAT_RECORD : 0;
-	return after + one_write(len) + several_writes(f->sink.closing) <= f->sink.limit;
+	after += flat->pending ? flat->pending + DF_FLAT_RECORD : 0;
+	return after + one_write(length) + several_writes(flat->sink.closing) <= flat->sink.limit;
 }
 
 /* A part of the header that is written again. */
-static int put_again(struct flat_sink *f, uint64_t offset, const uint8_t *p, size_t len, struct df_err *err)
+static int put_again(struct flat_sink *flat, uint64_t offset, const uint8_t *bytes, size_t length, struct df_err *err)
 {
-	struct head *h = &f->head;
+	struct head *head = &flat->head;
 
-	if (len > h->again)
+	if (length > head->again)
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: internal error: a header grew while it was written",
-				  f->sink.name);
-	if (offset < h->len)
-		memcpy(h->bytes + offset, p, len < h->len - offset ? len : h->len - (size_t)offset);
-	h->again -= len;
-	return put(f, p, len, err);
+				  flat->sink.name);
+	if (offset < head->length)
+		memcpy(head->bytes + offset, bytes,
+		       length < head->length - offset ? length : head->length - (size_t)offset);
+	head->again -= length;
+	return put(flat, bytes, length, err);
 }
 
-static int flat_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+static int flat_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+		      struct df_err *err)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
-	const uint8_t *p = buf;
-	int r = intact(f, err);
+	struct flat_sink *flat = (struct flat_sink *)sink;
+	const uint8_t *bytes = buffer;
+	int result = intact(flat, err);
 
-	if (r)
-		return r;
-	if (f->head.repeats)
-		return put_again(f, offset, p, len, err);
-	if (f->sink.limit < UINT64_MAX && !fits(f, len))
-		return df_sink_refuse(s, err);
-	if (!claim(f, offset, offset + len))
+	if (result)
+		return result;
+	if (flat->head.repeats)
+		return put_again(flat, offset, bytes, length, err);
+	if (flat->sink.limit < UINT64_MAX && !fits(flat, length))
+		return df_sink_refuse(sink, err);
+	if (!claim(flat, offset, offset + length))
 		return df_err_set(err, DUMPFILTER_E_INVAL,
 				  "%s: internal error: %zu bytes at %" PRIu64
 				  " were written before, which a flattened stream cannot hold",
-				  s->name, len, offset);
-	r = begin(f, err);
-	if (!r && f->pending && f->pending_at + f->pending != offset)
-		r = flush(f, err);
-	if (!r && !offset && len <= HEAD_MAX) {
-		r = put_head(f, p, len, err);
-	} else if (!r && len < MERGE) {
-		r = merge(f, offset, p, len, err);
+				  sink->name, length, offset);
+	result = begin(flat, err);
+	if (!result && flat->pending && flat->pending_at + flat->pending != offset)
+		result = flush(flat, err);
+	if (!result && !offset && length <= HEAD_MAX) {
+		result = put_head(flat, bytes, length, err);
+	} else if (!result && length < MERGE) {
+		result = merge(flat, offset, bytes, length, err);
 	} else {
-		if (!r)
-			r = flush(f, err);
-		for (size_t n; !r && len; offset += n, p += n, len -= n) {
-			n = len < RECORD_MAX ? len : RECORD_MAX;
-			r = put_record(f, offset, p, n, err);
+		if (!result)
+			result = flush(flat, err);
+		for (size_t count; !result && length; offset += count, bytes += count, length -= count) {
+			count = length < RECORD_MAX ? length : RECORD_MAX;
+			result = put_record(flat, offset, bytes, count, err);
 		}
 	}
-	if (!r && offset + len > f->last)
-		f->last = offset + len;
-	return r;
+	if (!result && offset + length > flat->last)
+		flat->last = offset + length;
+	return result;
 }
 
 /* All data.  A gap at the end becomes visible by its last byte: crash looks for a record behind each gap. */
-static int end_data(struct flat_sink *f, struct df_err *err)
+static int end_data(struct flat_sink *flat, struct df_err *err)
 {
-	uint64_t end = atomic_load(&f->sink.end);
-	int r = begin(f, err);
+	uint64_t end = atomic_load(&flat->sink.end);
+	int result = begin(flat, err);
 
-	if (!r)
-		r = flush(f, err);
-	if (!r && end > f->last) {
-		f->last = end;
-		r = put_record(f, end - 1, (const uint8_t *)"", 1, err);
+	if (!result)
+		result = flush(flat, err);
+	if (!result && end > flat->last) {
+		flat->last = end;
+		result = put_record(flat, end - 1, (const uint8_t *)"", 1, err);
 	}
-	return r;
+	return result;
 }
 
 /* Before the end record says that all is there. */
-static int flat_flush(struct dumpfilter_sink *s, struct df_err *err)
+static int flat_flush(struct dumpfilter_sink *sink, struct df_err *err)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
-	int r = end_data(f, err);
+	struct flat_sink *flat = (struct flat_sink *)sink;
+	int result = end_data(flat, err);
 
-	if (r)
-		return r;
-	r = df_sink_flush(f->inner, err);
-	if (r)
-		f->why = *err;
-	return r;
+	if (result)
+		return result;
+	result = df_sink_flush(flat->inner, err);
+	if (result)
+		flat->err = *err;
+	return result;
 }
 
 /*
@@ -299,55 +301,56 @@ static unsigned repeats_for(uint64_t records)
 	return again;
 }
 
-int df_sink_again(struct dumpfilter_sink *s, uint64_t len, struct df_err *err)
+int df_sink_again(struct dumpfilter_sink *sink, uint64_t length, struct df_err *err)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
-	int r = end_data(f, err);
+	struct flat_sink *flat = (struct flat_sink *)sink;
+	int result = end_data(flat, err);
 
-	if (!r && (!f->head.len || len < f->head.len))
-		r = df_err_set(err, DUMPFILTER_E_INVAL, "%s: internal error: no header to write again", s->name);
-	if (r)
-		return r;
-	f->head.repeats = repeats_for(f->records);
-	f->head.again = len;
-	return begin_record(f, 0, len, err);
+	if (!result && (!flat->head.length || length < flat->head.length))
+		result = df_err_set(err, DUMPFILTER_E_INVAL, "%s: internal error: no header to write again",
+				    sink->name);
+	if (result)
+		return result;
+	flat->head.repeats = repeats_for(flat->records);
+	flat->head.again = length;
+	return begin_record(flat, 0, length, err);
 }
 
 /* What is missing for a complete stream. */
-static int complete(struct flat_sink *f, struct df_err *err)
+static int complete(struct flat_sink *flat, struct df_err *err)
 {
 	uint8_t tail[DF_FLAT_RECORD];
-	int r = f->head.repeats ? intact(f, err) : end_data(f, err);
+	int result = flat->head.repeats ? intact(flat, err) : end_data(flat, err);
 
-	if (!r && f->head.again)
-		r = df_err_set(err, DUMPFILTER_E_INVAL, "%s: internal error: half a header", f->sink.name);
-	for (unsigned i = 1; !r && i < f->head.repeats; i++)
-		r = put_record(f, 0, f->head.bytes, f->head.len, err);
+	if (!result && flat->head.again)
+		result = df_err_set(err, DUMPFILTER_E_INVAL, "%s: internal error: half a header", flat->sink.name);
+	for (unsigned i = 1; !result && i < flat->head.repeats; i++)
+		result = put_record(flat, 0, flat->head.bytes, flat->head.length, err);
 	df_flat_encode_end(tail);
-	return r ? r : put(f, tail, sizeof tail, err);
+	return result ? result : put(flat, tail, sizeof tail, err);
 }
 
 /* No end record after a failure: the reader must see that the stream was cut. */
-static int flat_finish(struct dumpfilter_sink *s, int result, struct df_err *err)
+static int flat_finish(struct dumpfilter_sink *sink, int result, struct df_err *err)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
+	struct flat_sink *flat = (struct flat_sink *)sink;
 	struct df_err ignored = { 0 };
-	int r = 0, inner;
+	int finished = 0, inner;
 
 	if (result >= 0)
-		r = complete(f, err);
+		finished = complete(flat, err);
 	else
-		(void)flush(f, &ignored);
-	inner = df_sink_finish(f->inner, r ? r : result, r ? &ignored : err);
-	return r ? r : inner;
+		(void)flush(flat, &ignored);
+	inner = df_sink_finish(flat->inner, finished ? finished : result, finished ? &ignored : err);
+	return finished ? finished : inner;
 }
 
-static void flat_free(struct dumpfilter_sink *s)
+static void flat_free(struct dumpfilter_sink *sink)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
+	struct flat_sink *flat = (struct flat_sink *)sink;
 
-	f->inner->used = s->touched || f->inner->touched; /* else it takes another output */
-	df_free(s->env, s);
+	flat->inner->used = sink->touched || flat->inner->touched; /* else it takes another output */
+	df_free(sink->env, sink);
 }
 
 static const struct df_sink_ops flat_ops = {
@@ -361,49 +364,50 @@ static const struct df_sink_ops flat_ops = {
 
 struct dumpfilter_sink *df_sink_flat(struct df_env *env, struct dumpfilter_sink *inner, struct df_err *err)
 {
-	struct flat_sink *f;
+	struct flat_sink *flat;
 
 	if (inner->used || inner->touched) {
 		df_err_set(err, DUMPFILTER_E_SEQUENCE, "%s: holds an output already", inner->name);
 		return NULL;
 	}
-	f = df_sink_new(env, sizeof *f, &flat_ops, DUMPFILTER_IO_RANDOM, inner->name, err);
-	if (!f)
+	flat = df_sink_new(env, sizeof *flat, &flat_ops, DUMPFILTER_IO_RANDOM, inner->name, err);
+	if (!flat)
 		return NULL;
-	f->inner = inner;
+	flat->inner = inner;
 	inner->used = true;
-	return &f->sink;
+	return &flat->sink;
 }
 
-bool df_sink_is_flat(const struct dumpfilter_sink *s)
+bool df_sink_is_flat(const struct dumpfilter_sink *sink)
 {
-	return s->ops == &flat_ops;
+	return sink->sink_ops == &flat_ops;
 }
 
-int df_sink_write_whole(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+int df_sink_write_whole(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+			struct df_err *err)
 {
-	struct flat_sink *f = (struct flat_sink *)s;
-	int r = 0;
+	struct flat_sink *flat = (struct flat_sink *)sink;
+	int result = 0;
 
-	if (df_sink_is_flat(s) && f->pending + len > MERGE)
-		r = flush(f, err);
-	return r ? r : df_sink_write(s, offset, buf, len, err);
+	if (df_sink_is_flat(sink) && flat->pending + length > MERGE)
+		result = flush(flat, err);
+	return result ? result : df_sink_write(sink, offset, buffer, length, err);
 }
 
-struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *s)
+struct dumpfilter_sink *df_sink_flat_twin(const struct dumpfilter_sink *sink)
 {
 	struct df_err ignored;
-	struct dumpfilter_sink *null = df_sink_null(s->env, &ignored), *twin = NULL;
+	struct dumpfilter_sink *null = df_sink_null(sink->env, &ignored), *twin = NULL;
 
 	if (null)
-		twin = df_sink_flat(s->env, null, &ignored);
+		twin = df_sink_flat(sink->env, null, &ignored);
 	if (!twin) {
 		df_sink_free(null);
 		return NULL;
 	}
-	twin->limit = s->limit;
-	twin->closing = s->closing;
-	twin->head = s->head;
+	twin->limit = sink->limit;
+	twin->closing = sink->closing;
+	twin->head = sink->head;
 	return twin;
 }
 

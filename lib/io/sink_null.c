@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "io/sink_impl.h"
 
-static int null_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+static int null_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+		      struct df_err *err)
 {
-	(void)s;
+	(void)sink;
 	(void)offset;
-	(void)buf;
-	(void)len;
+	(void)buffer;
+	(void)length;
 	(void)err;
 	return 0;
 }
 
-static void null_free(struct dumpfilter_sink *s)
+static void null_free(struct dumpfilter_sink *sink)
 {
-	df_free(s->env, s);
+	df_free(sink->env, sink);
 }
 
 static const struct df_sink_ops null_ops = { .write = null_write, .free = null_free };

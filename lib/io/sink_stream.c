@@ -16,59 +16,60 @@ struct stream_sink {
 
 /* A descriptor that does not block (ssh leaves such a stdout) is waited for.  Signals are not: after a cancel the
  * output is still brought to an end. */
-static int write_all(int fd, const uint8_t *p, size_t len)
+static int write_all(int fd, const uint8_t *bytes, size_t length)
 {
-	while (len) {
-		ssize_t n = write(fd, p, len);
+	while (length) {
+		ssize_t got = write(fd, bytes, length);
 
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		} else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		if (got > 0) {
+			bytes += got;
+			length -= (size_t)got;
+		} else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
 			if (poll(&wait, 1, -1) < 0 && errno != EINTR)
 				return errno;
-		} else if (n == 0 || errno != EINTR) {
-			return n ? errno : EIO;
+		} else if (got == 0 || errno != EINTR) {
+			return got ? errno : EIO;
 		}
 	}
 	return 0;
 }
 
-static int stream_write(struct dumpfilter_sink *s, uint64_t offset, const void *buf, size_t len, struct df_err *err)
+static int stream_write(struct dumpfilter_sink *sink, uint64_t offset, const void *buffer, size_t length,
+			struct df_err *err)
 {
-	struct stream_sink *t = (struct stream_sink *)s;
+	struct stream_sink *stream = (struct stream_sink *)sink;
 
-	if (!t->failed)
-		t->failed = write_all(t->fd, buf, len);
-	if (!t->failed)
+	if (!stream->failed)
+		stream->failed = write_all(stream->fd, buffer, length);
+	if (!stream->failed)
 		return 0;
-	return df_err_sys(err, df_err_of_errno(t->failed), t->failed, "%s: writing %zu bytes at offset %" PRIu64,
-			  s->name, len, offset);
+	return df_err_sys(err, df_err_of_errno(stream->failed), stream->failed,
+			  "%s: writing %zu bytes at offset %" PRIu64, sink->name, length, offset);
 }
 
-static void stream_free(struct dumpfilter_sink *s)
+static void stream_free(struct dumpfilter_sink *sink)
 {
-	struct stream_sink *t = (struct stream_sink *)s;
+	struct stream_sink *stream = (struct stream_sink *)sink;
 
-	if (t->own)
-		close(t->fd);
-	df_free(s->env, t);
+	if (stream->own)
+		close(stream->fd);
+	df_free(sink->env, stream);
 }
 
 static const struct df_sink_ops stream_ops = { .write = stream_write, .free = stream_free };
 
 struct dumpfilter_sink *df_sink_stream(struct df_env *env, int fd, bool own, const char *name, struct df_err *err)
 {
-	struct stream_sink *t = df_sink_new(env, sizeof *t, &stream_ops, 0, name, err);
+	struct stream_sink *stream = df_sink_new(env, sizeof *stream, &stream_ops, 0, name, err);
 
-	if (!t) {
+	if (!stream) {
 		if (own)
 			close(fd);
 		return NULL;
 	}
-	t->fd = fd;
-	t->own = own;
-	return &t->sink;
+	stream->fd = fd;
+	stream->own = own;
+	return &stream->sink;
 }

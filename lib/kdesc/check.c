@@ -90,78 +90,80 @@ static const struct member members[] = {
 	{ DF_OFF_printk_info_caller_id, DF_SIZE_printk_info, 4 },
 };
 
-static void refuse(struct df_kdesc *k, struct df_env *env, enum df_fact f, const char *why)
+static void refuse(struct df_kdesc *kernel, struct df_env *env, enum df_fact fact, const char *why)
 {
 	char name[64];
 
-	df_log(env, DUMPFILTER_LOG_WARN, "VMCOREINFO: %s=%" PRIu64 " %s: not used", df_fact_name(f, name, sizeof name),
-	       k->value[f], why);
-	df_kdesc_drop(k, f);
+	df_log(env, DUMPFILTER_LOG_WARN, "VMCOREINFO: %s=%" PRIu64 " %s: not used",
+	       df_fact_name(fact, name, sizeof name), kernel->value[fact], why);
+	df_kdesc_drop(kernel, fact);
 }
 
-static void check_members(struct df_kdesc *k, struct df_env *env, unsigned word)
+static void check_members(struct df_kdesc *kernel, struct df_env *env, unsigned word)
 {
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-		const struct member *m = &members[i];
-		uint64_t width = m->width ? m->width : word;
+		const struct member *member = &members[i];
+		uint64_t width = member->width ? member->width : word;
 
-		if (!df_has(k, m->offset))
+		if (!df_has(kernel, member->offset))
 			continue;
-		if (!df_has(k, m->size) || k->value[m->offset] > k->value[m->size] ||
-		    k->value[m->offset] + width > k->value[m->size])
-			refuse(k, env, m->offset, "lies outside its struct");
+		if (!df_has(kernel, member->size) || kernel->value[member->offset] > kernel->value[member->size] ||
+		    kernel->value[member->offset] + width > kernel->value[member->size])
+			refuse(kernel, env, member->offset, "lies outside its struct");
 	}
 	/* two words, where it is used as a list head */
-	if (df_has(k, DF_OFF_page_lru) && (k->value[DF_OFF_page_lru] > df_fact(k, DF_SIZE_page, 0) ||
-					   k->value[DF_OFF_page_lru] + 2 * word > df_fact(k, DF_SIZE_page, 0)))
-		refuse(k, env, DF_OFF_page_lru, "lies outside its struct");
+	if (df_has(kernel, DF_OFF_page_lru) &&
+	    (kernel->value[DF_OFF_page_lru] > df_fact(kernel, DF_SIZE_page, 0) ||
+	     kernel->value[DF_OFF_page_lru] + 2 * word > df_fact(kernel, DF_SIZE_page, 0)))
+		refuse(kernel, env, DF_OFF_page_lru, "lies outside its struct");
 }
 
 /* folio offsets count from the first page; the bytes lie in the second. */
-static void check_folio(struct df_kdesc *k, struct df_env *env, enum df_fact f)
+static void check_folio(struct df_kdesc *kernel, struct df_env *env, enum df_fact fact)
 {
-	uint64_t size = df_fact(k, DF_SIZE_page, 0);
+	uint64_t size = df_fact(kernel, DF_SIZE_page, 0);
 
-	if (df_has(k, f) && (k->value[f] < size || k->value[f] >= 2 * size))
-		refuse(k, env, f, "does not lie in the second struct page");
+	if (df_has(kernel, fact) && (kernel->value[fact] < size || kernel->value[fact] >= 2 * size))
+		refuse(kernel, env, fact, "does not lie in the second struct page");
 }
 
 /* Other programs look enumerators up by name alone.  In 6.10 and 6.11 page types have the names that flags had
  * (ff202303c398 "mm: convert page type macros to enum"), so that their texts have a type's bit, which is no bit number.
  */
-static void types_by_flag_names(struct df_kdesc *k)
+static void types_by_flag_names(struct df_kdesc *kernel)
 {
 	static const enum df_fact names[][2] = { { DF_NUM_PG_slab, DF_NUM_PAGE_SLAB },
 						 { DF_NUM_PG_buddy, DF_NUM_PAGE_BUDDY },
 						 { DF_NUM_PG_hugetlb, DF_NUM_PAGE_HUGETLB } };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		uint64_t bit = k->value[names[i][0]];
+		uint64_t bit = kernel->value[names[i][0]];
 
-		if (k->origin[names[i][0]] != DF_FROM_TEXT || bit < 64 || bit > UINT32_MAX || bit & (bit - 1))
+		if (kernel->origin[names[i][0]] != DF_FROM_TEXT || bit < 64 || bit > UINT32_MAX || bit & (bit - 1))
 			continue;
-		df_kdesc_set(k, names[i][1], (uint64_t)(int64_t)(int32_t) ~(uint32_t)bit, DF_FROM_TEXT);
-		df_kdesc_drop(k, names[i][0]);
+		df_kdesc_set(kernel, names[i][1], (uint64_t)(int64_t)(int32_t) ~(uint32_t)bit, DF_FROM_TEXT);
+		df_kdesc_drop(kernel, names[i][0]);
 	}
 }
 
-void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word)
+void df_kdesc_check(struct df_kdesc *kernel, struct df_env *env, unsigned word)
 {
-	types_by_flag_names(k);
+	types_by_flag_names(kernel);
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
-		const struct bound *b = &bounds[i];
+		const struct bound *bound = &bounds[i];
 
-		if (df_has(k, b->fact) && (k->value[b->fact] < b->min || k->value[b->fact] > b->max))
-			refuse(k, env, b->fact, "is out of range");
+		if (df_has(kernel, bound->fact) &&
+		    (kernel->value[bound->fact] < bound->min || kernel->value[bound->fact] > bound->max))
+			refuse(kernel, env, bound->fact, "is out of range");
 	}
-	if (df_has(k, DF_PAGESIZE) && k->value[DF_PAGESIZE] & (k->value[DF_PAGESIZE] - 1))
-		refuse(k, env, DF_PAGESIZE, "is no power of two");
-	if (df_has(k, DF_SIZE_page) && k->value[DF_SIZE_page] % 4)
-		refuse(k, env, DF_SIZE_page, "is no multiple of 4");
-	if (df_has(k, DF_NUM_SECTION_SIZE_BITS) && df_has(k, DF_NUM_MAX_PHYSMEM_BITS) &&
-	    k->value[DF_NUM_SECTION_SIZE_BITS] >= k->value[DF_NUM_MAX_PHYSMEM_BITS])
-		refuse(k, env, DF_NUM_SECTION_SIZE_BITS, "is not below MAX_PHYSMEM_BITS");
-	check_members(k, env, word);
-	check_folio(k, env, DF_OFF_folio__folio_dtor);
-	check_folio(k, env, DF_OFF_folio__folio_order);
+	if (df_has(kernel, DF_PAGESIZE) && kernel->value[DF_PAGESIZE] & (kernel->value[DF_PAGESIZE] - 1))
+		refuse(kernel, env, DF_PAGESIZE, "is no power of two");
+	if (df_has(kernel, DF_SIZE_page) && kernel->value[DF_SIZE_page] % 4)
+		refuse(kernel, env, DF_SIZE_page, "is no multiple of 4");
+	if (df_has(kernel, DF_NUM_SECTION_SIZE_BITS) && df_has(kernel, DF_NUM_MAX_PHYSMEM_BITS) &&
+	    kernel->value[DF_NUM_SECTION_SIZE_BITS] >= kernel->value[DF_NUM_MAX_PHYSMEM_BITS])
+		refuse(kernel, env, DF_NUM_SECTION_SIZE_BITS, "is not below MAX_PHYSMEM_BITS");
+	check_members(kernel, env, word);
+	check_folio(kernel, env, DF_OFF_folio__folio_dtor);
+	check_folio(kernel, env, DF_OFF_folio__folio_order);
 }

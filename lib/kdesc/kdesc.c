@@ -31,33 +31,33 @@ static const char *const kind_names[] = {
 	[SYMBOL] = "SYMBOL", [SIZE] = "SIZE", [OFFSET] = "OFFSET", [LENGTH] = "LENGTH", [NUMBER] = "NUMBER",
 };
 
-void df_kdesc_set(struct df_kdesc *k, enum df_fact f, uint64_t v, enum df_origin from)
+void df_kdesc_set(struct df_kdesc *kernel, enum df_fact fact, uint64_t value, enum df_origin from)
 {
-	if (df_has(k, f))
+	if (df_has(kernel, fact))
 		return;
-	k->value[f] = v;
-	k->origin[f] = (uint8_t)from;
+	kernel->value[fact] = value;
+	kernel->origin[fact] = (uint8_t)from;
 }
 
-void df_kdesc_drop(struct df_kdesc *k, enum df_fact f)
+void df_kdesc_drop(struct df_kdesc *kernel, enum df_fact fact)
 {
-	k->value[f] = 0;
-	k->origin[f] = DF_ABSENT;
+	kernel->value[fact] = 0;
+	kernel->origin[fact] = DF_ABSENT;
 }
 
-const char *df_fact_name(enum df_fact f, char *buf, size_t len)
+const char *df_fact_name(enum df_fact fact, char *buffer, size_t length)
 {
-	buf[0] = '\0';
+	buffer[0] = '\0';
 	for (size_t i = 0; i < SPELLINGS; i++) {
-		if (spellings[i].fact != f)
+		if (spellings[i].fact != fact)
 			continue;
 		if (spellings[i].kind <= NUMBER)
-			snprintf(buf, len, "%s(%s)", kind_names[spellings[i].kind], spellings[i].name);
+			snprintf(buffer, length, "%s(%s)", kind_names[spellings[i].kind], spellings[i].name);
 		else
-			snprintf(buf, len, "%s", spellings[i].name);
+			snprintf(buffer, length, "%s", spellings[i].name);
 		break;
 	}
-	return buf;
+	return buffer;
 }
 
 bool df_kdesc_spelling(size_t i, const char **kind, const char **name)
@@ -69,149 +69,151 @@ bool df_kdesc_spelling(size_t i, const char **kind, const char **name)
 	return true;
 }
 
-bool df_fact_text_first(enum df_fact f)
+bool df_fact_text_first(enum df_fact fact)
 {
-	if (f == DF_SYM_mem_section || f == DF_SYM_vmemmap)
+	if (fact == DF_SYM_mem_section || fact == DF_SYM_vmemmap)
 		return false;
 	for (size_t i = 0; i < SPELLINGS; i++)
-		if (spellings[i].fact == f)
+		if (spellings[i].fact == fact)
 			return spellings[i].kind < NUMBER;
 	return false;
 }
 
-void df_kdesc_move(struct df_kdesc *k, uint64_t delta)
+void df_kdesc_move(struct df_kdesc *kernel, uint64_t delta)
 {
 	bool done[DF_FACT_COUNT] = { false };
 
 	for (size_t i = 0; i < SPELLINGS; i++) {
-		enum df_fact f = spellings[i].fact;
+		enum df_fact fact = spellings[i].fact;
 
-		if (spellings[i].kind != SYMBOL || k->origin[f] != DF_FROM_TEXT || done[f])
+		if (spellings[i].kind != SYMBOL || kernel->origin[fact] != DF_FROM_TEXT || done[fact])
 			continue;
-		k->value[f] += delta;
-		done[f] = true;
+		kernel->value[fact] += delta;
+		done[fact] = true;
 	}
 }
 
-const char *df_origin_name(enum df_origin o)
+const char *df_origin_name(enum df_origin origin)
 {
 	static const char *const names[] = { "absent", "text", "note", "known layout", "derived" };
 
-	return names[o];
+	return names[origin];
 }
 
 #define NO_LENGTH UINT64_C(0x7ffffffffffffffe) /* what others write for an array whose length they did not find */
 
-static int digit(char c)
+static int digit(char letter)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+	if (letter >= '0' && letter <= '9')
+		return letter - '0';
+	letter = (char)tolower((unsigned char)letter);
+	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : 99;
 }
 
-static bool digits(const char *s, size_t len, unsigned base, uint64_t *v)
+static bool digits(const char *text, size_t length, unsigned base, uint64_t *value)
 {
-	*v = 0;
-	for (size_t i = 0; i < len; i++) {
-		int d = digit(s[i]);
+	*value = 0;
+	for (size_t i = 0; i < length; i++) {
+		int nibble = digit(text[i]);
 
-		if (d >= (int)base || __builtin_mul_overflow(*v, base, v) || __builtin_add_overflow(*v, (unsigned)d, v))
+		if (nibble >= (int)base || __builtin_mul_overflow(*value, base, value) ||
+		    __builtin_add_overflow(*value, (unsigned)nibble, value))
 			return false;
 	}
-	return len > 0;
+	return length > 0;
 }
 
-/* The whole of s[len] as a number in the kind's spelling. */
-static bool number(enum kind kind, const char *s, size_t len, uint64_t *v)
+/* The whole of s[length] as a number in the kind's spelling. */
+static bool number(enum kind kind, const char *text, size_t length, uint64_t *value)
 {
 	bool minus = false;
 
-	if (kind == NUMBER && len && (*s == '-' || *s == '+')) {
-		minus = *s == '-';
-		s++;
-		len--;
+	if (kind == NUMBER && length && (*text == '-' || *text == '+')) {
+		minus = *text == '-';
+		text++;
+		length--;
 	}
-	if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
-		if (!digits(s + 2, len - 2, 16, v))
+	if (length > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		if (!digits(text + 2, length - 2, 16, value))
 			return false;
-	} else if (!digits(s, len, kind == SYMBOL || kind == HEX ? 16 : 10, v)) {
+	} else if (!digits(text, length, kind == SYMBOL || kind == HEX ? 16 : 10, value)) {
 		return false;
 	}
 	if (minus)
-		*v = -*v;
-	return kind != LENGTH || *v != NO_LENGTH;
+		*value = -*value;
+	return kind != LENGTH || *value != NO_LENGTH;
 }
 
-/* key[len] is the key of row s? */
-static bool spells(const struct spelling *s, const char *key, size_t len)
+/* key[length] is the key of spelling? */
+static bool spells(const struct spelling *spelling, const char *key, size_t length)
 {
-	size_t n = strlen(s->name), k;
+	size_t count = strlen(spelling->name), length_kind;
 
-	if (s->kind > NUMBER)
-		return s->kind != NONE && len == n && !memcmp(key, s->name, n);
-	k = strlen(kind_names[s->kind]);
-	return len == k + n + 2 && !memcmp(key, kind_names[s->kind], k) && key[k] == '(' &&
-	       !memcmp(key + k + 1, s->name, n) && key[len - 1] == ')';
+	if (spelling->kind > NUMBER)
+		return spelling->kind != NONE && length == count && !memcmp(key, spelling->name, count);
+	length_kind = strlen(kind_names[spelling->kind]);
+	return length == length_kind + count + 2 && !memcmp(key, kind_names[spelling->kind], length_kind) &&
+	       key[length_kind] == '(' && !memcmp(key + length_kind + 1, spelling->name, count) &&
+	       key[length - 1] == ')';
 }
 
-static void copy_text(char *to, size_t size, const char *s, size_t len)
+static void copy_text(char *to, size_t size, const char *text, size_t length)
 {
 	if (to[0])
 		return;
-	if (len >= size)
-		len = size - 1;
-	for (size_t i = 0; i < len; i++)
-		to[i] = isprint((unsigned char)s[i]) ? s[i] : '?';
-	to[len] = '\0';
+	if (length >= size)
+		length = size - 1;
+	for (size_t i = 0; i < length; i++)
+		to[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+	to[length] = '\0';
 }
 
-static void line(struct df_kdesc *k, const char *s, size_t len, enum df_origin from)
+static void line(struct df_kdesc *kernel, const char *text, size_t length, enum df_origin from)
 {
-	const char *eq = memchr(s, '=', len);
+	const char *equals = memchr(text, '=', length);
 	const char *val;
-	size_t key, n;
-	uint64_t v;
+	size_t key, count;
+	uint64_t value;
 
-	if (!eq)
+	if (!equals)
 		return;
-	key = (size_t)(eq - s);
-	val = eq + 1;
-	n = len - key - 1;
-	if (key == 9 && !memcmp(s, "OSRELEASE", 9))
-		copy_text(k->osrelease, sizeof k->osrelease, val, n);
-	else if (key == 8 && !memcmp(s, "BUILD-ID", 8))
-		copy_text(k->build_id, sizeof k->build_id, val, n);
+	key = (size_t)(equals - text);
+	val = equals + 1;
+	count = length - key - 1;
+	if (key == 9 && !memcmp(text, "OSRELEASE", 9))
+		copy_text(kernel->osrelease, sizeof kernel->osrelease, val, count);
+	else if (key == 8 && !memcmp(text, "BUILD-ID", 8))
+		copy_text(kernel->build_id, sizeof kernel->build_id, val, count);
 	for (size_t i = 0; i < SPELLINGS; i++)
-		if (spells(&spellings[i], s, key) && number(spellings[i].kind, val, n, &v))
-			df_kdesc_set(k, spellings[i].fact, v, from);
+		if (spells(&spellings[i], text, key) && number(spellings[i].kind, val, count, &value))
+			df_kdesc_set(kernel, spellings[i].fact, value, from);
 }
 
 /* Length without the blanks and the carriage return that editors and mailers leave at the end of a line. */
-static size_t trimmed(const char *s, size_t len)
+static size_t trimmed(const char *text, size_t length)
 {
-	while (len && strchr(" \t\r", s[len - 1]))
-		len--;
-	return len;
+	while (length && strchr(" \t\r", text[length - 1]))
+		length--;
+	return length;
 }
 
-void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from)
+void df_kdesc_parse(struct df_kdesc *kernel, const char *text, size_t length, enum df_origin from)
 {
-	const char *nul = memchr(text, '\0', len), *end = nul ? nul : text + len;
+	const char *nul = memchr(text, '\0', length), *end = nul ? nul : text + length;
 	bool edited = from == DF_FROM_TEXT; /* a kernel writes none of this: in a note it is damage */
 
 	if (edited && end - text >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 		text += 3; /* byte order mark */
 	while (text < end) {
-		const char *nl = memchr(text, '\n', (size_t)(end - text));
-		size_t n = (size_t)((nl ? nl : end) - text);
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t count = (size_t)((newline ? newline : end) - text);
 
-		if (!nl && !nul && !edited)
+		if (!newline && !nul && !edited)
 			break; /* cut by the kernel: the page was full */
-		line(k, text, edited ? trimmed(text, n) : n, from);
-		if (!nl)
+		line(kernel, text, edited ? trimmed(text, count) : count, from);
+		if (!newline)
 			break;
-		text = nl + 1;
+		text = newline + 1;
 	}
-	k->has_text = true;
+	kernel->has_text = true;
 }

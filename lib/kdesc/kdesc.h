@@ -48,29 +48,29 @@ struct df_kdesc {
 	bool adrift; /* addresses are from a text, and nothing says how far the image's kernel was moved from there */
 };
 
-static inline bool df_has(const struct df_kdesc *k, enum df_fact f)
+static inline bool df_has(const struct df_kdesc *kernel, enum df_fact fact)
 {
-	return k->origin[f] != DF_ABSENT;
+	return kernel->origin[fact] != DF_ABSENT;
 }
 
 /* Value, or other where it is absent. */
-static inline uint64_t df_fact(const struct df_kdesc *k, enum df_fact f, uint64_t other)
+static inline uint64_t df_fact(const struct df_kdesc *kernel, enum df_fact fact, uint64_t other)
 {
-	return df_has(k, f) ? k->value[f] : other;
+	return df_has(kernel, fact) ? kernel->value[fact] : other;
 }
 
-static inline bool df_get_fact(const struct df_kdesc *k, enum df_fact f, uint64_t *v)
+static inline bool df_get_fact(const struct df_kdesc *kernel, enum df_fact fact, uint64_t *value)
 {
-	*v = k->value[f];
-	return df_has(k, f);
+	*value = kernel->value[fact];
+	return df_has(kernel, fact);
 }
 
 /* Set unless it is there: who comes first wins. */
-void df_kdesc_set(struct df_kdesc *k, enum df_fact f, uint64_t v, enum df_origin from);
-void df_kdesc_drop(struct df_kdesc *k, enum df_fact f);
-/* "OFFSET(page.flags)" into buf; returns buf. */
-const char *df_fact_name(enum df_fact f, char *buf, size_t len);
-const char *df_origin_name(enum df_origin o);
+void df_kdesc_set(struct df_kdesc *kernel, enum df_fact fact, uint64_t value, enum df_origin from);
+void df_kdesc_drop(struct df_kdesc *kernel, enum df_fact fact);
+/* "OFFSET(page.flags)" into buffer; returns buffer. */
+const char *df_fact_name(enum df_fact fact, char *buffer, size_t length);
+const char *df_origin_name(enum df_origin origin);
 
 /* Every spelling of facts.def once, in its order: SYMBOL, … NUMBER and the name in brackets.  false behind the last
  * one; kind is NULL where the row is no such line. */
@@ -78,23 +78,23 @@ bool df_kdesc_spelling(size_t i, const char **kind, const char **name);
 
 /* A text goes before the note in what the compiler decides: layouts, and addresses.  Numbers can be of another boot,
  * and mem_section and vmemmap, whose values a note has, are variables to look through in what was made of a vmlinux. */
-bool df_fact_text_first(enum df_fact f);
+bool df_fact_text_first(enum df_fact fact);
 
 /* Addresses that came from a text: all of them lie delta further. */
-void df_kdesc_move(struct df_kdesc *k, uint64_t delta);
+void df_kdesc_move(struct df_kdesc *kernel, uint64_t delta);
 
 /* Read VMCOREINFO text; what is there already stays.  A last line without newline that fills a note to its end was cut
  * by the kernel and is ignored.  A text that the caller gave may have been edited: blanks and carriage returns at the
  * ends of lines and a byte order mark say nothing. */
-void df_kdesc_parse(struct df_kdesc *k, const char *text, size_t len, enum df_origin from);
+void df_kdesc_parse(struct df_kdesc *kernel, const char *text, size_t length, enum df_origin from);
 
 /* Drop facts whose values cannot be (sizes, offsets behind the struct, bit numbers …); each is logged.  After
  * that, code may rely on the bounds documented at the checks. */
-void df_kdesc_check(struct df_kdesc *k, struct df_env *env, unsigned word);
+void df_kdesc_check(struct df_kdesc *kernel, struct df_env *env, unsigned word);
 
 /* Layouts that are known for releases whose notes lack them.  The only place that compares releases. */
-void df_kdesc_quirks(struct df_kdesc *k, unsigned word);
+void df_kdesc_quirks(struct df_kdesc *kernel, unsigned word);
 /* major·2^16 + minor·2^8 + patch (each capped at 255), 0 where osrelease is none. */
-uint32_t df_kdesc_release(const struct df_kdesc *k);
+uint32_t df_kdesc_release(const struct df_kdesc *kernel);
 
 #endif

@@ -12,9 +12,10 @@
 #include "image/image.h"
 #include "kdesc/kdesc.h"
 
-/* Fill k.  text (len bytes) may be NULL; its addresses are moved to where the note says that the kernel was, and
- * k->adrift is set where there is none to say it.  What cannot be is dropped and logged.  E_OTHER_KERNEL: text and note
- * are of different kernels. */
-int df_kfind(struct df_kdesc *k, const struct df_image *img, const char *text, size_t len, struct df_err *err);
+/* Fill kernel.  text (length bytes) may be NULL; its addresses are moved to where the note says that the kernel was,
+ * and kernel->adrift is set where there is none to say it.  What cannot be is dropped and logged.  E_OTHER_KERNEL: text
+ * and note are of different kernels. */
+int df_kfind(struct df_kdesc *kernel, const struct df_image *image, const char *text, size_t length,
+	     struct df_err *err);
 
 #endif

@@ -4,19 +4,19 @@
 
 #include <inttypes.h>
 
-int df_memmap_flat(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
-		   uint64_t end_pfn, struct df_err *err)
+int df_memmap_flat(struct df_memmap *memmap, const struct df_arch *arch, const struct df_kdesc *kernel,
+		   struct df_walker *walker, uint64_t end_pfn, struct df_err *err)
 {
 	uint64_t map;
-	int r = df_xlat_get(w, k->value[DF_SYM_mem_map], arch->bits / 8, &map, err);
+	int result = df_xlat_get(walker, kernel->value[DF_SYM_mem_map], arch->bits / 8, &map, err);
 
-	if (r < 0)
+	if (result < 0)
 		return df_err_wrap(err, "mem_map");
-	if (!arch->kernel_address(w->xlat, map))
+	if (!arch->kernel_address(walker->xlat, map))
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_map holds %#" PRIx64 ", which is no kernel address",
 				  map);
-	m->model = "flat";
-	if (!df_memmap_add(m, w->xlat->image->env, 0, end_pfn, map))
-		return df_err_nomem(err, w->xlat->image->env, "the memory map", sizeof *m->v);
+	memmap->model = "flat";
+	if (!df_memmap_add(memmap, walker->xlat->image->env, 0, end_pfn, map))
+		return df_err_nomem(err, walker->xlat->image->env, "the memory map", sizeof *memmap->range);
 	return 0;
 }

@@ -5,69 +5,69 @@
 
 #include <string.h>
 
-void df_memmap_fini(struct df_memmap *m, struct df_env *env)
+void df_memmap_fini(struct df_memmap *memmap, struct df_env *env)
 {
-	df_free(env, m->v);
-	memset(m, 0, sizeof *m);
+	df_free(env, memmap->range);
+	memset(memmap, 0, sizeof *memmap);
 }
 
-bool df_memmap_add(struct df_memmap *m, struct df_env *env, uint64_t first, uint64_t end, uint64_t vaddr)
+bool df_memmap_add(struct df_memmap *memmap, struct df_env *env, uint64_t first, uint64_t end, uint64_t vaddr)
 {
-	struct df_memmap_range *prev = m->n ? &m->v[m->n - 1] : NULL;
+	struct df_memmap_range *prev = memmap->count ? &memmap->range[memmap->count - 1] : NULL;
 
-	if (end > m->end_pfn)
-		m->end_pfn = end;
-	if (prev && prev->end == first && prev->vaddr + (first - prev->first) * m->page_struct == vaddr) {
+	if (end > memmap->end_pfn)
+		memmap->end_pfn = end;
+	if (prev && prev->end == first && prev->vaddr + (first - prev->first) * memmap->page_struct == vaddr) {
 		prev->end = end;
 		return true;
 	}
-	if (!df_grow(env, (void **)&m->v, &m->cap, m->n + 1, sizeof *m->v))
+	if (!df_grow(env, (void **)&memmap->range, &memmap->cap, memmap->count + 1, sizeof *memmap->range))
 		return false;
-	m->v[m->n++] = (struct df_memmap_range){ first, end, vaddr };
+	memmap->range[memmap->count++] = (struct df_memmap_range){ first, end, vaddr };
 	return true;
 }
 
-const struct df_memmap_range *df_memmap_at(const struct df_memmap *m, uint64_t pfn)
+const struct df_memmap_range *df_memmap_at(const struct df_memmap *memmap, uint64_t pfn)
 {
-	size_t lo = 0, hi = m->n;
+	size_t low = 0, high = memmap->count;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
 
-		if (m->v[mid].end <= pfn)
-			lo = mid + 1;
+		if (memmap->range[mid].end <= pfn)
+			low = mid + 1;
 		else
-			hi = mid;
+			high = mid;
 	}
-	return lo < m->n ? &m->v[lo] : NULL;
+	return low < memmap->count ? &memmap->range[low] : NULL;
 }
 
-bool df_memmap_vaddr(const struct df_memmap *m, uint64_t pfn, uint64_t *vaddr)
+bool df_memmap_vaddr(const struct df_memmap *memmap, uint64_t pfn, uint64_t *vaddr)
 {
-	const struct df_memmap_range *r = df_memmap_at(m, pfn);
+	const struct df_memmap_range *range = df_memmap_at(memmap, pfn);
 
-	if (!r || pfn < r->first)
+	if (!range || pfn < range->first)
 		return false;
-	*vaddr = r->vaddr + (pfn - r->first) * m->page_struct;
+	*vaddr = range->vaddr + (pfn - range->first) * memmap->page_struct;
 	return true;
 }
 
-static bool in_range(const struct df_memmap *m, const struct df_memmap_range *r, uint64_t vaddr, uint64_t *pfn)
+static bool in_range(const struct df_memmap *memmap, const struct df_memmap_range *range, uint64_t vaddr, uint64_t *pfn)
 {
-	uint64_t off = vaddr - r->vaddr;
+	uint64_t off = vaddr - range->vaddr;
 
-	if (vaddr < r->vaddr || off / m->page_struct >= r->end - r->first || off % m->page_struct)
+	if (vaddr < range->vaddr || off / memmap->page_struct >= range->end - range->first || off % memmap->page_struct)
 		return false;
-	*pfn = r->first + off / m->page_struct;
+	*pfn = range->first + off / memmap->page_struct;
 	return true;
 }
 
-bool df_memmap_pfn(const struct df_memmap *m, uint64_t vaddr, size_t *hint, uint64_t *pfn)
+bool df_memmap_pfn(const struct df_memmap *memmap, uint64_t vaddr, size_t *hint, uint64_t *pfn)
 {
-	if (*hint < m->n && in_range(m, &m->v[*hint], vaddr, pfn))
+	if (*hint < memmap->count && in_range(memmap, &memmap->range[*hint], vaddr, pfn))
 		return true;
-	for (size_t i = 0; i < m->n; i++) {
-		if (in_range(m, &m->v[i], vaddr, pfn)) {
+	for (size_t i = 0; i < memmap->count; i++) {
+		if (in_range(memmap, &memmap->range[i], vaddr, pfn)) {
 			*hint = i;
 			return true;
 		}

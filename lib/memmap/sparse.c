@@ -16,10 +16,10 @@
 
 /* While the sections are looked through.  block: a piece of the table of sections, which may be much larger. */
 struct sections {
-	struct df_memmap *m;
+	struct df_memmap *memmap;
 	const struct df_arch *arch;
-	const struct df_kdesc *k;
-	struct df_walker *w;
+	const struct df_kdesc *kernel;
+	struct df_walker *walker;
 	unsigned section_bits, shift; /* bytes and frames of a section, as powers of two */
 	uint64_t count;               /* sections to look at */
 	uint64_t per_root;            /* sections in a root; 0 = plain */
@@ -29,195 +29,204 @@ struct sections {
 	uint8_t block[4096];
 };
 
-static int geometry(struct sections *s, uint64_t end_pfn, struct df_err *err)
+static int geometry(struct sections *sections, uint64_t end_pfn, struct df_err *err)
 {
-	const struct df_kdesc *k = s->k;
-	unsigned shift = s->m->page_shift;
-	uint64_t page = UINT64_C(1) << shift, len = df_fact(k, DF_LEN_mem_section, 0), per_root, bits, all;
+	const struct df_kdesc *kernel = sections->kernel;
+	unsigned shift = sections->memmap->page_shift;
+	uint64_t page = UINT64_C(1) << shift, length = df_fact(kernel, DF_LEN_mem_section, 0), per_root, bits, all;
 
-	s->word = s->arch->bits / 8;
-	s->size = k->value[DF_SIZE_mem_section];
-	s->section_bits = (unsigned)df_fact(k, DF_NUM_SECTION_SIZE_BITS, s->arch->section_size_bits);
-	if (s->section_bits <= shift)
+	sections->word = sections->arch->bits / 8;
+	sections->size = kernel->value[DF_SIZE_mem_section];
+	sections->section_bits = (unsigned)df_fact(kernel, DF_NUM_SECTION_SIZE_BITS, sections->arch->section_size_bits);
+	if (sections->section_bits <= shift)
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "SECTION_SIZE_BITS %u with pages of 2^%u bytes",
-				  s->section_bits, shift);
-	s->shift = s->section_bits - shift;
-	per_root = page / s->size;
+				  sections->section_bits, shift);
+	sections->shift = sections->section_bits - shift;
+	per_root = page / sections->size;
 	/* the table's length gives the number of sections where the note has no MAX_PHYSMEM_BITS (before 5.9) */
-	if (!df_get_fact(k, DF_NUM_MAX_PHYSMEM_BITS, &bits)) {
-		bits = s->arch->max_physmem_bits;
-		if (len * per_root >> (56 - s->section_bits) == 0 && len)
-			bits = s->section_bits + (63 - (unsigned)__builtin_clzll(len * per_root));
+	if (!df_get_fact(kernel, DF_NUM_MAX_PHYSMEM_BITS, &bits)) {
+		bits = sections->arch->max_physmem_bits;
+		if (length * per_root >> (56 - sections->section_bits) == 0 && length)
+			bits = sections->section_bits + (63 - (unsigned)__builtin_clzll(length * per_root));
 	}
-	if (bits <= s->section_bits)
+	if (bits <= sections->section_bits)
 		return df_err_set(err, DUMPFILTER_E_CORRUPT, "MAX_PHYSMEM_BITS %" PRIu64 " with sections of 2^%u bytes",
-				  bits, s->section_bits);
-	all = UINT64_C(1) << (bits - s->section_bits);
-	s->per_root = len == all && per_root > 1 ? 0 : per_root;
-	s->count = (end_pfn + (UINT64_C(1) << s->shift) - 1) >> s->shift;
-	if (s->count > all) {
+				  bits, sections->section_bits);
+	all = UINT64_C(1) << (bits - sections->section_bits);
+	sections->per_root = length == all && per_root > 1 ? 0 : per_root;
+	sections->count = (end_pfn + (UINT64_C(1) << sections->shift) - 1) >> sections->shift;
+	if (sections->count > all) {
 		/* memory where the kernel says none can be: one of the two is wrong, so it is kept */
-		s->unreachable = s->count - all;
-		s->count = all;
+		sections->unreachable = sections->count - all;
+		sections->count = all;
 	}
 	return 0;
 }
 
 /* Where SYMBOL(vmemmap) is known it says where every section's structs must be. */
-static bool plausible(const struct sections *s, uint64_t first, uint64_t map)
+static bool plausible(const struct sections *sections, uint64_t first, uint64_t map)
 {
 	uint64_t vmemmap;
 
-	if (!s->arch->kernel_address(s->w->xlat, map))
+	if (!sections->arch->kernel_address(sections->walker->xlat, map))
 		return false;
-	return !df_get_fact(s->k, DF_SYM_vmemmap, &vmemmap) || map == vmemmap + first * s->m->page_struct;
+	return !df_get_fact(sections->kernel, DF_SYM_vmemmap, &vmemmap) ||
+	       map == vmemmap + first * sections->memmap->page_struct;
 }
 
-static int add_section(struct sections *s, uint64_t nr, uint64_t coded, struct df_err *err)
+static int add_section(struct sections *sections, uint64_t number, uint64_t coded, struct df_err *err)
 {
-	uint64_t first = nr << s->shift, map = (coded & ~FLAGS) + first * s->m->page_struct;
+	uint64_t first = number << sections->shift, map = (coded & ~FLAGS) + first * sections->memmap->page_struct;
 
 	if (!(coded & PRESENT) || !(coded & HAS_MEM_MAP))
 		return 0;
-	if (!plausible(s, first, map)) {
-		s->m->odd_sections++;
+	if (!plausible(sections, first, map)) {
+		sections->memmap->odd_sections++;
 		return 0;
 	}
-	s->present++;
-	if (!df_memmap_add(s->m, s->w->xlat->image->env, first, first + (UINT64_C(1) << s->shift), map))
-		return df_err_nomem(err, s->w->xlat->image->env, "the memory map", (s->m->n + 1) * sizeof *s->m->v);
+	sections->present++;
+	if (!df_memmap_add(sections->memmap, sections->walker->xlat->image->env, first,
+			   first + (UINT64_C(1) << sections->shift), map))
+		return df_err_nomem(err, sections->walker->xlat->image->env, "the memory map",
+				    (sections->memmap->count + 1) * sizeof *sections->memmap->range);
 	return 0;
 }
 
 /* Sections [nr, nr + count), at most a block of them, that lie at vaddr.  What cannot be read counts as odd: its frames
  * are kept. */
-static int add_run(struct sections *s, uint64_t nr, uint64_t count, uint64_t vaddr, struct df_err *err)
+static int add_run(struct sections *sections, uint64_t number, uint64_t count, uint64_t vaddr, struct df_err *err)
 {
-	uint64_t off = s->k->value[DF_OFF_mem_section_section_mem_map];
-	int r = 0;
+	uint64_t off = sections->kernel->value[DF_OFF_mem_section_section_mem_map];
+	int result = 0;
 
-	if (df_xlat_read(s->w, vaddr, s->block, count * s->size, err) < 0) {
-		s->m->odd_sections += count;
+	if (df_xlat_read(sections->walker, vaddr, sections->block, count * sections->size, err) < 0) {
+		sections->memmap->odd_sections += count;
 		return 0;
 	}
-	for (uint64_t i = 0; !r && i < count; i++)
-		r = add_section(s, nr + i, df_get(s->block + i * s->size + off, s->word, s->w->xlat->image->be), err);
-	return r;
+	for (uint64_t i = 0; !result && i < count; i++)
+		result = add_section(sections, number + i,
+				     df_get(sections->block + i * sections->size + off, sections->word,
+					    sections->walker->xlat->image->big_endian),
+				     err);
+	return result;
 }
 
 /* Sections [*nr, return value) hold memory of the image; *nr moves on to the first such.  Only these are looked at:
  * the table may claim more than a loop could do. */
-static uint64_t next_sections(const struct sections *s, uint64_t *nr)
+static uint64_t next_sections(const struct sections *sections, uint64_t *number)
 {
-	const struct df_image *img = s->w->xlat->image;
+	const struct df_image *image = sections->walker->xlat->image;
 	uint64_t first, end;
 
-	if (!df_image_next(img, df_image_bounded(img), s->m->page_shift, *nr << s->shift, &first, &end))
+	if (!df_image_next(image, df_image_bounded(image), sections->memmap->page_shift, *number << sections->shift,
+			   &first, &end))
 		return 0;
-	*nr = first >> s->shift;
-	return ((end - 1) >> s->shift) + 1;
+	*number = first >> sections->shift;
+	return ((end - 1) >> sections->shift) + 1;
 }
 
 /* Address of section nr's struct; *left = how many follow one another from there.  0: it has none. */
-static int section_at(struct sections *s, uint64_t table, uint64_t nr, uint64_t *vaddr, uint64_t *left,
+static int section_at(struct sections *sections, uint64_t table, uint64_t number, uint64_t *vaddr, uint64_t *left,
 		      struct df_err *err)
 {
 	uint64_t root;
-	int r;
+	int result;
 
-	*left = s->count - nr;
-	*vaddr = table + nr * s->size;
-	if (!s->per_root)
+	*left = sections->count - number;
+	*vaddr = table + number * sections->size;
+	if (!sections->per_root)
 		return 0;
-	r = df_xlat_get(s->w, table + nr / s->per_root * s->word, s->word, &root, err);
-	if (r < 0)
-		return df_err_wrap(err, "root %" PRIu64 " of mem_section", nr / s->per_root);
-	if (*left > s->per_root - nr % s->per_root)
-		*left = s->per_root - nr % s->per_root;
-	*vaddr = root ? root + nr % s->per_root * s->size : 0;
+	result = df_xlat_get(sections->walker, table + number / sections->per_root * sections->word, sections->word,
+			     &root, err);
+	if (result < 0)
+		return df_err_wrap(err, "root %" PRIu64 " of mem_section", number / sections->per_root);
+	if (*left > sections->per_root - number % sections->per_root)
+		*left = sections->per_root - number % sections->per_root;
+	*vaddr = root ? root + number % sections->per_root * sections->size : 0;
 	return 0;
 }
 
-static int add_sections(struct sections *s, uint64_t table, struct df_err *err)
+static int add_sections(struct sections *sections, uint64_t table, struct df_err *err)
 {
-	uint64_t per_block = sizeof s->block / s->size, end, vaddr, n;
+	uint64_t per_block = sizeof sections->block / sections->size, end, vaddr, count;
 
-	for (uint64_t nr = 0; (end = next_sections(s, &nr)) && nr < s->count; nr += n) {
-		int r = section_at(s, table, nr, &vaddr, &n, err);
+	for (uint64_t number = 0; (end = next_sections(sections, &number)) && number < sections->count;
+	     number += count) {
+		int result = section_at(sections, table, number, &vaddr, &count, err);
 
-		if (r < 0)
-			return r;
-		if (n > end - nr)
-			n = end - nr;
-		if (n > per_block)
-			n = per_block;
+		if (result < 0)
+			return result;
+		if (count > end - number)
+			count = end - number;
+		if (count > per_block)
+			count = per_block;
 		if (!vaddr)
 			continue;
-		if (s->arch->kernel_address(s->w->xlat, vaddr))
-			r = add_run(s, nr, n, vaddr, err);
+		if (sections->arch->kernel_address(sections->walker->xlat, vaddr))
+			result = add_run(sections, number, count, vaddr, err);
 		else
-			s->m->odd_sections += n;
-		if (r < 0)
-			return r;
+			sections->memmap->odd_sections += count;
+		if (result < 0)
+			return result;
 	}
 	return 0;
 }
 
-static int attempt(struct sections *s, uint64_t table, struct df_err *err)
+static int attempt(struct sections *sections, uint64_t table, struct df_err *err)
 {
-	int r;
+	int result;
 
-	s->m->n = 0;
-	s->m->end_pfn = 0;
-	s->m->odd_sections = s->unreachable;
-	s->present = 0;
-	r = add_sections(s, table, err);
-	if (!r && !s->present)
-		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section at %#" PRIx64 " lists no section", table);
-	return r;
+	sections->memmap->count = 0;
+	sections->memmap->end_pfn = 0;
+	sections->memmap->odd_sections = sections->unreachable;
+	sections->present = 0;
+	result = add_sections(sections, table, err);
+	if (!result && !sections->present)
+		result = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section at %#" PRIx64 " lists no section", table);
+	return result;
 }
 
 /* From 4.15 on mem_section is a pointer (83e3c48729d9).  A note has its value, but text made from a vmlinux has its
  * address: our own says so; where others do not, the value itself makes no sense then. */
-static int look_through(struct sections *s, uint64_t table, struct df_err *err)
+static int look_through(struct sections *sections, uint64_t table, struct df_err *err)
 {
-	bool is_pointer = df_fact(s->k, DF_NUM_mem_section_pointer, 0) != 0;
+	bool is_pointer = df_fact(sections->kernel, DF_NUM_mem_section_pointer, 0) != 0;
 	uint64_t inner;
 	struct df_err first;
-	int r = DUMPFILTER_E_NODATA;
+	int result = DUMPFILTER_E_NODATA;
 
 	if (!is_pointer)
-		r = attempt(s, table, err);
-	if (!r || r == DUMPFILTER_E_NOMEM)
-		return r;
+		result = attempt(sections, table, err);
+	if (!result || result == DUMPFILTER_E_NOMEM)
+		return result;
 	first = *err;
-	r = df_xlat_get(s->w, table, s->word, &inner, err);
-	if (!r && s->arch->kernel_address(s->w->xlat, inner))
-		r = attempt(s, inner, err);
-	else if (!r)
-		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section holds %#" PRIx64 ", which is no kernel address",
-			       inner);
-	if (r < 0 && r != DUMPFILTER_E_NOMEM && !is_pointer)
+	result = df_xlat_get(sections->walker, table, sections->word, &inner, err);
+	if (!result && sections->arch->kernel_address(sections->walker->xlat, inner))
+		result = attempt(sections, inner, err);
+	else if (!result)
+		result = df_err_set(err, DUMPFILTER_E_CORRUPT,
+				    "mem_section holds %#" PRIx64 ", which is no kernel address", inner);
+	if (result < 0 && result != DUMPFILTER_E_NOMEM && !is_pointer)
 		*err = first;
-	return r;
+	return result;
 }
 
-int df_memmap_sparse(struct df_memmap *m, const struct df_arch *arch, const struct df_kdesc *k, struct df_walker *w,
-		     uint64_t end_pfn, struct df_err *err)
+int df_memmap_sparse(struct df_memmap *memmap, const struct df_arch *arch, const struct df_kdesc *kernel,
+		     struct df_walker *walker, uint64_t end_pfn, struct df_err *err)
 {
-	struct sections *s = df_alloc(w->xlat->image->env, sizeof *s);
-	uint64_t table = k->value[DF_SYM_mem_section];
-	int r;
+	struct sections *sections = df_alloc(walker->xlat->image->env, sizeof *sections);
+	uint64_t table = kernel->value[DF_SYM_mem_section];
+	int result;
 
-	if (!s)
-		return df_err_nomem(err, w->xlat->image->env, "the memory map", sizeof *s);
-	*s = (struct sections){ .m = m, .arch = arch, .k = k, .w = w };
-	m->model = "sparse";
-	r = geometry(s, end_pfn, err);
-	if (!r) {
-		m->section_shift = s->shift;
-		r = look_through(s, table, err);
+	if (!sections)
+		return df_err_nomem(err, walker->xlat->image->env, "the memory map", sizeof *sections);
+	*sections = (struct sections){ .memmap = memmap, .arch = arch, .kernel = kernel, .walker = walker };
+	memmap->model = "sparse";
+	result = geometry(sections, end_pfn, err);
+	if (!result) {
+		memmap->section_shift = sections->shift;
+		result = look_through(sections, table, err);
 	}
-	df_free(w->xlat->image->env, s);
-	return r < 0 ? err->code : 0;
+	df_free(walker->xlat->image->env, sections);
+	return result < 0 ? err->code : 0;
 }

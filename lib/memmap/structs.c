@@ -3,91 +3,95 @@
 
 #include <string.h>
 
-int df_structs_init(struct df_structs *s, const struct df_memmap *map, struct df_walker *w, size_t reach,
+int df_structs_init(struct df_structs *structs, const struct df_memmap *memmap, struct df_walker *walker, size_t reach,
 		    struct df_err *err)
 {
-	size_t bytes = (size_t)DF_STRUCTS_GROUP * map->page_struct;
-	struct df_env *env = w->xlat->image->env;
+	size_t bytes = (size_t)DF_STRUCTS_GROUP * memmap->page_struct;
+	struct df_env *env = walker->xlat->image->env;
 
-	*s = (struct df_structs){ .map = map, .walker = w, .reach = reach };
-	s->gather = df_alloc(env, bytes);
-	return s->gather ? 0 : df_err_nomem(err, env, "struct pages", bytes);
+	*structs = (struct df_structs){ .memmap = memmap, .walker = walker, .reach = reach };
+	structs->gather = df_alloc(env, bytes);
+	return structs->gather ? 0 : df_err_nomem(err, env, "struct pages", bytes);
 }
 
-void df_structs_fini(struct df_structs *s)
+void df_structs_fini(struct df_structs *structs)
 {
-	if (s->walker)
-		df_free(s->walker->xlat->image->env, s->gather);
-	*s = (struct df_structs){ 0 };
+	if (structs->walker)
+		df_free(structs->walker->xlat->image->env, structs->gather);
+	*structs = (struct df_structs){ 0 };
 }
 
-/* Look at as much as lies together from vaddr on; false = not even len bytes do. */
-static bool look(struct df_structs *s, uint64_t vaddr, size_t len)
+/* Look at as much as lies together from vaddr on; false = not even length bytes do. */
+static bool look(struct df_structs *structs, uint64_t vaddr, size_t length)
 {
 	uint64_t paddr, run;
 	struct df_err err;
 
-	s->span_len = 0;
-	if (df_xlat_v2p(s->walker, vaddr, &paddr, &run, &err) < 0 || run < len)
+	structs->span_len = 0;
+	if (df_xlat_v2p(structs->walker, vaddr, &paddr, &run, &err) < 0 || run < length)
 		return false;
-	if (run > s->reach)
-		run = s->reach > len ? s->reach : len;
-	s->span = s->walker->reader->image->ops->peek(s->walker->reader, paddr, (size_t)run, &err);
-	if (!s->span && !err.code) { /* not that much together: then just what is asked for */
-		run = len;
-		s->span = s->walker->reader->image->ops->peek(s->walker->reader, paddr, len, &err);
+	if (run > structs->reach)
+		run = structs->reach > length ? structs->reach : length;
+	structs->span = structs->walker->reader->image->image_ops->peek(structs->walker->reader, paddr, (size_t)run,
+									&err);
+	if (!structs->span && !err.code) { /* not that much together: then just what is asked for */
+		run = length;
+		structs->span = structs->walker->reader->image->image_ops->peek(structs->walker->reader, paddr, length,
+										&err);
 	}
-	if (!s->span)
+	if (!structs->span)
 		return false;
-	s->span_at = vaddr;
-	s->span_len = run;
+	structs->span_at = vaddr;
+	structs->span_len = run;
 	return true;
 }
 
 /* One by one, over page borders. */
-static const uint8_t *gather(struct df_structs *s, uint64_t vaddr, unsigned count, uint64_t *have)
+static const uint8_t *gather(struct df_structs *structs, uint64_t vaddr, unsigned count, uint64_t *have)
 {
-	size_t size = s->map->page_struct;
+	size_t size = structs->memmap->page_struct;
 	struct df_err err;
 
-	s->span_len = 0; /* reading may move the reader's window */
+	structs->span_len = 0; /* reading may move the reader's window */
 	*have = 0;
 	for (unsigned i = 0; i < count; i++) {
-		uint8_t *to = s->gather + i * size;
+		uint8_t *to = structs->gather + i * size;
 
-		if (df_xlat_read(s->walker, vaddr + i * size, to, size, &err) < 0)
+		if (df_xlat_read(structs->walker, vaddr + i * size, to, size, &err) < 0)
 			memset(to, 0xff, size);
 		else
 			*have |= UINT64_C(1) << i;
 	}
-	return s->gather;
+	return structs->gather;
 }
 
-static uint64_t vaddr_of(const struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn)
+static uint64_t vaddr_of(const struct df_structs *structs, const struct df_memmap_range *range, uint64_t pfn)
 {
-	return r->vaddr + (pfn - r->first) * s->map->page_struct;
+	return range->vaddr + (pfn - range->first) * structs->memmap->page_struct;
 }
 
-static bool in_span(const struct df_structs *s, uint64_t vaddr, size_t len)
+static bool in_span(const struct df_structs *structs, uint64_t vaddr, size_t length)
 {
-	return vaddr >= s->span_at && vaddr - s->span_at <= s->span_len && s->span_len - (vaddr - s->span_at) >= len;
+	return vaddr >= structs->span_at && vaddr - structs->span_at <= structs->span_len &&
+	       structs->span_len - (vaddr - structs->span_at) >= length;
 }
 
-const uint8_t *df_structs_seen(const struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn)
+const uint8_t *df_structs_seen(const struct df_structs *structs, const struct df_memmap_range *range, uint64_t pfn)
 {
-	uint64_t vaddr = vaddr_of(s, r, pfn);
+	uint64_t vaddr = vaddr_of(structs, range, pfn);
 
-	return in_span(s, vaddr, s->map->page_struct) ? s->span + (vaddr - s->span_at) : NULL;
+	return in_span(structs, vaddr, structs->memmap->page_struct) ? structs->span + (vaddr - structs->span_at)
+								     : NULL;
 }
 
-const uint8_t *df_structs_get(struct df_structs *s, const struct df_memmap_range *r, uint64_t pfn, unsigned count,
-			      uint64_t *have)
+const uint8_t *df_structs_get(struct df_structs *structs, const struct df_memmap_range *range, uint64_t pfn,
+			      unsigned count, uint64_t *have)
 {
-	uint64_t vaddr = vaddr_of(s, r, pfn);
-	size_t len = (size_t)count * s->map->page_struct;
+	uint64_t vaddr = vaddr_of(structs, range, pfn);
+	size_t length = (size_t)count * structs->memmap->page_struct;
 
-	if (!in_span(s, vaddr, len) && !look(s, vaddr, len))
-		return gather(s, vaddr, count, have);
+	if (!in_span(structs, vaddr, length) && !look(structs, vaddr, length))
+		return gather(structs, vaddr, count, have);
 	*have = count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
-	return s->span + (vaddr - s->span_at);
+	return structs->span + (vaddr - structs->span_at);
 }

@@ -9,166 +9,167 @@
 
 const struct df_pageset_block df_pageset_full_block = { 0 };
 
-static void release(struct df_pageset *s, slot v)
+static void release(struct df_pageset *pageset, slot content)
 {
-	if (has_bits(v))
-		df_free(s->env, bits(v));
-	s->dropped -= v & DROPPED;
+	if (has_bits(content))
+		df_free(pageset->env, bits(content));
+	pageset->dropped -= content & DROPPED;
 }
 
-void df_pageset_release_block(struct df_pageset *s, struct df_pageset_block *b)
+void df_pageset_release_block(struct df_pageset *pageset, struct df_pageset_block *block)
 {
-	if (!b || b == FULL_BLOCK)
+	if (!block || block == FULL_BLOCK)
 		return;
 	for (unsigned i = 0; i < BLOCK_CHUNKS; i++)
-		release(s, b->slots[i]);
-	df_free(s->env, b);
+		release(pageset, block->slots[i]);
+	df_free(pageset->env, block);
 }
 
-int df_pageset_init(struct df_pageset *s, struct df_env *env, uint64_t npages, struct df_err *err)
+int df_pageset_init(struct df_pageset *pageset, struct df_env *env, uint64_t npages, struct df_err *err)
 {
-	*s = (struct df_pageset){ .env = env, .npages = npages };
+	*pageset = (struct df_pageset){ .env = env, .npages = npages };
 	if (npages > NPAGES_MAX) {
-		s->npages = 0;
+		pageset->npages = 0;
 		return df_err_set(err, DUMPFILTER_E_UNSUPPORTED, "%llu page frames are more than the %llu supported",
 				  (unsigned long long)npages, (unsigned long long)NPAGES_MAX);
 	}
-	s->nchunks = (npages + DF_CHUNK_PAGES - 1) >> DF_CHUNK_SHIFT;
-	s->nblocks = (s->nchunks + BLOCK_CHUNKS - 1) >> BLOCK_SHIFT;
-	s->blocks = df_alloc_array(env, s->nblocks, sizeof(struct df_pageset_block *));
-	if (!s->blocks) {
-		size_t bytes = s->nblocks * sizeof(struct df_pageset_block *);
+	pageset->nchunks = (npages + DF_CHUNK_PAGES - 1) >> DF_CHUNK_SHIFT;
+	pageset->nblocks = (pageset->nchunks + BLOCK_CHUNKS - 1) >> BLOCK_SHIFT;
+	pageset->blocks = df_alloc_array(env, pageset->nblocks, sizeof(struct df_pageset_block *));
+	if (!pageset->blocks) {
+		size_t bytes = pageset->nblocks * sizeof(struct df_pageset_block *);
 
-		*s = (struct df_pageset){ 0 };
+		*pageset = (struct df_pageset){ 0 };
 		return df_err_nomem(err, env, "the index of a set of page frames", bytes);
 	}
 	return 0;
 }
 
-void df_pageset_fini(struct df_pageset *s)
+void df_pageset_fini(struct df_pageset *pageset)
 {
-	for (uint64_t i = 0; i < s->nblocks; i++)
-		df_pageset_release_block(s, s->blocks[i]);
-	if (s->blocks)
-		df_free(s->env, s->blocks);
-	df_pageset_no_refill(s);
-	*s = (struct df_pageset){ 0 };
+	for (uint64_t i = 0; i < pageset->nblocks; i++)
+		df_pageset_release_block(pageset, pageset->blocks[i]);
+	if (pageset->blocks)
+		df_free(pageset->env, pageset->blocks);
+	df_pageset_no_refill(pageset);
+	*pageset = (struct df_pageset){ 0 };
 }
 
-uint64_t df_pageset_chunk_count(const struct df_pageset *s, uint64_t chunk)
+uint64_t df_pageset_chunk_count(const struct df_pageset *pageset, uint64_t chunk)
 {
-	return chunk < s->nchunks ? count_of(s, chunk, slot_at(s, chunk)) : 0;
+	return chunk < pageset->nchunks ? count_of(pageset, chunk, slot_at(pageset, chunk)) : 0;
 }
 
 /* The block of a chunk with memory of its own, so that one slot can differ. */
-static struct df_pageset_block *own_block(struct df_pageset *s, uint64_t index)
+static struct df_pageset_block *own_block(struct df_pageset *pageset, uint64_t index)
 {
-	struct df_pageset_block *b = s->blocks[index];
-	uint64_t chunks = s->nchunks - (index << BLOCK_SHIFT);
+	struct df_pageset_block *block = pageset->blocks[index];
+	uint64_t chunks = pageset->nchunks - (index << BLOCK_SHIFT);
 
-	if (b && b != FULL_BLOCK)
-		return b;
-	b = df_alloc(s->env, sizeof *b);
-	if (!b)
+	if (block && block != FULL_BLOCK)
+		return block;
+	block = df_alloc(pageset->env, sizeof *block);
+	if (!block)
 		return NULL;
-	if (s->blocks[index] == FULL_BLOCK) {
+	if (pageset->blocks[index] == FULL_BLOCK) {
 		for (uint64_t i = 0; i < chunks && i < BLOCK_CHUNKS; i++)
-			b->slots[i] = FULL;
-		b->count = frames(s, index, PFN_SHIFT);
+			block->slots[i] = FULL;
+		block->count = frames(pageset, index, PFN_SHIFT);
 	}
-	s->blocks[index] = b;
-	return b;
+	pageset->blocks[index] = block;
+	return block;
 }
 
 /* Back to a mark where the block has become uniform. */
-static void settle_block(struct df_pageset *s, uint64_t index)
+static void settle_block(struct df_pageset *pageset, uint64_t index)
 {
-	struct df_pageset_block *b = s->blocks[index];
+	struct df_pageset_block *block = pageset->blocks[index];
 
-	if (b->count && b->count < frames(s, index, PFN_SHIFT))
+	if (block->count && block->count < frames(pageset, index, PFN_SHIFT))
 		return;
-	s->blocks[index] = b->count ? FULL_BLOCK : NULL;
-	df_pageset_release_block(s, b);
+	pageset->blocks[index] = block->count ? FULL_BLOCK : NULL;
+	df_pageset_release_block(pageset, block);
 }
 
-/* Put v into a slot; its bits are the set's from then on. */
-static bool put(struct df_pageset *s, uint64_t chunk, slot v)
+/* Put content into a slot; its bits are the set's from then on. */
+static bool put(struct df_pageset *pageset, uint64_t chunk, slot content)
 {
-	slot old = slot_at(s, chunk);
-	uint64_t now = count_of(s, chunk, v), before = count_of(s, chunk, old);
-	struct df_pageset_block *b;
+	slot old = slot_at(pageset, chunk);
+	uint64_t now = count_of(pageset, chunk, content), before = count_of(pageset, chunk, old);
+	struct df_pageset_block *block;
 
-	if (v == old)
+	if (content == old)
 		return true;
-	b = own_block(s, chunk >> BLOCK_SHIFT);
-	if (!b)
+	block = own_block(pageset, chunk >> BLOCK_SHIFT);
+	if (!block)
 		return false;
-	s->dropped += v & DROPPED;
-	release(s, old);
-	if (s->refill)
-		df_pageset_forget(s->refill, chunk);
-	b->slots[chunk % BLOCK_CHUNKS] = v;
-	b->count += now - before;
-	s->count += now - before;
-	settle_block(s, chunk >> BLOCK_SHIFT);
+	pageset->dropped += content & DROPPED;
+	release(pageset, old);
+	if (pageset->refill)
+		df_pageset_forget(pageset->refill, chunk);
+	block->slots[chunk % BLOCK_CHUNKS] = content;
+	block->count += now - before;
+	pageset->count += now - before;
+	settle_block(pageset, chunk >> BLOCK_SHIFT);
 	return true;
 }
 
 /* Mixed bits in memory of their own, or what is kept of them where there is none; EMPTY: neither. */
-static slot make_slot(struct df_pageset *s, const uint64_t words[DF_CHUNK_WORDS], uint64_t count, unsigned stage)
+static slot make_slot(struct df_pageset *pageset, const uint64_t words[DF_CHUNK_WORDS], uint64_t count, unsigned stage)
 {
-	struct chunk *c = df_alloc(s->env, sizeof *c);
+	struct chunk *chunk = df_alloc(pageset->env, sizeof *chunk);
 
-	if (c) {
-		c->count = (uint32_t)count;
-		c->stage = stage;
-		memcpy(c->words, words, sizeof c->words);
-		return (uintptr_t)c;
+	if (chunk) {
+		chunk->count = (uint32_t)count;
+		chunk->stage = stage;
+		memcpy(chunk->words, words, sizeof chunk->words);
+		return (uintptr_t)chunk;
 	}
-	return s->may_drop && !(stage & DF_STAGE_PINNED) ? df_pageset_without_bits(words, count, stage) : EMPTY;
+	return pageset->may_drop && !(stage & DF_STAGE_PINNED) ? df_pageset_without_bits(words, count, stage) : EMPTY;
 }
 
-int df_pageset_store(struct df_pageset *s, uint64_t chunk, const uint64_t words[DF_CHUNK_WORDS], struct df_err *err)
+int df_pageset_store(struct df_pageset *pageset, uint64_t chunk, const uint64_t words[DF_CHUNK_WORDS],
+		     struct df_err *err)
 {
 	uint64_t count = df_bits_count(words, DF_CHUNK_WORDS);
-	bool same = !count || count == frames(s, chunk, DF_CHUNK_SHIFT);
-	slot v = count ? FULL : EMPTY;
+	bool same = !count || count == frames(pageset, chunk, DF_CHUNK_SHIFT);
+	slot content = count ? FULL : EMPTY;
 
 	if (!same)
-		v = make_slot(s, words, count, s->stage | stage_of(slot_at(s, chunk)));
-	if (!same && v == EMPTY)
-		return df_err_nomem(err, s->env, "a set of page frames", sizeof(struct chunk));
-	if (put(s, chunk, v))
+		content = make_slot(pageset, words, count, pageset->stage | stage_of(slot_at(pageset, chunk)));
+	if (!same && content == EMPTY)
+		return df_err_nomem(err, pageset->env, "a set of page frames", sizeof(struct chunk));
+	if (put(pageset, chunk, content))
 		return 0;
 	/* the index comes before bits */
-	if (has_bits(v)) {
-		slot less = df_pageset_without_bits(words, count, bits(v)->stage);
-		bool pinned = bits(v)->stage & DF_STAGE_PINNED;
+	if (has_bits(content)) {
+		slot less = df_pageset_without_bits(words, count, bits(content)->stage);
+		bool pinned = bits(content)->stage & DF_STAGE_PINNED;
 
-		df_free(s->env, bits(v));
-		v = pinned ? EMPTY : less;
+		df_free(pageset->env, bits(content));
+		content = pinned ? EMPTY : less;
 	}
-	if (s->may_drop && (same || v != EMPTY)) {
-		df_pageset_drop(s);
-		if (put(s, chunk, v))
+	if (pageset->may_drop && (same || content != EMPTY)) {
+		df_pageset_drop(pageset);
+		if (put(pageset, chunk, content))
 			return 0;
 	}
-	return df_err_nomem(err, s->env, "a set of page frames", sizeof(struct df_pageset_block));
+	return df_err_nomem(err, pageset->env, "a set of page frames", sizeof(struct df_pageset_block));
 }
 
-void df_pageset_drop(struct df_pageset *s)
+void df_pageset_drop(struct df_pageset *pageset)
 {
-	for (uint64_t i = 0; i < s->nblocks; i++) {
-		struct df_pageset_block *b = s->blocks[i];
+	for (uint64_t i = 0; i < pageset->nblocks; i++) {
+		struct df_pageset_block *block = pageset->blocks[i];
 
-		for (unsigned k = 0; b && b != FULL_BLOCK && k < BLOCK_CHUNKS; k++) {
-			struct chunk *c = has_bits(b->slots[k]) ? bits(b->slots[k]) : NULL;
+		for (unsigned index = 0; block && block != FULL_BLOCK && index < BLOCK_CHUNKS; index++) {
+			struct chunk *chunk = has_bits(block->slots[index]) ? bits(block->slots[index]) : NULL;
 
-			if (!c || c->stage & DF_STAGE_PINNED)
+			if (!chunk || chunk->stage & DF_STAGE_PINNED)
 				continue;
-			b->slots[k] = df_pageset_without_bits(c->words, c->count, c->stage);
-			s->dropped++;
-			df_free(s->env, c);
+			block->slots[index] = df_pageset_without_bits(chunk->words, chunk->count, chunk->stage);
+			pageset->dropped++;
+			df_free(pageset->env, chunk);
 		}
 	}
 }
@@ -178,30 +179,30 @@ size_t df_pageset_block_bytes(void)
 	return sizeof(struct df_pageset_block);
 }
 
-void df_pageset_load(const struct df_pageset *s, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS])
+void df_pageset_load(const struct df_pageset *pageset, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS])
 {
-	slot v = chunk < s->nchunks ? slot_at(s, chunk) : EMPTY;
-	const struct chunk *c = v == EMPTY || v == FULL ? NULL : bits_of(s, chunk, v);
+	slot content = chunk < pageset->nchunks ? slot_at(pageset, chunk) : EMPTY;
+	const struct chunk *bits = content == EMPTY || content == FULL ? NULL : bits_of(pageset, chunk, content);
 
-	if (c) {
-		memcpy(words, c->words, sizeof c->words);
+	if (bits) {
+		memcpy(words, bits->words, sizeof bits->words);
 		return;
 	}
-	memset(words, 0, sizeof c->words);
-	if (v == FULL)
-		df_bits_fill(words, 0, frames(s, chunk, DF_CHUNK_SHIFT));
+	memset(words, 0, sizeof bits->words);
+	if (content == FULL)
+		df_bits_fill(words, 0, frames(pageset, chunk, DF_CHUNK_SHIFT));
 }
 
-bool df_pageset_test(const struct df_pageset *s, uint64_t pfn)
+bool df_pageset_test(const struct df_pageset *pageset, uint64_t pfn)
 {
-	const struct chunk *c;
-	slot v;
+	const struct chunk *chunk;
+	slot content;
 
-	if (pfn >= s->npages)
+	if (pfn >= pageset->npages)
 		return false;
-	v = slot_at(s, pfn >> DF_CHUNK_SHIFT);
-	if (v == EMPTY || v == FULL)
-		return v == FULL;
-	c = bits_of(s, pfn >> DF_CHUNK_SHIFT, v);
-	return !c || df_bit_test(c->words, pfn % DF_CHUNK_PAGES);
+	content = slot_at(pageset, pfn >> DF_CHUNK_SHIFT);
+	if (content == EMPTY || content == FULL)
+		return content == FULL;
+	chunk = bits_of(pageset, pfn >> DF_CHUNK_SHIFT, content);
+	return !chunk || df_bit_test(chunk->words, pfn % DF_CHUNK_PAGES);
 }

@@ -44,34 +44,36 @@ typedef int (*df_pageset_refill_fn)(void *user, uint64_t chunk, unsigned stage, 
 				    struct df_err *err);
 
 /* Empty set.  npages ≤ 2^44. */
-int df_pageset_init(struct df_pageset *s, struct df_env *env, uint64_t npages, struct df_err *err);
-void df_pageset_fini(struct df_pageset *s); /* also of a zeroed struct */
+int df_pageset_init(struct df_pageset *pageset, struct df_env *env, uint64_t npages, struct df_err *err);
+void df_pageset_fini(struct df_pageset *pageset); /* also of a zeroed struct */
 
 /* Drop the bits of all chunks, but for pinned ones. */
-void df_pageset_drop(struct df_pageset *s);
+void df_pageset_drop(struct df_pageset *pageset);
 /* Who makes dropped bits again, and memory for the last few chunks that were.  From then on the set, also where it is
  * const, is for one thread. */
-int df_pageset_refill(struct df_pageset *s, df_pageset_refill_fn fn, void *user, struct df_err *err);
+int df_pageset_refill(struct df_pageset *pageset, df_pageset_refill_fn fn, void *user, struct df_err *err);
 /* There is nobody any more: the set has failed if bits are dropped. */
-void df_pageset_no_refill(struct df_pageset *s);
+void df_pageset_no_refill(struct df_pageset *pageset);
 /* Once bits cannot be made again, or are not what they were, this returns the error, and the set is of no use: it has
  * no more runs, loads nothing and claims to hold whatever it is asked for. */
-int df_pageset_failed(const struct df_pageset *s, struct df_err *err);
+int df_pageset_failed(const struct df_pageset *pageset, struct df_err *err);
 /* Most bytes that the index of one set takes for a block of 2^DF_BLOCK_SHIFT frames. */
 #define DF_BLOCK_SHIFT 25u
 size_t df_pageset_block_bytes(void);
 
 /* Replace a chunk; bits at and beyond npages must be 0. */
-int df_pageset_store(struct df_pageset *s, uint64_t chunk, const uint64_t words[DF_CHUNK_WORDS], struct df_err *err);
-void df_pageset_load(const struct df_pageset *s, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS]);
+int df_pageset_store(struct df_pageset *pageset, uint64_t chunk, const uint64_t words[DF_CHUNK_WORDS],
+		     struct df_err *err);
+void df_pageset_load(const struct df_pageset *pageset, uint64_t chunk, uint64_t words[DF_CHUNK_WORDS]);
 /* Bits set in a chunk, without loading it. */
-uint64_t df_pageset_chunk_count(const struct df_pageset *s, uint64_t chunk);
+uint64_t df_pageset_chunk_count(const struct df_pageset *pageset, uint64_t chunk);
 
-bool df_pageset_test(const struct df_pageset *s, uint64_t pfn); /* false at and beyond npages */
-int df_pageset_set_range(struct df_pageset *s, uint64_t first, uint64_t end, struct df_err *err); /* [first, end) */
+bool df_pageset_test(const struct df_pageset *pageset, uint64_t pfn); /* false at and beyond npages */
+int df_pageset_set_range(struct df_pageset *pageset, uint64_t first, uint64_t end,
+			 struct df_err *err); /* [first, end) */
 /* Next run of set bits at or after from: [*first, *end).  false = none.  Runs join over chunk ends. */
-bool df_pageset_next_run(const struct df_pageset *s, uint64_t from, uint64_t *first, uint64_t *end);
+bool df_pageset_next_run(const struct df_pageset *pageset, uint64_t from, uint64_t *first, uint64_t *end);
 /* Bits set in [first, end). */
-uint64_t df_pageset_count_range(const struct df_pageset *s, uint64_t first, uint64_t end);
+uint64_t df_pageset_count_range(const struct df_pageset *pageset, uint64_t first, uint64_t end);
 
 #endif

@@ -38,47 +38,47 @@ extern const struct df_pageset_block df_pageset_full_block;
 #define FULL_BLOCK ((struct df_pageset_block *)(uintptr_t)&df_pageset_full_block)
 
 /* Valid frames of a chunk or block: shift is its size. */
-static inline uint64_t frames(const struct df_pageset *s, uint64_t index, unsigned shift)
+static inline uint64_t frames(const struct df_pageset *pageset, uint64_t index, unsigned shift)
 {
-	uint64_t size = UINT64_C(1) << shift, left = s->npages - (index << shift);
+	uint64_t size = UINT64_C(1) << shift, left = pageset->npages - (index << shift);
 
 	return left < size ? left : size;
 }
 
-static inline bool has_bits(slot v)
+static inline bool has_bits(slot content)
 {
-	return v != EMPTY && v != FULL && !(v & DROPPED);
+	return content != EMPTY && content != FULL && !(content & DROPPED);
 }
 
-static inline struct chunk *bits(slot v)
+static inline struct chunk *bits(slot content)
 {
-	return (struct chunk *)(uintptr_t)v;
+	return (struct chunk *)(uintptr_t)content;
 }
 
-static inline unsigned stage_of(slot v)
+static inline unsigned stage_of(slot content)
 {
-	return v & DROPPED ? v >> STAGE_SHIFT & 3 : has_bits(v) ? bits(v)->stage : 0;
+	return content & DROPPED ? content >> STAGE_SHIFT & 3 : has_bits(content) ? bits(content)->stage : 0;
 }
 
-static inline slot slot_at(const struct df_pageset *s, uint64_t chunk)
+static inline slot slot_at(const struct df_pageset *pageset, uint64_t chunk)
 {
-	const struct df_pageset_block *b = s->blocks[chunk >> BLOCK_SHIFT];
+	const struct df_pageset_block *block = pageset->blocks[chunk >> BLOCK_SHIFT];
 
-	if (b == FULL_BLOCK)
+	if (block == FULL_BLOCK)
 		return FULL;
-	return b ? b->slots[chunk % BLOCK_CHUNKS] : EMPTY;
+	return block ? block->slots[chunk % BLOCK_CHUNKS] : EMPTY;
 }
 
-static inline uint64_t count_of(const struct df_pageset *s, uint64_t chunk, slot v)
+static inline uint64_t count_of(const struct df_pageset *pageset, uint64_t chunk, slot content)
 {
-	if (v == FULL)
-		return frames(s, chunk, DF_CHUNK_SHIFT);
-	if (v & DROPPED)
-		return v >> 1 & (DF_CHUNK_PAGES - 1);
-	return v == EMPTY ? 0 : bits(v)->count;
+	if (content == FULL)
+		return frames(pageset, chunk, DF_CHUNK_SHIFT);
+	if (content & DROPPED)
+		return content >> 1 & (DF_CHUNK_PAGES - 1);
+	return content == EMPTY ? 0 : bits(content)->count;
 }
 
 /* pageset.c */
-void df_pageset_release_block(struct df_pageset *s, struct df_pageset_block *b);
+void df_pageset_release_block(struct df_pageset *pageset, struct df_pageset_block *block);
 
 #endif

@@ -15,7 +15,7 @@ struct cursor {
 /* A pipeline with all that it needs to run.  parts, turn and the three sums are the calling thread's; workers have
  * one state each.  total and done are pages, bytes_out is bytes of data. */
 struct df_pipe_run {
-	struct df_pipe p;
+	struct df_pipe pipe;
 	struct df_pipe_workers workers;
 	struct df_batch *slots;
 	size_t page_size, batch_pages;
@@ -24,44 +24,45 @@ struct df_pipe_run {
 	uint64_t total, done, bytes_out;
 };
 
-uint64_t df_pipe_total(const struct df_pipe *p)
+uint64_t df_pipe_total(const struct df_pipe *pipe)
 {
-	uint64_t period = p->group + p->skip, n = p->keep->count, rest;
+	uint64_t period = pipe->group + pipe->skip, count = pipe->keep->count, rest;
 
-	if (!p->skip)
-		return n;
-	n -= p->skip / 2 < n ? p->skip / 2 : n;
-	rest = n % period;
-	return n / period * p->group + (rest < p->group ? rest : p->group);
+	if (!pipe->skip)
+		return count;
+	count -= pipe->skip / 2 < count ? pipe->skip / 2 : count;
+	rest = count % period;
+	return count / period * pipe->group + (rest < pipe->group ? rest : pipe->group);
 }
 
 /* Step over what is to be skipped.  false: the part has no more. */
-static bool find_next(const struct df_pipe_run *r, struct cursor *c)
+static bool find_next(const struct df_pipe_run *run, struct cursor *cursor)
 {
-	while (c->skip >= c->run_end - c->next) {
-		c->skip -= c->run_end - c->next;
-		c->next = c->run_end;
-		if (c->next >= c->end || !df_pageset_next_run(r->p.keep, c->next, &c->next, &c->run_end) ||
-		    c->next >= c->end) {
-			c->next = c->run_end = c->end;
+	while (cursor->skip >= cursor->run_end - cursor->next) {
+		cursor->skip -= cursor->run_end - cursor->next;
+		cursor->next = cursor->run_end;
+		if (cursor->next >= cursor->end ||
+		    !df_pageset_next_run(run->pipe.keep, cursor->next, &cursor->next, &cursor->run_end) ||
+		    cursor->next >= cursor->end) {
+			cursor->next = cursor->run_end = cursor->end;
 			return false;
 		}
-		if (c->run_end > c->end)
-			c->run_end = c->end;
+		if (cursor->run_end > cursor->end)
+			cursor->run_end = cursor->end;
 	}
-	c->next += c->skip;
-	c->skip = 0;
+	cursor->next += cursor->skip;
+	cursor->skip = 0;
 	return true;
 }
 
-static void fill_batch(const struct df_pipe_run *r, struct cursor *c, struct df_batch *b)
+static void fill_batch(const struct df_pipe_run *run, struct cursor *cursor, struct df_batch *batch)
 {
-	b->n = 0;
-	while (b->n < r->batch_pages && find_next(r, c)) {
-		b->pfn[b->n++] = c->next++;
-		if (r->p.skip && ++c->in_group == r->p.group) {
-			c->in_group = 0;
-			c->skip = r->p.skip;
+	batch->count = 0;
+	while (batch->count < run->batch_pages && find_next(run, cursor)) {
+		batch->pfn[batch->count++] = cursor->next++;
+		if (run->pipe.skip && ++cursor->in_group == run->pipe.group) {
+			cursor->in_group = 0;
+			cursor->skip = run->pipe.skip;
 		}
 	}
 }
@@ -69,140 +70,145 @@ static void fill_batch(const struct df_pipe_run *r, struct cursor *c, struct df_
 /* The parts take turns, but not where bits are made again chunk by chunk: few of these are at hand. */
 static int make(void *user, void *slot, struct df_err *err)
 {
-	struct df_pipe_run *r = user;
-	struct df_batch *b = slot;
+	struct df_pipe_run *run = user;
+	struct df_batch *batch = slot;
 
-	b->n = 0;
-	for (unsigned tried = 0; !b->n && tried < r->nparts; tried++) {
-		b->part = r->turn;
-		fill_batch(r, &r->parts[r->turn], b);
-		if (!b->n || !r->p.keep->refill)
-			r->turn = (r->turn + 1) % r->nparts;
+	batch->count = 0;
+	for (unsigned tried = 0; !batch->count && tried < run->nparts; tried++) {
+		batch->part = run->turn;
+		fill_batch(run, &run->parts[run->turn], batch);
+		if (!batch->count || !run->pipe.keep->refill)
+			run->turn = (run->turn + 1) % run->nparts;
 	}
-	if (b->n && df_cancelled(r->p.env))
+	if (batch->count && df_cancelled(run->pipe.env))
 		return df_err_set(err, DUMPFILTER_E_CANCELLED, "cancelled");
-	return b->n ? 1 : df_pageset_failed(r->p.keep, err);
+	return batch->count ? 1 : df_pageset_failed(run->pipe.keep, err);
 }
 
-void df_pipe_end_part(struct df_pipe_run *r, unsigned part)
+void df_pipe_end_part(struct df_pipe_run *run, unsigned part)
 {
-	struct cursor *c = &r->parts[part];
+	struct cursor *cursor = &run->parts[part];
 
-	c->next = c->run_end = c->end;
-	c->skip = 0;
+	cursor->next = cursor->run_end = cursor->end;
+	cursor->skip = 0;
 }
 
 /* Append page to the batch's data, compressed where that makes it smaller.  A codec that fails is no reason to lose the
  * page: it is stored raw, as one that does not shrink. */
-static void pack(const struct df_pipe_run *r, void *state, struct df_batch *b, unsigned i, const uint8_t *page)
+static void pack(const struct df_pipe_run *run, void *state, struct df_batch *batch, unsigned i, const uint8_t *page)
 {
-	const struct df_codec *c = r->p.codec;
-	uint8_t *to = b->data + b->data_len;
-	size_t n = 0;
+	const struct df_codec *codec = run->pipe.codec;
+	uint8_t *to = batch->data + batch->data_len;
+	size_t count = 0;
 
 	/* room: data holds all pages raw, and the last one's worst case behind that */
-	if (c)
-		n = c->compress(state, page, r->page_size, to, c->bound(r->page_size));
-	if (!n || n >= r->page_size) {
-		memcpy(to, page, r->page_size);
-		n = r->page_size;
-		b->kind[i] = DF_PAGE_RAW;
+	if (codec)
+		count = codec->compress(state, page, run->page_size, to, codec->bound(run->page_size));
+	if (!count || count >= run->page_size) {
+		memcpy(to, page, run->page_size);
+		count = run->page_size;
+		batch->kind[i] = DF_PAGE_RAW;
 	} else {
-		b->kind[i] = DF_PAGE_PACKED;
+		batch->kind[i] = DF_PAGE_PACKED;
 	}
-	b->size[i] = (uint32_t)n;
-	b->data_len += n;
+	batch->size[i] = (uint32_t)count;
+	batch->data_len += count;
 }
 
 /* How many frames of a batch follow one another from i on. */
-static unsigned run_at(const struct df_batch *b, unsigned i)
+static unsigned run_at(const struct df_batch *batch, unsigned i)
 {
-	unsigned n = 1;
+	unsigned count = 1;
 
-	while (i + n < b->n && b->pfn[i + n] == b->pfn[i] + n)
-		n++;
-	return n;
+	while (i + count < batch->count && batch->pfn[i + count] == batch->pfn[i] + count)
+		count++;
+	return count;
 }
 
 /* A run that is stored as it is, read to where it goes: no copy but where pages of zeros leave gaps.  false: it cannot
  * be read as a whole. */
-static bool read_run(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i, unsigned n)
+static bool read_run(const struct df_pipe_run *run, struct df_pipe_worker *worker, struct df_batch *batch, unsigned i,
+		     unsigned count)
 {
-	uint8_t *page = b->data + b->data_len, *to = page;
+	uint8_t *page = batch->data + batch->data_len, *to = page;
 	struct df_err ignored;
 	size_t missing;
 
-	if (r->p.image->ops->read(&w->reader, b->pfn[i] << r->p.page_shift, page, n * r->page_size, &missing,
-				  &ignored) < 0)
+	if (run->pipe.image->image_ops->read(&worker->reader, batch->pfn[i] << run->pipe.page_shift, page,
+					     count * run->page_size, &missing, &ignored) < 0)
 		return false;
-	for (unsigned end = i + n; i < end; i++, page += r->page_size) {
-		bool zero = r->p.find_zero && df_is_zero(page, r->page_size);
+	for (unsigned end = i + count; i < end; i++, page += run->page_size) {
+		bool zero = run->pipe.find_zero && df_is_zero(page, run->page_size);
 
-		b->kind[i] = zero ? DF_PAGE_ZERO : DF_PAGE_RAW;
-		b->size[i] = zero ? 0 : (uint32_t)r->page_size;
+		batch->kind[i] = zero ? DF_PAGE_ZERO : DF_PAGE_RAW;
+		batch->size[i] = zero ? 0 : (uint32_t)run->page_size;
 		if (to != page && !zero)
-			memcpy(to, page, r->page_size);
-		to += b->size[i];
+			memcpy(to, page, run->page_size);
+		to += batch->size[i];
 	}
-	b->data_len = (size_t)(to - b->data);
+	batch->data_len = (size_t)(to - batch->data);
 	return true;
 }
 
 /* Frames [i, i + n) of a batch that follow one another: all at once, where that is better.  Frames that are done. */
-static unsigned whole_run(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i)
+static unsigned whole_run(const struct df_pipe_run *run, struct df_pipe_worker *worker, struct df_batch *batch,
+			  unsigned i)
 {
-	unsigned n = run_at(b, i);
+	unsigned count = run_at(batch, i);
 	struct df_err ignored;
 
-	if (r->p.image->ops->prepare)
-		r->p.image->ops->prepare(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size);
-	else if (!r->p.codec && !r->p.image->source.can_map && read_run(r, w, b, i, n))
-		return n;
+	if (run->pipe.image->image_ops->prepare)
+		run->pipe.image->image_ops->prepare(&worker->reader, batch->pfn[i] << run->pipe.page_shift,
+						    count * run->page_size);
+	else if (!run->pipe.codec && !run->pipe.image->source.can_map && read_run(run, worker, batch, i, count))
+		return count;
 	else
-		r->p.image->ops->peek(&w->reader, b->pfn[i] << r->p.page_shift, n * r->page_size, &ignored);
+		run->pipe.image->image_ops->peek(&worker->reader, batch->pfn[i] << run->pipe.page_shift,
+						 count * run->page_size, &ignored);
 	return 0;
 }
 
 /* One page; E_NOMEM where there is no memory to look at it, which is not its fault. */
-static int one_page(const struct df_pipe_run *r, struct df_pipe_worker *w, struct df_batch *b, unsigned i,
+static int one_page(const struct df_pipe_run *run, struct df_pipe_worker *worker, struct df_batch *batch, unsigned i,
 		    struct df_err *err)
 {
-	const uint8_t *page = df_reader_page(&w->reader, b->pfn[i] << r->p.page_shift, r->page_size, err);
+	const uint8_t *page = df_reader_page(&worker->reader, batch->pfn[i] << run->pipe.page_shift, run->page_size,
+					     err);
 
-	b->size[i] = 0;
+	batch->size[i] = 0;
 	if (!page && err->code == DUMPFILTER_E_NOMEM)
 		return err->code;
 	if (!page) {
-		if (!b->why[0])
-			memcpy(b->why, err->text, sizeof b->why);
-		b->kind[i] = err->code == DUMPFILTER_E_LOST ? DF_PAGE_GONE : DF_PAGE_LOST;
-	} else if (r->p.find_zero && df_is_zero(page, r->page_size)) {
-		b->kind[i] = DF_PAGE_ZERO;
+		if (!batch->why[0])
+			memcpy(batch->why, err->text, sizeof batch->why);
+		batch->kind[i] = err->code == DUMPFILTER_E_LOST ? DF_PAGE_GONE : DF_PAGE_LOST;
+	} else if (run->pipe.find_zero && df_is_zero(page, run->page_size)) {
+		batch->kind[i] = DF_PAGE_ZERO;
 	} else {
-		pack(r, w->codec_state, b, i, page);
+		pack(run, worker->codec_state, batch, i, page);
 	}
 	return 0;
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
-	struct df_pipe_run *r = user;
-	struct df_pipe_worker *w = &r->workers.v[worker];
-	struct df_batch *b = slot;
+	struct df_pipe_run *run = user;
+	struct df_pipe_worker *own = &run->workers.worker[worker];
+	struct df_batch *batch = slot;
 
-	b->data_len = 0;
-	b->why[0] = '\0';
-	for (unsigned i = 0, done; i < b->n; i += done) {
-		int rc;
+	batch->data_len = 0;
+	batch->why[0] = '\0';
+	for (unsigned i = 0, done; i < batch->count; i += done) {
+		int result;
 
-		done = !i || b->pfn[i] != b->pfn[i - 1] + 1 ? whole_run(r, w, b, i) : 0;
+		done = !i || batch->pfn[i] != batch->pfn[i - 1] + 1 ? whole_run(run, own, batch, i) : 0;
 		if (!done)
-			done = df_pipe_take_stored(&r->p, &w->reader, b, i);
+			done = df_pipe_take_stored(&run->pipe, &own->reader, batch, i);
 		if (done)
 			continue;
-		rc = one_page(r, w, b, i, err);
-		if (rc < 0)
-			return rc;
+		result = one_page(run, own, batch, i, err);
+		if (result < 0)
+			return result;
 		done = 1;
 	}
 	df_err_clear(err);
@@ -211,123 +217,125 @@ static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 
 static void order(void *user, void *slot)
 {
-	struct df_pipe_run *r = user;
+	struct df_pipe_run *run = user;
 
-	r->p.place(r->p.user, slot);
+	run->pipe.place(run->pipe.user, slot);
 }
 
 static int write_batch(void *user, void *slot, struct df_err *err)
 {
-	struct df_pipe_run *r = user;
+	struct df_pipe_run *run = user;
 
-	return r->p.write(r->p.user, slot, err);
+	return run->pipe.write(run->pipe.user, slot, err);
 }
 
-static void progress(struct df_pipe_run *r)
+static void progress(struct df_pipe_run *run)
 {
-	struct dumpfilter_progress p = { .phase = r->p.phase ? r->p.phase : DUMPFILTER_PHASE_COPY };
+	struct dumpfilter_progress report = { .phase = run->pipe.phase ? run->pipe.phase : DUMPFILTER_PHASE_COPY };
 
-	if (r->p.phase < 0)
+	if (run->pipe.phase < 0)
 		return;
-	p.done = r->done;
-	p.total = r->total;
-	p.bytes_in = r->done << r->p.page_shift;
-	p.bytes_out = r->bytes_out;
-	df_progress(r->p.env, &p);
+	report.done = run->done;
+	report.total = run->total;
+	report.bytes_in = run->done << run->pipe.page_shift;
+	report.bytes_out = run->bytes_out;
+	df_progress(run->pipe.env, &report);
 }
 
 static int take(void *user, void *slot, struct df_err *err)
 {
-	struct df_pipe_run *r = user;
-	struct df_batch *b = slot;
-	int rc = r->p.take(r->p.user, b, err);
+	struct df_pipe_run *run = user;
+	struct df_batch *batch = slot;
+	int result = run->pipe.take(run->pipe.user, batch, err);
 
-	if (rc < 0)
-		return rc;
-	r->done += b->n;
-	r->bytes_out += b->data_len;
-	progress(r);
+	if (result < 0)
+		return result;
+	run->done += batch->count;
+	run->bytes_out += batch->data_len;
+	progress(run);
 	return 0;
 }
 
-static int allocate(struct df_pipe_run *r, struct df_err *err)
+static int allocate(struct df_pipe_run *run, struct df_err *err)
 {
-	struct df_env *env = r->p.env;
-	size_t bytes = r->batch_pages * r->page_size + (r->p.codec ? r->p.codec->bound(r->page_size) : 0);
-	int rc = df_pipe_workers_init(&r->workers, &r->p, err);
+	struct df_env *env = run->pipe.env;
+	size_t bytes = run->batch_pages * run->page_size +
+		       (run->pipe.codec ? run->pipe.codec->bound(run->page_size) : 0);
+	int result = df_pipe_workers_init(&run->workers, &run->pipe, err);
 
-	if (rc < 0)
-		return rc;
-	r->slots = df_alloc_array(env, r->workers.nslots, sizeof *r->slots);
-	if (!r->slots)
-		return df_err_nomem(err, env, "batches", r->workers.nslots * sizeof *r->slots);
-	for (unsigned i = 0; i < r->workers.nslots; i++)
-		if (!(r->slots[i].data = df_alloc(env, bytes)))
+	if (result < 0)
+		return result;
+	run->slots = df_alloc_array(env, run->workers.nslots, sizeof *run->slots);
+	if (!run->slots)
+		return df_err_nomem(err, env, "batches", run->workers.nslots * sizeof *run->slots);
+	for (unsigned i = 0; i < run->workers.nslots; i++)
+		if (!(run->slots[i].data = df_alloc(env, bytes)))
 			return df_err_nomem(err, env, "a batch of pages", bytes);
 	return 0;
 }
 
-static int make_cursors(struct df_pipe_run *r, struct df_err *err)
+static int make_cursors(struct df_pipe_run *run, struct df_err *err)
 {
-	r->nparts = r->p.parts ? r->p.nparts : 1;
-	r->parts = df_alloc_array(r->p.env, r->nparts, sizeof *r->parts);
-	if (!r->parts)
-		return df_err_nomem(err, r->p.env, "parts of a dump", r->nparts * sizeof *r->parts);
-	for (unsigned i = 0; i < r->nparts; i++) {
-		uint64_t start = r->p.parts ? r->p.parts[i].start : 0;
+	run->nparts = run->pipe.parts ? run->pipe.nparts : 1;
+	run->parts = df_alloc_array(run->pipe.env, run->nparts, sizeof *run->parts);
+	if (!run->parts)
+		return df_err_nomem(err, run->pipe.env, "parts of a dump", run->nparts * sizeof *run->parts);
+	for (unsigned i = 0; i < run->nparts; i++) {
+		uint64_t start = run->pipe.parts ? run->pipe.parts[i].start : 0;
 
-		r->parts[i] = (struct cursor){ .next = start,
-					       .run_end = start,
-					       .end = r->p.parts ? r->p.parts[i].end : UINT64_MAX,
-					       .skip = r->p.skip / 2 };
+		run->parts[i] = (struct cursor){ .next = start,
+						 .run_end = start,
+						 .end = run->pipe.parts ? run->pipe.parts[i].end : UINT64_MAX,
+						 .skip = run->pipe.skip / 2 };
 	}
 	return 0;
 }
 
-struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err)
+struct df_pipe_run *df_pipe_start(const struct df_pipe *pipe, struct df_err *err)
 {
-	struct df_pipe_run *r = df_alloc(p->env, sizeof *r);
+	struct df_pipe_run *run = df_alloc(pipe->env, sizeof *run);
 
-	if (!r) {
-		df_err_nomem(err, p->env, "the pipeline", sizeof *r);
+	if (!run) {
+		df_err_nomem(err, pipe->env, "the pipeline", sizeof *run);
 		return NULL;
 	}
-	r->p = *p;
-	r->page_size = (size_t)1 << p->page_shift;
-	r->batch_pages = DF_BATCH_BYTES >> p->page_shift;
-	if (r->batch_pages > DF_BATCH_PAGES)
-		r->batch_pages = DF_BATCH_PAGES;
-	if (make_cursors(r, err) < 0 || allocate(r, err) < 0) {
-		df_pipe_stop(r);
+	run->pipe = *pipe;
+	run->page_size = (size_t)1 << pipe->page_shift;
+	run->batch_pages = DF_BATCH_BYTES >> pipe->page_shift;
+	if (run->batch_pages > DF_BATCH_PAGES)
+		run->batch_pages = DF_BATCH_PAGES;
+	if (make_cursors(run, err) < 0 || allocate(run, err) < 0) {
+		df_pipe_stop(run);
 		return NULL;
 	}
-	return r;
+	return run;
 }
 
-int df_pipe_copy(struct df_pipe_run *r, struct df_err *err)
+int df_pipe_copy(struct df_pipe_run *run, struct df_err *err)
 {
-	struct df_pool_ops ops = { .make = make, .work = work, .take = take, .writers = r->p.writers };
-	int rc;
+	struct df_pool_ops pool_ops = { .make = make, .work = work, .take = take, .writers = run->pipe.writers };
+	int result;
 
-	if (r->p.place)
-		ops.order = order;
-	if (r->p.write)
-		ops.write = write_batch;
-	r->total = df_pipe_total(&r->p);
-	progress(r);
-	rc = df_pool_run(r->p.env, &ops, r, r->workers.n, r->slots, sizeof *r->slots, r->workers.nslots, err);
-	progress(r);
-	return rc;
+	if (run->pipe.place)
+		pool_ops.order = order;
+	if (run->pipe.write)
+		pool_ops.write = write_batch;
+	run->total = df_pipe_total(&run->pipe);
+	progress(run);
+	result = df_pool_run(run->pipe.env, &pool_ops, run, run->workers.count, run->slots, sizeof *run->slots,
+			     run->workers.nslots, err);
+	progress(run);
+	return result;
 }
 
-void df_pipe_stop(struct df_pipe_run *r)
+void df_pipe_stop(struct df_pipe_run *run)
 {
-	if (!r)
+	if (!run)
 		return;
-	for (unsigned i = 0; r->slots && i < r->workers.nslots; i++)
-		df_free(r->p.env, r->slots[i].data);
-	df_free(r->p.env, r->slots);
-	df_free(r->p.env, r->parts);
-	df_pipe_workers_fini(&r->workers);
-	df_free(r->p.env, r);
+	for (unsigned i = 0; run->slots && i < run->workers.nslots; i++)
+		df_free(run->pipe.env, run->slots[i].data);
+	df_free(run->pipe.env, run->slots);
+	df_free(run->pipe.env, run->parts);
+	df_pipe_workers_fini(&run->workers);
+	df_free(run->pipe.env, run);
 }

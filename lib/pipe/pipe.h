@@ -30,7 +30,7 @@ static inline bool df_page_is_missing(uint8_t kind)
 /* The slot of the pool: reused for one batch after the other, owned by one thread at a time.  kind, size and page_at go
  * with pfn; sizes and offsets are bytes. */
 struct df_batch {
-	unsigned n, part;
+	unsigned count, part;
 	uint64_t pfn[DF_BATCH_PAGES];
 	uint8_t kind[DF_BATCH_PAGES];  /* enum df_page_kind */
 	uint32_t size[DF_BATCH_PAGES]; /* bytes in data, one page's behind the other's; 0 for the others */
@@ -70,35 +70,35 @@ struct df_pipe {
 	unsigned nparts;
 	void *user;
 	/* In order, by any thread, one at a time: give the batch its place.  NULL = nothing to do. */
-	void (*place)(void *user, struct df_batch *b);
+	void (*place)(void *user, struct df_batch *batch);
 	/* After place, by any thread, up to `writers` at the same time (0 = any number): write the data.  NULL = take
 	 * does it. */
-	int (*write)(void *user, struct df_batch *b, struct df_err *err);
+	int (*write)(void *user, struct df_batch *batch, struct df_err *err);
 	unsigned writers;
 	/* Each batch, in order, on the calling thread.  Negative: stop. */
-	int (*take)(void *user, struct df_batch *b, struct df_err *err);
+	int (*take)(void *user, struct df_batch *batch, struct df_err *err);
 };
 
 struct df_pipe_run;
 
 /* Readers, codec states and buffers: all memory that copying needs.  NULL with err set. */
-struct df_pipe_run *df_pipe_start(const struct df_pipe *p, struct df_err *err);
+struct df_pipe_run *df_pipe_start(const struct df_pipe *pipe, struct df_err *err);
 /* Pages that it will look at. */
-uint64_t df_pipe_total(const struct df_pipe *p);
+uint64_t df_pipe_total(const struct df_pipe *pipe);
 /* Copy all of keep.  DUMPFILTER_E_CANCELLED where df_cancelled() turned true; else the first failure in order.  Pages
  * that cannot be read are LOST or GONE, which is no failure. */
-int df_pipe_copy(struct df_pipe_run *r, struct df_err *err);
+int df_pipe_copy(struct df_pipe_run *run, struct df_err *err);
 /* From take: no more batches of this part. */
-void df_pipe_end_part(struct df_pipe_run *r, unsigned part);
-void df_pipe_stop(struct df_pipe_run *r); /* NULL is fine */
+void df_pipe_end_part(struct df_pipe_run *run, unsigned part);
+void df_pipe_stop(struct df_pipe_run *run); /* NULL is fine */
 
 /* keep without its pages of zeros.  Progress: phase ZERO. */
-int df_pipe_drop_zero(const struct df_pipe *p, struct df_pageset *keep, uint64_t *dropped, struct df_err *err);
+int df_pipe_drop_zero(const struct df_pipe *pipe, struct df_pageset *keep, uint64_t *dropped, struct df_err *err);
 
 /* Allocate what that does, and free it. */
-int df_pipe_rehearse_zero(const struct df_pipe *p, struct df_err *err);
+int df_pipe_rehearse_zero(const struct df_pipe *pipe, struct df_err *err);
 
-/* true: len bytes (a multiple of 64) at p are all zero. */
-bool df_is_zero(const uint8_t *p, size_t len);
+/* true: length bytes (a multiple of 64) at bytes are all zero. */
+bool df_is_zero(const uint8_t *bytes, size_t length);
 
 #endif

@@ -7,6 +7,6 @@
 
 /* Page i of the batch without unpacking and packing it: true where that was possible; the batch has it, or it is ZERO.
  * Nothing is changed otherwise.  Input and output must have the same codec, and no level of it be asked for. */
-bool df_pipe_take_stored(const struct df_pipe *p, struct df_reader *reader, struct df_batch *b, unsigned i);
+bool df_pipe_take_stored(const struct df_pipe *pipe, struct df_reader *reader, struct df_batch *batch, unsigned i);
 
 #endif

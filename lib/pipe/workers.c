@@ -3,49 +3,49 @@
 
 #include "base/pool.h"
 
-static int init_one(struct df_pipe_worker *w, const struct df_pipe *p, struct df_err *err)
+static int init_one(struct df_pipe_worker *worker, const struct df_pipe *pipe, struct df_err *err)
 {
-	int r = df_reader_init(&w->reader, p->image, DF_WINDOW_COPY, err);
-	size_t page = (size_t)1 << p->page_shift;
+	int result = df_reader_init(&worker->reader, pipe->image, DF_WINDOW_COPY, err);
+	size_t page = (size_t)1 << pipe->page_shift;
 
-	if (r < 0 || !p->codec)
-		return r;
-	if (p->codec->beside) {
-		size_t beside = p->codec->beside(p->codec_level, page);
+	if (result < 0 || !pipe->codec)
+		return result;
+	if (pipe->codec->beside) {
+		size_t beside = pipe->codec->beside(pipe->codec_level, page);
 
-		if (!df_charge(p->env, beside))
-			return df_err_nomem(err, p->env, p->codec->name, beside);
-		w->beside = beside;
+		if (!df_charge(pipe->env, beside))
+			return df_err_nomem(err, pipe->env, pipe->codec->name, beside);
+		worker->beside = beside;
 	}
-	w->codec_state = p->codec->state_new(p->env, p->codec_level, page);
-	return w->codec_state ? 0 : df_err_nomem(err, p->env, p->codec->name, 0);
+	worker->codec_state = pipe->codec->state_new(pipe->env, pipe->codec_level, page);
+	return worker->codec_state ? 0 : df_err_nomem(err, pipe->env, pipe->codec->name, 0);
 }
 
-int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, struct df_err *err)
+int df_pipe_workers_init(struct df_pipe_workers *workers, const struct df_pipe *pipe, struct df_err *err)
 {
-	int r = 0;
+	int result = 0;
 
-	*w = (struct df_pipe_workers){ .p = p, .n = p->threads ? p->threads : 1 };
-	w->nslots = df_pool_slots(w->n);
-	w->v = df_alloc_array(p->env, w->n, sizeof *w->v);
-	if (!w->v)
-		return df_err_nomem(err, p->env, "workers", w->n * sizeof *w->v);
-	for (unsigned i = 0; !r && i < w->n; i++)
-		r = init_one(&w->v[i], p, err);
-	if (r < 0)
-		df_pipe_workers_fini(w);
-	return r;
+	*workers = (struct df_pipe_workers){ .pipe = pipe, .count = pipe->threads ? pipe->threads : 1 };
+	workers->nslots = df_pool_slots(workers->count);
+	workers->worker = df_alloc_array(pipe->env, workers->count, sizeof *workers->worker);
+	if (!workers->worker)
+		return df_err_nomem(err, pipe->env, "workers", workers->count * sizeof *workers->worker);
+	for (unsigned i = 0; !result && i < workers->count; i++)
+		result = init_one(&workers->worker[i], pipe, err);
+	if (result < 0)
+		df_pipe_workers_fini(workers);
+	return result;
 }
 
-void df_pipe_workers_fini(struct df_pipe_workers *w)
+void df_pipe_workers_fini(struct df_pipe_workers *workers)
 {
-	for (unsigned i = 0; w->v && i < w->n; i++) {
-		df_reader_fini(&w->v[i].reader);
-		if (w->v[i].codec_state)
-			w->p->codec->state_free(w->p->env, w->v[i].codec_state);
-		df_discharge(w->p->env, w->v[i].beside);
+	for (unsigned i = 0; workers->worker && i < workers->count; i++) {
+		df_reader_fini(&workers->worker[i].reader);
+		if (workers->worker[i].codec_state)
+			workers->pipe->codec->state_free(workers->pipe->env, workers->worker[i].codec_state);
+		df_discharge(workers->pipe->env, workers->worker[i].beside);
 	}
-	if (w->p)
-		df_free(w->p->env, w->v);
-	w->v = NULL;
+	if (workers->pipe)
+		df_free(workers->pipe->env, workers->worker);
+	workers->worker = NULL;
 }

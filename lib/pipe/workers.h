@@ -14,13 +14,13 @@ struct df_pipe_worker {
 
 /* All of them: as many as memory and threads allow.  Owned by who runs the pipe or the sieve. */
 struct df_pipe_workers {
-	const struct df_pipe *p;
-	struct df_pipe_worker *v;
-	unsigned n;
+	const struct df_pipe *pipe;
+	struct df_pipe_worker *worker;
+	unsigned count;
 	unsigned nslots; /* items under way: more than workers, so that nobody waits for the one that is due */
 };
 
-int df_pipe_workers_init(struct df_pipe_workers *w, const struct df_pipe *p, struct df_err *err);
-void df_pipe_workers_fini(struct df_pipe_workers *w); /* also of a zeroed struct */
+int df_pipe_workers_init(struct df_pipe_workers *workers, const struct df_pipe *pipe, struct df_err *err);
+void df_pipe_workers_fini(struct df_pipe_workers *workers); /* also of a zeroed struct */
 
 #endif

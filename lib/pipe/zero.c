@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-bool df_is_zero(const uint8_t *p, size_t len)
+bool df_is_zero(const uint8_t *bytes, size_t length)
 {
 	/* 64 bytes at a time: the compiler makes vector instructions of it; most pages end in the first round */
-	for (const uint8_t *end = p + len; p < end; p += 64) {
-		uint64_t w[8];
+	for (const uint8_t *end = bytes + length; bytes < end; bytes += 64) {
+		uint64_t words[8];
 
-		memcpy(w, p, sizeof w);
-		if (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7])
+		memcpy(words, bytes, sizeof words);
+		if (words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] | words[7])
 			return false;
 	}
 	return true;

@@ -15,54 +15,55 @@ struct finder {
 	struct df_dump *dump;
 	struct df_walker *walker;
 	struct df_extent *found; /* page frames */
-	size_t n, cap;
+	size_t count, cap;
 	bool failed; /* no memory */
 };
 
-static void add_frames(struct finder *finder, uint64_t paddr, uint64_t len)
+static void add_frames(struct finder *finder, uint64_t paddr, uint64_t length)
 {
 	unsigned shift = finder->dump->page_shift;
-	struct df_extent *last = finder->n ? &finder->found[finder->n - 1] : NULL;
-	uint64_t first = paddr >> shift, end = ((paddr + len - 1) >> shift) + 1;
+	struct df_extent *last = finder->count ? &finder->found[finder->count - 1] : NULL;
+	uint64_t first = paddr >> shift, end = ((paddr + length - 1) >> shift) + 1;
 
-	if (finder->failed || !len || paddr + len < paddr)
+	if (finder->failed || !length || paddr + length < paddr)
 		return;
 	if (last && last->end == first) {
 		last->end = end;
 		return;
 	}
-	finder->failed = !df_grow(finder->dump->env, (void **)&finder->found, &finder->cap, finder->n + 1,
+	finder->failed = !df_grow(finder->dump->env, (void **)&finder->found, &finder->cap, finder->count + 1,
 				  sizeof *finder->found);
 	if (!finder->failed)
-		finder->found[finder->n++] = (struct df_extent){ .start = first, .end = end };
+		finder->found[finder->count++] = (struct df_extent){ .start = first, .end = end };
 }
 
-/* Of [vaddr, vaddr + len) what is mapped.  steps: leaves to look at, at most. */
-static void add_virtual(struct finder *finder, uint64_t vaddr, uint64_t len, uint64_t steps)
+/* Of [vaddr, vaddr + length) what is mapped.  steps: leaves to look at, at most. */
+static void add_virtual(struct finder *finder, uint64_t vaddr, uint64_t length, uint64_t steps)
 {
 	uint64_t page = UINT64_C(1) << finder->dump->page_shift, paddr, run;
 	struct df_err ignored;
 
-	while (len && steps-- && !finder->failed) {
-		uint64_t n = page - (vaddr & (page - 1));
+	while (length && steps-- && !finder->failed) {
+		uint64_t count = page - (vaddr & (page - 1));
 
 		if (!df_xlat_v2p(finder->walker, vaddr, &paddr, &run, &ignored)) {
-			n = run < len ? run : len;
-			add_frames(finder, paddr, n);
+			count = run < length ? run : length;
+			add_frames(finder, paddr, count);
 		}
-		if (n > len)
-			n = len;
-		vaddr += n;
-		len -= n;
+		if (count > length)
+			count = length;
+		vaddr += count;
+		length -= count;
 	}
 }
 
 static void add_struct_pages(struct finder *finder)
 {
-	const struct df_memmap *map = &finder->dump->map;
+	const struct df_memmap *memmap = &finder->dump->memmap;
 
-	for (size_t i = 0; i < map->n; i++)
-		add_virtual(finder, map->v[i].vaddr, (map->v[i].end - map->v[i].first) * map->page_struct, SMALL_MAX);
+	for (size_t i = 0; i < memmap->count; i++)
+		add_virtual(finder, memmap->range[i].vaddr,
+			    (memmap->range[i].end - memmap->range[i].first) * memmap->page_struct, SMALL_MAX);
 }
 
 /* Each is a variable, or the beginning of one, and none of those that the kernel frees when it has booted. */
@@ -73,7 +74,7 @@ static void add_symbols(struct finder *finder)
 		DF_SYM_node_online_map, DF_SYM_mem_section,    DF_SYM_contig_page_data, DF_SYM_prb,
 		DF_SYM_clear_seq,       DF_SYM_log_buf,
 	};
-	const struct df_kdesc *kernel = &finder->dump->k;
+	const struct df_kdesc *kernel = &finder->dump->kernel;
 
 	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
 		if (df_has(kernel, symbols[i]))
@@ -84,62 +85,64 @@ static void add_symbols(struct finder *finder)
 
 static int add_zone(struct df_zones *zones, uint64_t zone)
 {
-	add_virtual(zones->user, zone, zones->k->value[DF_SIZE_zone], 16);
+	add_virtual(zones->user, zone, zones->kernel->value[DF_SIZE_zone], 16);
 	return 0;
 }
 
 static void add_zones(struct finder *finder)
 {
 	struct df_err ignored;
-	struct df_zones zones = { .k = &finder->dump->k,
-				  .w = finder->walker,
+	struct df_zones zones = { .kernel = &finder->dump->kernel,
+				  .walker = finder->walker,
 				  .each = add_zone,
 				  .user = finder,
 				  .word = finder->dump->image.bits / 8,
 				  .budget = 1 << 16,
 				  .err = &ignored };
 
-	if (df_zones_known(&finder->dump->k))
+	if (df_zones_known(&finder->dump->kernel))
 		df_zones_foreach(&zones);
 }
 
 /* Up to 5.9: log_buf points to log_buf_len bytes. */
 static void add_log(struct finder *finder)
 {
-	const struct df_kdesc *kernel = &finder->dump->k;
+	const struct df_kdesc *kernel = &finder->dump->kernel;
 	unsigned word = finder->dump->image.bits / 8;
-	uint64_t at, len;
+	uint64_t at, length;
 	struct df_err ignored;
 
 	if (!df_has(kernel, DF_SYM_log_buf) || !df_has(kernel, DF_SYM_log_buf_len) ||
 	    df_xlat_get(finder->walker, kernel->value[DF_SYM_log_buf], word, &at, &ignored) < 0 ||
-	    df_xlat_get(finder->walker, kernel->value[DF_SYM_log_buf_len], 4, &len, &ignored) < 0 || len > LOG_MAX)
+	    df_xlat_get(finder->walker, kernel->value[DF_SYM_log_buf_len], 4, &length, &ignored) < 0 ||
+	    length > LOG_MAX)
 		return;
-	add_virtual(finder, at, len, LOG_MAX >> 12);
+	add_virtual(finder, at, length, LOG_MAX >> 12);
 }
 
-void df_canaries_fini(struct df_dump *d)
+void df_canaries_fini(struct df_dump *dump)
 {
-	df_free(d->env, d->canaries.v);
-	d->canaries = (struct df_extents){ 0 };
+	df_free(dump->env, dump->canaries.extent);
+	dump->canaries = (struct df_extents){ 0 };
 }
 
-int df_canaries_find(struct df_dump *d, struct df_walker *walker, struct df_err *err)
+int df_canaries_find(struct df_dump *dump, struct df_walker *walker, struct df_err *err)
 {
-	struct finder finder = { .dump = d, .walker = walker };
+	struct finder finder = { .dump = dump, .walker = walker };
 	int result;
 
-	df_canaries_fini(d);
-	add_frames(&finder, d->xlat.root, UINT64_C(1) << d->page_shift);
+	df_canaries_fini(dump);
+	add_frames(&finder, dump->xlat.root, UINT64_C(1) << dump->page_shift);
 	add_symbols(&finder);
 	add_struct_pages(&finder);
 	add_zones(&finder);
 	add_log(&finder);
 	if (finder.failed)
-		result = df_err_nomem(err, d->env, "the kernel's own frames", (finder.n + 1) * sizeof *finder.found);
+		result = df_err_nomem(err, dump->env, "the kernel's own frames",
+				      (finder.count + 1) * sizeof *finder.found);
 	else
-		result = df_extents_build(&d->canaries, d->env, finder.found, finder.n, true, err);
-	df_free(d->env, finder.found);
+		result = df_extents_build(&dump->canaries, dump->env, finder.found, finder.count, true, err);
+	df_free(dump->env, finder.found);
 	return result;
 }
 
@@ -153,23 +156,23 @@ static void protect(struct df_classes *classes, uint64_t first, uint64_t end, ui
 		for (unsigned set = 0; set < DF_SET_COUNT; set++) {
 			if (set == DF_SET_DOUBT)
 				continue;
-			hits[set] += (uint64_t)__builtin_popcountll(own & classes->w[set][i]);
-			classes->w[set][i] &= ~own;
+			hits[set] += (uint64_t)__builtin_popcountll(own & classes->words[set][i]);
+			classes->words[set][i] &= ~own;
 		}
 	}
 }
 
-void df_canaries_protect(const struct df_dump *d, struct df_classes *classes, uint64_t hits[DF_SET_COUNT])
+void df_canaries_protect(const struct df_dump *dump, struct df_classes *classes, uint64_t hits[DF_SET_COUNT])
 {
 	uint64_t base = classes->chunk << DF_CHUNK_SHIFT, stop = base + DF_CHUNK_PAGES;
 
-	for (size_t i = df_extents_find(&d->canaries, base); i < d->canaries.n; i++) {
-		const struct df_extent *own = &d->canaries.v[i];
+	for (size_t i = df_extents_find(&dump->canaries, base); i < dump->canaries.count; i++) {
+		const struct df_extent *extent = &dump->canaries.extent[i];
 
-		if (own->start >= stop)
+		if (extent->start >= stop)
 			return;
-		protect(classes, own->start > base ? own->start - base : 0, (own->end < stop ? own->end : stop) - base,
-			hits);
+		protect(classes, extent->start > base ? extent->start - base : 0,
+			(extent->end < stop ? extent->end : stop) - base, hits);
 	}
 }
 
@@ -189,7 +192,7 @@ static const struct {
 
 unsigned df_canaries_judge(struct df_planner *planner)
 {
-	const uint64_t *pages = planner->p->count.class_pages;
+	const uint64_t *pages = planner->plan->count.class_pages;
 	unsigned distrust = 0;
 
 	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
@@ -197,7 +200,7 @@ unsigned df_canaries_judge(struct df_planner *planner)
 
 		if (!hits || planner->distrust >> i & 1 || (sets[i].unread && hits <= pages[sets[i].class] / 8))
 			continue;
-		df_log(planner->d->env, DUMPFILTER_LOG_WARN,
+		df_log(planner->dump->env, DUMPFILTER_LOG_WARN,
 		       "%" PRIu64 " page frames of the kernel itself look %s%s: no page is left out as such", hits,
 		       i == DF_SET_USER || i == DF_SET_CACHE || i == DF_SET_CACHE_PRIVATE ? "like " : "", sets[i].name);
 		distrust |= 1u << i;

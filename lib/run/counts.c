@@ -28,65 +28,66 @@ static bool leaves_out(unsigned i, int level)
 	return !order[i].level || (order[i].level & level);
 }
 
-uint64_t df_counts_kept(const struct df_classes *classes, unsigned w, uint64_t stored, int level)
+uint64_t df_counts_kept(const struct df_classes *classes, unsigned word, uint64_t stored, int level)
 {
 	uint64_t keep = stored;
 
 	for (unsigned i = 0; i < ORDERED; i++)
 		if (leaves_out(i, level))
-			keep &= ~classes->w[order[i].set][w];
+			keep &= ~classes->words[order[i].set][word];
 	return keep;
 }
 
-static uint64_t popcount(uint64_t v)
+static uint64_t popcount(uint64_t value)
 {
-	return (uint64_t)__builtin_popcountll(v);
+	return (uint64_t)__builtin_popcountll(value);
 }
 
-void df_counts_word(struct df_counts *n, const struct df_classes *classes, unsigned w, uint64_t stored, int level)
+void df_counts_word(struct df_counts *counts, const struct df_classes *classes, unsigned word, uint64_t stored,
+		    int level)
 {
 	static const int cache[] = { 0, DUMPFILTER_LEVEL_CACHE, DUMPFILTER_LEVEL_CACHE_PRIVATE };
 	uint64_t left = stored, active = left, any = 0; /* any: all that are in a set */
 
 	for (unsigned i = 0; i < ORDERED; i++) {
-		uint64_t in = classes->w[order[i].set][w];
+		uint64_t in = classes->words[order[i].set][word];
 
 		if (!in)
 			continue;
-		n->class_pages[order[i].cls] += popcount(left & in);
+		counts->class_pages[order[i].cls] += popcount(left & in);
 		left &= ~in;
 		any |= in;
 		if (leaves_out(i, level)) {
-			n->excluded_pages[order[i].cls] += popcount(active & in);
+			counts->excluded_pages[order[i].cls] += popcount(active & in);
 			active &= ~in;
 		}
 	}
-	n->stored += popcount(stored);
-	n->class_pages[DUMPFILTER_CLASS_KEEP] += popcount(left);
-	if (classes->w[DF_SET_DOUBT][w] & ~any)
-		n->doubtful += popcount(classes->w[DF_SET_DOUBT][w] & ~any & stored);
-	if (classes->unreadable[w])
-		n->unreadable_structs += popcount(classes->unreadable[w] & stored);
+	counts->stored += popcount(stored);
+	counts->class_pages[DUMPFILTER_CLASS_KEEP] += popcount(left);
+	if (classes->words[DF_SET_DOUBT][word] & ~any)
+		counts->doubtful += popcount(classes->words[DF_SET_DOUBT][word] & ~any & stored);
+	if (classes->unreadable[word])
+		counts->unreadable_structs += popcount(classes->unreadable[word] & stored);
 	if (!any) { /* every level keeps them all */
 		for (unsigned i = 0; i < DF_PRICES; i++)
-			n->kept_at[i] += popcount(stored);
+			counts->kept_at[i] += popcount(stored);
 		return;
 	}
 	for (unsigned i = 0; i < DF_PRICES; i++)
-		n->kept_at[i] += popcount(df_counts_kept(classes, w, stored,
-							 cache[i / 4] | (i & 2 ? DUMPFILTER_LEVEL_USER : 0) |
-								 (i & 1 ? DUMPFILTER_LEVEL_FREE : 0)));
+		counts->kept_at[i] += popcount(df_counts_kept(classes, word, stored,
+							      cache[i / 4] | (i & 2 ? DUMPFILTER_LEVEL_USER : 0) |
+								      (i & 1 ? DUMPFILTER_LEVEL_FREE : 0)));
 }
 
-void df_counts_add(struct df_counts *to, const struct df_counts *n, uint64_t times)
+void df_counts_add(struct df_counts *counts, const struct df_counts *more, uint64_t times)
 {
-	to->stored += n->stored * times;
-	to->doubtful += n->doubtful * times;
-	to->unreadable_structs += n->unreadable_structs * times;
+	counts->stored += more->stored * times;
+	counts->doubtful += more->doubtful * times;
+	counts->unreadable_structs += more->unreadable_structs * times;
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++) {
-		to->class_pages[i] += n->class_pages[i] * times;
-		to->excluded_pages[i] += n->excluded_pages[i] * times;
+		counts->class_pages[i] += more->class_pages[i] * times;
+		counts->excluded_pages[i] += more->excluded_pages[i] * times;
 	}
 	for (unsigned i = 0; i < DF_PRICES; i++)
-		to->kept_at[i] += n->kept_at[i] * times;
+		counts->kept_at[i] += more->kept_at[i] * times;
 }

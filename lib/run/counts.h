@@ -24,9 +24,10 @@ struct df_counts {
 unsigned df_plan_price(int level);
 
 /* Of the frames in word w of a chunk, of which `stored` are in the image: those that a level keeps. */
-uint64_t df_counts_kept(const struct df_classes *classes, unsigned w, uint64_t stored, int level);
+uint64_t df_counts_kept(const struct df_classes *classes, unsigned word, uint64_t stored, int level);
 /* Count them; excluded_pages is what the level leaves out. */
-void df_counts_word(struct df_counts *n, const struct df_classes *classes, unsigned w, uint64_t stored, int level);
-void df_counts_add(struct df_counts *to, const struct df_counts *n, uint64_t times);
+void df_counts_word(struct df_counts *counts, const struct df_classes *classes, unsigned word, uint64_t stored,
+		    int level);
+void df_counts_add(struct df_counts *counts, const struct df_counts *more, uint64_t times);
 
 #endif

@@ -4,64 +4,64 @@
 #include "dmesg/dmesg.h"
 
 /* What must be there: facts and translation.  No memory map is needed. */
-static int can_find(const struct df_dump *d, struct df_err *err)
+static int can_find(const struct df_dump *dump, struct df_err *err)
 {
-	if (!d->k.has_text && !d->image.xen_note)
+	if (!dump->kernel.has_text && !dump->image.xen_note)
 		return df_err_set(err, DUMPFILTER_E_NOINFO, "%s has no VMCOREINFO: the kernel log cannot be found",
-				  d->image.source.name);
-	if (!d->can_translate) {
-		*err = d->why_not;
+				  dump->image.source.name);
+	if (!dump->can_translate) {
+		*err = dump->why_not;
 		return df_err_wrap(err, "kernel log");
 	}
 	return 0;
 }
 
-static int write_log(struct df_dump *d, unsigned flags, struct df_reader *reader, struct dumpfilter_sink *sink,
+static int write_log(struct df_dump *dump, unsigned flags, struct df_reader *reader, struct dumpfilter_sink *sink,
 		     struct df_err *err)
 {
-	struct df_walker w;
-	struct df_dmesg log = {
-		.env = d->env,
-		.k = &d->k,
-		.walker = &w,
+	struct df_walker walker;
+	struct df_dmesg dmesg = {
+		.env = dump->env,
+		.kernel = &dump->kernel,
+		.walker = &walker,
 		.sink = sink,
 		.err = err,
-		.word = d->image.bits / 8,
-		.be = d->image.be,
+		.word = dump->image.bits / 8,
+		.big_endian = dump->image.big_endian,
 		.partial = flags & DUMPFILTER_DMESG_PARTIAL,
 		.levels = flags & DUMPFILTER_DMESG_LEVELS,
 	};
-	int r = df_walker_init(&w, &d->xlat, reader, err);
+	int result = df_walker_init(&walker, &dump->xlat, reader, err);
 
-	if (!r)
-		r = df_dmesg_write(&log);
-	df_walker_fini(&w);
-	return r;
+	if (!result)
+		result = df_dmesg_write(&dmesg);
+	df_walker_fini(&walker);
+	return result;
 }
 
-int df_dump_dmesg(struct df_dump *d, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err)
+int df_dump_dmesg(struct df_dump *dump, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err)
 {
 	struct df_reader reader;
 	struct df_err late;
-	int r = can_find(d, err), f;
+	int result = can_find(dump, err), finished;
 
-	if (!r)
-		r = df_reader_init(&reader, &d->image, DF_WINDOW_COPY, err);
-	if (r < 0)
-		return r;
-	r = write_log(d, flags, &reader, sink, err);
+	if (!result)
+		result = df_reader_init(&reader, &dump->image, DF_WINDOW_COPY, err);
+	if (result < 0)
+		return result;
+	result = write_log(dump, flags, &reader, sink, err);
 	df_reader_fini(&reader);
-	if (r == DUMPFILTER_PARTIAL && !sink->touched)
-		r = err->code = DUMPFILTER_E_CORRUPT;
-	if (r < 0 && !sink->touched)
-		return r; /* the sink is as it was */
-	if (r < 0)        /* what was written is text, and stays */
-		r = err->code = DUMPFILTER_PARTIAL;
-	sink->may_be_empty = !r;
-	f = df_sink_finish(sink, r, &late);
-	if (f < 0 && !r) {
+	if (result == DUMPFILTER_PARTIAL && !sink->touched)
+		result = err->code = DUMPFILTER_E_CORRUPT;
+	if (result < 0 && !sink->touched)
+		return result; /* the sink is as it was */
+	if (result < 0)        /* what was written is text, and stays */
+		result = err->code = DUMPFILTER_PARTIAL;
+	sink->may_be_empty = !result;
+	finished = df_sink_finish(sink, result, &late);
+	if (finished < 0 && !result) {
 		*err = late;
-		r = err->code = DUMPFILTER_PARTIAL;
+		result = err->code = DUMPFILTER_PARTIAL;
 	}
-	return r;
+	return result;
 }

@@ -52,11 +52,11 @@ struct df_dump {
 	char *text; /* VMCOREINFO given by the caller */
 	size_t text_len;
 	char *banner; /* linux_banner of the vmlinux that text was made of; NULL where it is not known */
-	struct df_kdesc k;
+	struct df_kdesc kernel;
 	const struct df_arch *arch; /* NULL: machine not known */
 	unsigned page_shift;
 	struct df_xlat xlat;
-	struct df_memmap map;
+	struct df_memmap memmap;
 	struct df_rules rules;
 	bool can_translate;    /* xlat is set */
 	bool can_classify;     /* xlat, map and rules are set */
@@ -75,66 +75,67 @@ struct df_dump {
 };
 
 /* Are pages told apart? */
-static inline bool df_dump_classifies(const struct df_dump *d, const struct dumpfilter_config *cfg)
+static inline bool df_dump_classifies(const struct df_dump *dump, const struct dumpfilter_config *config)
 {
-	return d->can_classify && !(cfg->flags & DUMPFILTER_COPY_ALL);
+	return dump->can_classify && !(config->flags & DUMPFILTER_COPY_ALL);
 }
 
-/* d->image is open: facts, page size.  E_OTHER_KERNEL and what else makes d->text useless are errors; what the image
- * alone makes impossible is in why_not. */
-int df_dump_describe(struct df_dump *d, struct df_err *err);
-void df_dump_fini(struct df_dump *d); /* also of a zeroed struct */
+/* dump->image is open: facts, page size.  E_OTHER_KERNEL and what else makes dump->text useless are errors; what the
+ * image alone makes impossible is in why_not. */
+int df_dump_describe(struct df_dump *dump, struct df_err *err);
+void df_dump_fini(struct df_dump *dump); /* also of a zeroed struct */
 
-/* To describe an open image anew: take what is known out of d, change what has changed, describe.  settle: r < 0 = give
- * up what was found, all is as in before again; else give up what before has.  Returns r. */
-struct df_dump df_dump_put_aside(struct df_dump *d);
-int df_dump_settle(struct df_dump *d, struct df_dump *before, int r);
+/* To describe an open image anew: take what is known out of dump, change what has changed, describe.  settle: result <
+ * 0 = give up what was found, all is as in before again; else give up what before has.  Returns result. */
+struct df_dump df_dump_put_aside(struct df_dump *dump);
+int df_dump_settle(struct df_dump *dump, struct df_dump *before, int result);
 
 /* run/locate.c: page tables, memory map, rules; after df_dump_describe().  0; E_NOINFO where the image has no
  * VMCOREINFO; other failures are of damaged or unknown images: the text says what is missing. */
-int df_dump_locate(struct df_dump *d, struct df_err *err);
+int df_dump_locate(struct df_dump *dump, struct df_err *err);
 
 /* Put other text of the caller's (and banner; both become d's) in place of what there is, and describe again; on
  * failure all is as before, and the new ones are freed. */
-int df_dump_give(struct df_dump *d, char *text, size_t len, char *banner, struct df_err *err);
+int df_dump_give(struct df_dump *dump, char *text, size_t length, char *banner, struct df_err *err);
 
-/* run/given.c: text that the caller gave.  d->k.adrift: move its addresses to where the kernel is found in memory. */
-int df_dump_find_kernel(struct df_dump *d, struct df_err *err);
+/* run/given.c: text that the caller gave.  dump->kernel.adrift: move its addresses to where the kernel is found in
+ * memory. */
+int df_dump_find_kernel(struct df_dump *dump, struct df_err *err);
 /* Addresses can be translated: is the text of the kernel that is in the image? */
-int df_dump_same_kernel(struct df_dump *d, struct df_walker *w, struct df_err *err);
+int df_dump_same_kernel(struct df_dump *dump, struct df_walker *walker, struct df_err *err);
 
 /* Chunks of a page set that the stored memory would fill: how much there is to plan. */
-uint64_t df_dump_chunks(const struct df_dump *d);
+uint64_t df_dump_chunks(const struct df_dump *dump);
 
-/* run/plan.c: which frames are kept.  cfg is complete (threads > 0).  0, DUMPFILTER_WARN or an error.  Where there is
- * no memory for all bits, those are dropped that it has no room for. */
-int df_dump_plan(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
-/* Where planning ends: p->max_pfn, and how many pages of the image lie before and behind it. */
-void df_plan_set_end(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_plan *p);
-void df_dump_plan_fini(struct df_plan *p); /* also of a zeroed struct */
+/* run/plan.c: which frames are kept.  config is complete (threads > 0).  0, DUMPFILTER_WARN or an error.  Where there
+ * is no memory for all bits, those are dropped that it has no room for. */
+int df_dump_plan(struct df_dump *dump, const struct dumpfilter_config *config, struct df_err *err);
+/* Where planning ends: plan->max_pfn, and how many pages of the image lie before and behind it. */
+void df_plan_set_end(struct df_dump *dump, const struct dumpfilter_config *config, struct df_plan *plan);
+void df_dump_plan_fini(struct df_plan *plan); /* also of a zeroed struct */
 
 /* run/run.c: what a writer must know. */
 struct df_output;
-struct df_output df_dump_output(struct df_dump *d, const struct dumpfilter_config *cfg);
+struct df_output df_dump_output(struct df_dump *dump, const struct dumpfilter_config *config);
 /* The i-th sink, or NULL. */
-struct dumpfilter_sink *df_target_sink(const struct df_target *to, unsigned i);
+struct dumpfilter_sink *df_target_sink(const struct df_target *target, unsigned i);
 /* Has the target taken a byte? */
-bool df_dump_touched(const struct df_dump *d);
+bool df_dump_touched(const struct df_dump *dump);
 /* Copy what the plan keeps to the target.  Fills the report's copy fields.  A writer's result. */
-int df_dump_run(struct df_dump *d, const struct dumpfilter_config *cfg, struct dumpfilter_report *report,
+int df_dump_run(struct df_dump *dump, const struct dumpfilter_config *config, struct dumpfilter_report *report,
 		struct df_err *err);
 
 /* run/dmesg.c: write the kernel log as text.  flags: DUMPFILTER_DMESG_*.  0, DUMPFILTER_PARTIAL (text was written, and
  * something is missing) or an error. */
-int df_dump_dmesg(struct df_dump *d, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err);
+int df_dump_dmesg(struct df_dump *dump, unsigned flags, struct dumpfilter_sink *sink, struct df_err *err);
 
 /* run/address.c.  The physical address of a kernel virtual one.  E_NOINFO: nothing can be translated; E_NODATA: this is
  * not mapped. */
-int df_dump_translate(struct df_dump *d, uint64_t vaddr, uint64_t *paddr, struct df_err *err);
+int df_dump_translate(struct df_dump *dump, uint64_t vaddr, uint64_t *paddr, struct df_err *err);
 /* Notes at a physical address, behind those of the image. */
-int df_dump_add_notes(struct df_dump *d, uint64_t paddr, size_t len, struct df_err *err);
+int df_dump_add_notes(struct df_dump *dump, uint64_t paddr, size_t length, struct df_err *err);
 /* Physical memory [start, end) is none of the image's. */
-int df_dump_cut(struct df_dump *d, uint64_t start, uint64_t end, struct df_err *err);
+int df_dump_cut(struct df_dump *dump, uint64_t start, uint64_t end, struct df_err *err);
 
 /* Seconds of a clock that only goes forward. */
 double df_now(void);

@@ -7,10 +7,10 @@
 
 /* Kernels before 3.9 do not say how a free block is recognised: walk their lists, with scanner 0.  *doubts: lists that
  * are damaged.  E_NOINFO: they cannot be walked either. */
-int df_plan_list(struct df_planner *x, uint64_t *doubts, struct df_err *err);
+int df_plan_list(struct df_planner *planner, uint64_t *doubts, struct df_err *err);
 /* The same for the plan: what is missing or damaged means that more is kept. */
-int df_plan_walk_lists(struct df_planner *x, struct df_err *err);
+int df_plan_walk_lists(struct df_planner *planner, struct df_err *err);
 /* After the pass: does what was found agree with the kernel's counters? */
-bool df_plan_free_pages_agree(struct df_planner *x);
+bool df_plan_free_pages_agree(struct df_planner *planner);
 
 #endif

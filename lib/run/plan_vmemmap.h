@@ -6,10 +6,10 @@
 #include "run/steps.h"
 
 /* Before the pass. */
-int df_plan_vmemmap_begin(struct df_planner *x, struct df_err *err);
+int df_plan_vmemmap_begin(struct df_planner *planner, struct df_err *err);
 /* A chunk is resolved, in any order: what its struct pages' pages are a candidate or a veto for. */
-int df_plan_vmemmap_judge(struct df_planner *x, const struct df_plan_slot *s, struct df_err *err);
+int df_plan_vmemmap_judge(struct df_planner *planner, const struct df_plan_slot *slot, struct df_err *err);
 /* After the pass: take them out of the plan, and say where none can be. */
-int df_plan_vmemmap_finish(struct df_planner *x, struct df_err *err);
+int df_plan_vmemmap_finish(struct df_planner *planner, struct df_err *err);
 
 #endif

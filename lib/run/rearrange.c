@@ -32,7 +32,7 @@ struct rearrange {
 	int fd;
 	char name[DF_NAME];
 
-	uint8_t *buf;
+	uint8_t *buffer;
 	size_t next, tail;   /* bytes not looked at: [next, tail) */
 	uint8_t *pending;    /* output not written yet, before next */
 	size_t pending_len;  /* 0 = none */
@@ -48,277 +48,283 @@ struct rearrange {
 };
 
 /* Where the first byte not looked at stands in the stream. */
-static uint64_t stream_pos(const struct rearrange *x)
+static uint64_t stream_pos(const struct rearrange *rearrange)
 {
-	return x->progress.done - (x->tail - x->next);
+	return rearrange->progress.done - (rearrange->tail - rearrange->next);
 }
 
-static void report(struct rearrange *x, bool now)
+static void report(struct rearrange *rearrange, bool now)
 {
-	if (!now && x->progress.done - x->reported < REPORT)
+	if (!now && rearrange->progress.done - rearrange->reported < REPORT)
 		return;
-	x->reported = x->progress.done;
-	df_progress(x->env, &x->progress);
+	rearrange->reported = rearrange->progress.done;
+	df_progress(rearrange->env, &rearrange->progress);
 }
 
-static int flush(struct rearrange *x, struct df_err *err)
+static int flush(struct rearrange *rearrange, struct df_err *err)
 {
-	size_t len = x->pending_len;
-	int r;
+	size_t length = rearrange->pending_len;
+	int result;
 
-	if (!len)
+	if (!length)
 		return 0;
-	x->pending_len = 0;
-	r = df_sink_write(x->sink, x->pending_at, x->pending, len, err);
-	if (!r)
-		x->progress.bytes_out += len;
-	return r;
+	rearrange->pending_len = 0;
+	result = df_sink_write(rearrange->sink, rearrange->pending_at, rearrange->pending, length, err);
+	if (!result)
+		rearrange->progress.bytes_out += length;
+	return result;
 }
 
 /* Free bytes at the end of the buffer: enough that reads do not get small. */
-static int make_room(struct rearrange *x, struct df_err *err)
+static int make_room(struct rearrange *rearrange, struct df_err *err)
 {
-	int r;
+	int result;
 
-	if (BUFFER - x->tail >= ROOM_MIN)
+	if (BUFFER - rearrange->tail >= ROOM_MIN)
 		return 0;
-	r = flush(x, err);
-	memmove(x->buf, x->buf + x->next, x->tail - x->next);
-	x->tail -= x->next;
-	x->next = 0;
-	return r;
+	result = flush(rearrange, err);
+	memmove(rearrange->buffer, rearrange->buffer + rearrange->next, rearrange->tail - rearrange->next);
+	rearrange->tail -= rearrange->next;
+	rearrange->next = 0;
+	return result;
 }
 
-static int cancelled(const struct rearrange *x, struct df_err *err)
+static int cancelled(const struct rearrange *rearrange, struct df_err *err)
 {
-	return df_err_set(err, DUMPFILTER_E_CANCELLED, "%s: cancelled after %" PRIu64 " bytes of the stream", x->name,
-			  x->progress.done);
+	return df_err_set(err, DUMPFILTER_E_CANCELLED, "%s: cancelled after %" PRIu64 " bytes of the stream",
+			  rearrange->name, rearrange->progress.done);
 }
 
 /* One read: more bytes, or eof. */
-static int read_more(struct rearrange *x, struct df_err *err)
+static int read_more(struct rearrange *rearrange, struct df_err *err)
 {
-	ssize_t n = -1;
+	ssize_t got = -1;
 
-	while (n < 0) {
-		struct pollfd wait = { .fd = x->fd, .events = POLLIN };
+	while (got < 0) {
+		struct pollfd wait = { .fd = rearrange->fd, .events = POLLIN };
 
-		if (df_cancelled(x->env))
-			return cancelled(x, err);
-		n = read(x->fd, x->buf + x->tail, BUFFER - x->tail);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (df_cancelled(rearrange->env))
+			return cancelled(rearrange, err);
+		got = read(rearrange->fd, rearrange->buffer + rearrange->tail, BUFFER - rearrange->tail);
+		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			(void)poll(&wait, 1, -1);
-		else if (n < 0 && errno != EINTR)
+		else if (got < 0 && errno != EINTR)
 			return df_err_sys(err, DUMPFILTER_E_IO, errno, "%s: reading at byte %" PRIu64 " of the stream",
-					  x->name, x->progress.done);
+					  rearrange->name, rearrange->progress.done);
 	}
-	x->eof = !n;
-	x->tail += (size_t)n;
-	x->progress.done += (uint64_t)n;
-	x->progress.bytes_in = x->progress.done;
+	rearrange->eof = !got;
+	rearrange->tail += (size_t)got;
+	rearrange->progress.done += (uint64_t)got;
+	rearrange->progress.bytes_in = rearrange->progress.done;
 	return 0;
 }
 
-/* At least len bytes to look at (fewer only at eof); len is far smaller than the buffer. */
-static int need(struct rearrange *x, size_t len, struct df_err *err)
+/* At least length bytes to look at (fewer only at eof); length is far smaller than the buffer. */
+static int need(struct rearrange *rearrange, size_t length, struct df_err *err)
 {
-	int r = 0;
+	int result = 0;
 
-	while (!r && !x->eof && x->tail - x->next < len) {
-		r = make_room(x, err);
-		if (!r)
-			r = read_more(x, err);
-		report(x, false);
+	while (!result && !rearrange->eof && rearrange->tail - rearrange->next < length) {
+		result = make_room(rearrange, err);
+		if (!result)
+			result = read_more(rearrange, err);
+		report(rearrange, false);
 	}
-	return r;
+	return result;
 }
 
-static void remember(struct rearrange *x, uint64_t offset, const uint8_t *p, size_t len)
+static void remember(struct rearrange *rearrange, uint64_t offset, const uint8_t *bytes, size_t length)
 {
-	if (offset >= sizeof x->head)
+	if (offset >= sizeof rearrange->head)
 		return;
-	if (len > sizeof x->head - offset)
-		len = sizeof x->head - (size_t)offset;
-	memcpy(x->head + offset, p, len);
-	if (offset + len > x->head_end)
-		x->head_end = (size_t)offset + len;
+	if (length > sizeof rearrange->head - offset)
+		length = sizeof rearrange->head - (size_t)offset;
+	memcpy(rearrange->head + offset, bytes, length);
+	if (offset + length > rearrange->head_end)
+		rearrange->head_end = (size_t)offset + length;
 }
 
-/* len bytes at next belong at offset. */
-static int take(struct rearrange *x, uint64_t offset, size_t len, struct df_err *err)
+/* length bytes at next belong at offset. */
+static int take(struct rearrange *rearrange, uint64_t offset, size_t length, struct df_err *err)
 {
-	const uint8_t *p = x->buf + x->next;
+	const uint8_t *bytes = rearrange->buffer + rearrange->next;
 
-	remember(x, offset, p, len);
-	if (x->pending_len && x->pending_at + x->pending_len != offset) {
-		int r = flush(x, err);
+	remember(rearrange, offset, bytes, length);
+	if (rearrange->pending_len && rearrange->pending_at + rearrange->pending_len != offset) {
+		int result = flush(rearrange, err);
 
-		if (r)
-			return r;
+		if (result)
+			return result;
 	}
-	if (!x->pending_len) {
-		x->pending = x->buf + x->next;
-		x->pending_at = offset;
-	} else if (x->pending + x->pending_len != p) {
-		memmove(x->pending + x->pending_len, p, len);
+	if (!rearrange->pending_len) {
+		rearrange->pending = rearrange->buffer + rearrange->next;
+		rearrange->pending_at = offset;
+	} else if (rearrange->pending + rearrange->pending_len != bytes) {
+		memmove(rearrange->pending + rearrange->pending_len, bytes, length);
 	}
-	x->pending_len += len;
-	x->next += len;
+	rearrange->pending_len += length;
+	rearrange->next += length;
 	return 0;
 }
 
-static int truncated(const struct rearrange *x, struct df_err *err)
+static int truncated(const struct rearrange *rearrange, struct df_err *err)
 {
 	return df_err_set(err, DUMPFILTER_E_TRUNCATED,
 			  "%s: the stream ends after %" PRIu64
 			  " bytes, without an end record: transfer the stream again",
-			  x->name, x->progress.done);
+			  rearrange->name, rearrange->progress.done);
 }
 
 /* A record that breaks off after got bytes may be one of page descriptors: half a descriptor is worse than none, which
  * says that the page is lost.  (Of page data nothing is missed: the page that breaks off is none.) */
-static void drop_torn(struct rearrange *x, uint64_t offset, uint64_t got)
+static void drop_torn(struct rearrange *rearrange, uint64_t offset, uint64_t got)
 {
 	size_t torn = (size_t)(got % DF_KDUMP_DESC_SIZE);
 
-	if (offset >= DF_KDUMP_HEADER_MAX && df_kdump_is(x->head, x->head_end))
-		x->pending_len -= torn < x->pending_len ? torn : x->pending_len;
+	if (offset >= DF_KDUMP_HEADER_MAX && df_kdump_is(rearrange->head, rearrange->head_end))
+		rearrange->pending_len -= torn < rearrange->pending_len ? torn : rearrange->pending_len;
 }
 
-static int take_data(struct rearrange *x, uint64_t offset, uint64_t size, struct df_err *err)
+static int take_data(struct rearrange *rearrange, uint64_t offset, uint64_t size, struct df_err *err)
 {
 	uint64_t got = 0;
-	int r = 0;
+	int result = 0;
 
-	while (!r && got < size) {
-		size_t len;
+	while (!result && got < size) {
+		size_t length;
 
-		r = need(x, 1, err);
-		if (!r && x->next == x->tail)
-			r = truncated(x, err);
-		if (r)
+		result = need(rearrange, 1, err);
+		if (!result && rearrange->next == rearrange->tail)
+			result = truncated(rearrange, err);
+		if (result)
 			break;
-		len = x->tail - x->next < size - got ? x->tail - x->next : (size_t)(size - got);
-		r = take(x, offset + got, len, err);
-		got += len;
+		length = rearrange->tail - rearrange->next < size - got ? rearrange->tail - rearrange->next
+									: (size_t)(size - got);
+		result = take(rearrange, offset + got, length, err);
+		got += length;
 	}
-	if (r)
-		drop_torn(x, offset, got);
-	return r;
+	if (result)
+		drop_torn(rearrange, offset, got);
+	return result;
 }
 
-static int finish_data(struct rearrange *x, struct df_err *err)
+static int finish_data(struct rearrange *rearrange, struct df_err *err)
 {
-	int r = flush(x, err);
+	int result = flush(rearrange, err);
 
-	if (!r && !x->progress.bytes_out)
-		r = df_err_set(err, DUMPFILTER_E_CORRUPT, "%s: the stream holds no data, nothing was written to %s",
-			       x->name, x->sink->name);
-	return r;
+	if (!result && !rearrange->progress.bytes_out)
+		result = df_err_set(err, DUMPFILTER_E_CORRUPT,
+				    "%s: the stream holds no data, nothing was written to %s", rearrange->name,
+				    rearrange->sink->name);
+	return result;
 }
 
-static int take_records(struct rearrange *x, struct df_err *err)
+static int take_records(struct rearrange *rearrange, struct df_err *err)
 {
 	for (;;) {
 		enum df_flat_kind kind;
 		uint64_t offset = 0, size = 0;
-		int r = need(x, DF_FLAT_RECORD, err);
+		int result = need(rearrange, DF_FLAT_RECORD, err);
 
-		if (r)
-			return r;
-		if (x->tail - x->next < DF_FLAT_RECORD)
-			return truncated(x, err);
-		kind = df_flat_decode_record(x->buf + x->next, &offset, &size);
+		if (result)
+			return result;
+		if (rearrange->tail - rearrange->next < DF_FLAT_RECORD)
+			return truncated(rearrange, err);
+		kind = df_flat_decode_record(rearrange->buffer + rearrange->next, &offset, &size);
 		if (kind == DF_FLAT_BAD)
 			return df_err_set(err, DUMPFILTER_E_CORRUPT,
 					  "%s: no record at byte %" PRIu64 " of the stream: transfer the stream again",
-					  x->name, stream_pos(x));
-		x->next += DF_FLAT_RECORD;
+					  rearrange->name, stream_pos(rearrange));
+		rearrange->next += DF_FLAT_RECORD;
 		if (kind == DF_FLAT_END)
-			return finish_data(x, err);
-		r = take_data(x, offset, size, err);
-		if (r)
-			return r;
+			return finish_data(rearrange, err);
+		result = take_data(rearrange, offset, size, err);
+		if (result)
+			return result;
 	}
 }
 
 /* By what has come: nobody waits for more of it. */
-static int refuse(const struct rearrange *x, struct df_err *err)
+static int refuse(const struct rearrange *rearrange, struct df_err *err)
 {
 	char is[DF_FOREIGN_TEXT];
 
-	if (!x->tail)
-		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s: is empty, a flattened stream was expected", x->name);
+	if (!rearrange->tail)
+		return df_err_set(err, DUMPFILTER_E_FORMAT, "%s: is empty, a flattened stream was expected",
+				  rearrange->name);
 	df_err_set(err, DUMPFILTER_E_FORMAT, "%s: is not in the flattened format, there is nothing to rearrange",
-		   x->name);
-	if (df_input_name(x->buf, x->tail, is))
+		   rearrange->name);
+	if (df_input_name(rearrange->buffer, rearrange->tail, is))
 		df_err_add(err, ": it is %s", is);
 	return err->code;
 }
 
-static int take_header(struct rearrange *x, struct df_err *err)
+static int take_header(struct rearrange *rearrange, struct df_err *err)
 {
-	int r = need(x, FLAT_SIGN, err);
+	int result = need(rearrange, FLAT_SIGN, err);
 
-	if (r)
-		return r;
-	if (x->tail < FLAT_SIGN || !df_flat_is(x->buf, x->tail))
-		return refuse(x, err);
-	r = need(x, DF_FLAT_HEADER, err);
-	if (!r && x->tail < DF_FLAT_HEADER)
-		r = truncated(x, err);
-	x->next = DF_FLAT_HEADER;
-	return r;
+	if (result)
+		return result;
+	if (rearrange->tail < FLAT_SIGN || !df_flat_is(rearrange->buffer, rearrange->tail))
+		return refuse(rearrange, err);
+	result = need(rearrange, DF_FLAT_HEADER, err);
+	if (!result && rearrange->tail < DF_FLAT_HEADER)
+		result = truncated(rearrange, err);
+	rearrange->next = DF_FLAT_HEADER;
+	return result;
 }
 
 /* Where the mark of an incomplete dump is in the first bytes, its byte order and its bit; false = nowhere. */
-static bool find_mark(const struct rearrange *x, size_t *offset, bool *be, uint32_t *bit)
+static bool find_mark(const struct rearrange *rearrange, size_t *offset, bool *big_endian, uint32_t *bit)
 {
-	struct df_elf_header elf;
+	struct df_elf_header header;
 	struct df_kdump_abi abi;
 	struct df_err ignored;
 
-	if (df_kdump_is(x->head, x->head_end) && df_kdump_guess_abi(x->head, x->head_end, &abi)) {
+	if (df_kdump_is(rearrange->head, rearrange->head_end) &&
+	    df_kdump_guess_abi(rearrange->head, rearrange->head_end, &abi)) {
 		*offset = df_kdump_status_offset(&abi);
-		*be = abi.be;
+		*big_endian = abi.big_endian;
 		*bit = DF_KDUMP_INCOMPLETE;
-	} else if (df_elf_is(x->head, x->head_end) && !df_elf_decode_header(x->head, x->head_end, &elf, &ignored)) {
-		*offset = elf.bits == 64 ? ELF64_FLAGS : ELF32_FLAGS;
-		*be = elf.be;
+	} else if (df_elf_is(rearrange->head, rearrange->head_end) &&
+		   !df_elf_decode_header(rearrange->head, rearrange->head_end, &header, &ignored)) {
+		*offset = header.bits == 64 ? ELF64_FLAGS : ELF32_FLAGS;
+		*big_endian = header.big_endian;
 		*bit = DF_ELF_FLAG_INCOMPLETE;
 	} else {
 		return false;
 	}
-	return *offset + 4 <= x->head_end;
+	return *offset + 4 <= rearrange->head_end;
 }
 
-static int mark_incomplete(struct rearrange *x, struct df_err *err)
+static int mark_incomplete(struct rearrange *rearrange, struct df_err *err)
 {
 	uint8_t word[4];
 	size_t offset;
 	uint32_t bit;
-	bool be;
+	bool big_endian;
 
-	if (!find_mark(x, &offset, &be, &bit) || !(x->sink->caps & DUMPFILTER_IO_REWRITE))
+	if (!find_mark(rearrange, &offset, &big_endian, &bit) || !(rearrange->sink->caps & DUMPFILTER_IO_REWRITE))
 		return 0;
-	df_put32(word, df_get32(x->head + offset, be) | bit, be);
-	return df_sink_write(x->sink, offset, word, sizeof word, err);
+	df_put32(word, df_get32(rearrange->head + offset, big_endian) | bit, big_endian);
+	return df_sink_write(rearrange->sink, offset, word, sizeof word, err);
 }
 
-static void warn(struct rearrange *x, int r, const struct df_err *e)
+static void warn(struct rearrange *rearrange, int result, const struct df_err *err)
 {
-	if (r)
-		df_log(x->env, DUMPFILTER_LOG_WARN, "%s", e->text);
+	if (result)
+		df_log(rearrange->env, DUMPFILTER_LOG_WARN, "%s", err->text);
 }
 
 /* After a failure: keep what arrived, and say in the output that it is not all. */
-static void salvage(struct rearrange *x, int result)
+static void salvage(struct rearrange *rearrange, int result)
 {
-	struct df_err e;
+	struct df_err err;
 
-	warn(x, flush(x, &e), &e);
-	warn(x, mark_incomplete(x, &e), &e);
-	warn(x, df_sink_finish(x->sink, x->progress.bytes_out ? DUMPFILTER_PARTIAL : result, &e), &e);
+	warn(rearrange, flush(rearrange, &err), &err);
+	warn(rearrange, mark_incomplete(rearrange, &err), &err);
+	warn(rearrange,
+	     df_sink_finish(rearrange->sink, rearrange->progress.bytes_out ? DUMPFILTER_PARTIAL : result, &err), &err);
 }
 
 /* Bytes that are to come where the stream is a file (whatever lies behind the end record is counted in). */
@@ -335,29 +341,30 @@ static uint64_t bytes_left(int fd)
 
 int df_rearrange(struct df_env *env, int fd, const char *name, struct dumpfilter_sink *sink, struct df_err *err)
 {
-	struct rearrange x = { .env = env, .sink = sink, .fd = fd };
-	int r;
+	struct rearrange rearrange = { .env = env, .sink = sink, .fd = fd };
+	int result;
 
-	df_args_name(x.name, sizeof x.name, name ? name : "input");
+	df_args_name(rearrange.name, sizeof rearrange.name, name ? name : "input");
 	if (!(sink->caps & DUMPFILTER_IO_RANDOM))
 		return df_err_set(err, DUMPFILTER_E_INVAL, "%s: rearranging needs a file that is written at offsets",
 				  sink->name);
-	x.buf = df_alloc(env, BUFFER);
-	if (!x.buf)
+	rearrange.buffer = df_alloc(env, BUFFER);
+	if (!rearrange.buffer)
 		return df_err_nomem(err, env, "the stream's buffer", BUFFER);
-	x.progress = (struct dumpfilter_progress){ .phase = DUMPFILTER_PHASE_REARRANGE, .total = bytes_left(fd) };
-	report(&x, true);
-	r = take_header(&x, err);
-	if (!r) {
-		r = take_records(&x, err);
-		if (!r)
-			r = df_sink_flush(sink, err);
-		if (r)
-			salvage(&x, r);
+	rearrange.progress = (struct dumpfilter_progress){ .phase = DUMPFILTER_PHASE_REARRANGE,
+							   .total = bytes_left(fd) };
+	report(&rearrange, true);
+	result = take_header(&rearrange, err);
+	if (!result) {
+		result = take_records(&rearrange, err);
+		if (!result)
+			result = df_sink_flush(sink, err);
+		if (result)
+			salvage(&rearrange, result);
 		else
-			r = df_sink_finish(sink, 0, err);
+			result = df_sink_finish(sink, 0, err);
 	}
-	report(&x, true);
-	df_free(env, x.buf);
-	return r;
+	report(&rearrange, true);
+	df_free(env, rearrange.buffer);
+	return result;
 }

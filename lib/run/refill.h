@@ -10,14 +10,14 @@
 
 /* After planning: where bits were dropped, have what makes them again.  If memory is too short even for that, all bits
  * are dropped first.  0 or E_NOMEM and the like. */
-int df_refill_where_needed(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
+int df_refill_where_needed(struct df_dump *dump, const struct dumpfilter_config *config, struct df_err *err);
 
 /* Drop all bits that can be made again, and have what makes them; from then on others may be dropped, too. */
-int df_refill_drop_all(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
+int df_refill_drop_all(struct df_dump *dump, const struct dumpfilter_config *config, struct df_err *err);
 
 /* Have what makes bits again, whether or not some are dropped. */
-int df_refill_start(struct df_dump *d, const struct dumpfilter_config *cfg, struct df_err *err);
+int df_refill_start(struct df_dump *dump, const struct dumpfilter_config *config, struct df_err *err);
 
-void df_refill_stop(struct df_plan *p); /* also where there is none; before the plan's sets are given up */
+void df_refill_stop(struct df_plan *plan); /* also where there is none; before the plan's sets are given up */
 
 #endif

@@ -6,27 +6,27 @@
 
 #include <string.h>
 
-int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err)
+int df_plan_start(struct df_planner *planner, unsigned count, struct df_err *err)
 {
-	struct df_dump *d = x->d;
-	int r = 0;
+	struct df_dump *dump = planner->dump;
+	int result = 0;
 
-	x->classifier = (struct df_classifier){ &d->rules, &d->map, &d->xlat, d->page_shift };
-	x->scanners = df_alloc_array(d->env, n, sizeof *x->scanners);
-	if (!x->scanners)
-		return df_err_nomem(err, d->env, "workers", n * sizeof *x->scanners);
-	for (; !r && x->nscanners < n; x->nscanners++)
-		r = df_scanner_init(&x->scanners[x->nscanners], &x->classifier, err);
-	return r;
+	planner->classifier = (struct df_classifier){ &dump->rules, &dump->memmap, &dump->xlat, dump->page_shift };
+	planner->scanners = df_alloc_array(dump->env, count, sizeof *planner->scanners);
+	if (!planner->scanners)
+		return df_err_nomem(err, dump->env, "workers", count * sizeof *planner->scanners);
+	for (; !result && planner->nscanners < count; planner->nscanners++)
+		result = df_scanner_init(&planner->scanners[planner->nscanners], &planner->classifier, err);
+	return result;
 }
 
-void df_plan_stop(struct df_planner *x)
+void df_plan_stop(struct df_planner *planner)
 {
-	for (unsigned i = 0; i < x->nscanners; i++)
-		df_scanner_fini(&x->scanners[i]);
-	df_free(x->d->env, x->scanners);
-	if (x->listed.env)
-		df_pageset_fini(&x->listed);
+	for (unsigned i = 0; i < planner->nscanners; i++)
+		df_scanner_fini(&planner->scanners[i]);
+	df_free(planner->dump->env, planner->scanners);
+	if (planner->listed.env)
+		df_pageset_fini(&planner->listed);
 }
 
 /* Bits of frames at and behind the end of the plan, in its last chunk: a page set takes none there. */
@@ -39,80 +39,83 @@ static void cut_end(uint64_t *words, uint64_t frames)
 
 int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
-	struct df_planner *x = user;
-	struct df_plan_slot *s = slot;
-	uint64_t left = x->p->max_pfn - (s->c.chunk << DF_CHUNK_SHIFT);
+	struct df_planner *planner = user;
+	struct df_plan_slot *plan_slot = slot;
+	uint64_t left = planner->plan->max_pfn - (plan_slot->classes.chunk << DF_CHUNK_SHIFT);
 
-	df_image_chunk(&x->d->image, DF_STORED, x->d->page_shift, s->c.chunk, s->stored);
+	df_image_chunk(&planner->dump->image, DF_STORED, planner->dump->page_shift, plan_slot->classes.chunk,
+		       plan_slot->stored);
 	if (left < DF_CHUNK_PAGES)
-		cut_end(s->stored, left);
-	if (x->scanners) {
-		df_classify_chunk(&x->scanners[worker], s->stored, &s->c);
+		cut_end(plan_slot->stored, left);
+	if (planner->scanners) {
+		df_classify_chunk(&planner->scanners[worker], plan_slot->stored, &plan_slot->classes);
 	} else {
-		memset(s->c.w, 0, sizeof s->c.w);
-		memset(s->c.unreadable, 0, sizeof s->c.unreadable);
+		memset(plan_slot->classes.words, 0, sizeof plan_slot->classes.words);
+		memset(plan_slot->classes.unreadable, 0, sizeof plan_slot->classes.unreadable);
 	}
-	if (!x->use_vmemmap)
+	if (!planner->use_vmemmap)
 		return 0;
-	return df_vmemmap_translate(&x->vmemmap, df_scanner_walker(&x->scanners[worker]), s->c.chunk, &s->vmemmap, err);
+	return df_vmemmap_translate(&planner->vmemmap, df_scanner_walker(&planner->scanners[worker]),
+				    plan_slot->classes.chunk, &plan_slot->vmemmap, err);
 }
 
 /* Units that began in earlier chunks. */
-static void apply_spills(struct df_planner *x, struct df_classes *c)
+static void apply_spills(struct df_planner *planner, struct df_classes *classes)
 {
-	uint64_t base = c->chunk << DF_CHUNK_SHIFT;
+	uint64_t base = classes->chunk << DF_CHUNK_SHIFT;
 
-	for (unsigned k = 0; k < DF_SET_COUNT; k++) {
-		if (x->spill_end[k] > base) {
-			uint64_t n = x->spill_end[k] - base;
+	for (unsigned set = 0; set < DF_SET_COUNT; set++) {
+		if (planner->spill_end[set] > base) {
+			uint64_t count = planner->spill_end[set] - base;
 
-			df_bits_fill(c->w[k], 0, n < DF_CHUNK_PAGES ? n : DF_CHUNK_PAGES);
+			df_bits_fill(classes->words[set], 0, count < DF_CHUNK_PAGES ? count : DF_CHUNK_PAGES);
 		}
-		if (c->spill_end[k] > x->spill_end[k])
-			x->spill_end[k] = c->spill_end[k];
-		if (c->spill_end[k] > base && c->spill_end[k] - base > x->p->spill_reach)
-			x->p->spill_reach = c->spill_end[k] - base;
+		if (classes->spill_end[set] > planner->spill_end[set])
+			planner->spill_end[set] = classes->spill_end[set];
+		if (classes->spill_end[set] > base && classes->spill_end[set] - base > planner->plan->spill_reach)
+			planner->plan->spill_reach = classes->spill_end[set] - base;
 	}
 }
 
-static void apply_list(struct df_planner *x, struct df_classes *c)
+static void apply_list(struct df_planner *planner, struct df_classes *classes)
 {
 	uint64_t listed[DF_CHUNK_WORDS];
 
-	if (!x->use_list)
+	if (!planner->use_list)
 		return;
-	df_pageset_load(&x->listed, c->chunk, listed);
+	df_pageset_load(&planner->listed, classes->chunk, listed);
 	for (unsigned i = 0; i < DF_CHUNK_WORDS; i++)
-		c->w[DF_SET_FREE][i] |= listed[i];
+		classes->words[DF_SET_FREE][i] |= listed[i];
 }
 
 /* What depends on the chunks before. */
 void df_plan_order(void *user, void *slot)
 {
-	struct df_planner *x = user;
-	struct df_plan_slot *s = slot;
+	struct df_planner *planner = user;
+	struct df_plan_slot *plan_slot = slot;
 
-	if (!x->scanners)
+	if (!planner->scanners)
 		return;
-	apply_spills(x, &s->c);
-	apply_list(x, &s->c);
+	apply_spills(planner, &plan_slot->classes);
+	apply_list(planner, &plan_slot->classes);
 }
 
-static bool same_word(const struct df_plan_slot *s, unsigned a, unsigned b)
+static bool same_word(const struct df_plan_slot *slot, unsigned first, unsigned second)
 {
-	uint64_t differ = (s->stored[a] ^ s->stored[b]) | (s->c.unreadable[a] ^ s->c.unreadable[b]);
+	uint64_t differ = (slot->stored[first] ^ slot->stored[second]) |
+			  (slot->classes.unreadable[first] ^ slot->classes.unreadable[second]);
 
 	for (unsigned i = 0; i < DF_SET_COUNT; i++)
-		differ |= s->c.w[i][a] ^ s->c.w[i][b];
+		differ |= slot->classes.words[i][first] ^ slot->classes.words[i][second];
 	return !differ;
 }
 
-static void distrust(struct df_plan_slot *s, unsigned sets)
+static void distrust(struct df_plan_slot *slot, unsigned sets)
 {
 	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
-		for (unsigned w = 0; sets >> i & 1 && w < DF_CHUNK_WORDS; w++) {
-			s->c.w[DF_SET_DOUBT][w] |= s->c.w[i][w];
-			s->c.w[i][w] = 0;
+		for (unsigned word = 0; sets >> i & 1 && word < DF_CHUNK_WORDS; word++) {
+			slot->classes.words[DF_SET_DOUBT][word] |= slot->classes.words[i][word];
+			slot->classes.words[i][word] = 0;
 		}
 	}
 }
@@ -120,28 +123,31 @@ static void distrust(struct df_plan_slot *s, unsigned sets)
 /* Memory is alike over long stretches: equal words are resolved once. */
 int df_plan_resolve(void *user, void *slot, struct df_err *err)
 {
-	struct df_planner *x = user;
-	struct df_plan_slot *s = slot;
+	struct df_planner *planner = user;
+	struct df_plan_slot *plan_slot = slot;
 
 	(void)err;
-	memset(&s->count, 0, sizeof s->count);
-	memset(s->hits, 0, sizeof s->hits);
-	if (x->scanners)
-		df_canaries_protect(x->d, &s->c, s->hits);
-	if (x->distrust)
-		distrust(s, x->distrust);
-	for (unsigned w = 0, end; w < DF_CHUNK_WORDS; w = end) {
-		uint64_t keep = df_counts_kept(&s->c, w, s->stored[w], x->cfg->level), stored = s->stored[w];
-		uint64_t forbidden = stored & (s->c.w[DF_SET_HWPOISON][w] | s->c.w[DF_SET_OFFLINE][w]);
-		struct df_counts n = { 0 };
+	memset(&plan_slot->count, 0, sizeof plan_slot->count);
+	memset(plan_slot->hits, 0, sizeof plan_slot->hits);
+	if (planner->scanners)
+		df_canaries_protect(planner->dump, &plan_slot->classes, plan_slot->hits);
+	if (planner->distrust)
+		distrust(plan_slot, planner->distrust);
+	for (unsigned word = 0, end; word < DF_CHUNK_WORDS; word = end) {
+		uint64_t keep = df_counts_kept(&plan_slot->classes, word, plan_slot->stored[word],
+					       planner->config->level),
+			 stored = plan_slot->stored[word];
+		uint64_t forbidden = stored & (plan_slot->classes.words[DF_SET_HWPOISON][word] |
+					       plan_slot->classes.words[DF_SET_OFFLINE][word]);
+		struct df_counts counts = { 0 };
 
-		for (end = w + 1; end < DF_CHUNK_WORDS && same_word(s, w, end);)
+		for (end = word + 1; end < DF_CHUNK_WORDS && same_word(plan_slot, word, end);)
 			end++;
-		df_counts_word(&n, &s->c, w, stored, x->cfg->level);
-		df_counts_add(&s->count, &n, end - w);
-		for (unsigned i = w; i < end; i++) {
-			s->keep[i] = keep;
-			s->forbidden[i] = forbidden;
+		df_counts_word(&counts, &plan_slot->classes, word, stored, planner->config->level);
+		df_counts_add(&plan_slot->count, &counts, end - word);
+		for (unsigned i = word; i < end; i++) {
+			plan_slot->keep[i] = keep;
+			plan_slot->forbidden[i] = forbidden;
 		}
 	}
 	return 0;

@@ -7,7 +7,7 @@
 
 /* One chunk on its way through the pass.  Belongs to the worker that has it, then to the ordered steps. */
 struct df_plan_slot {
-	struct df_classes c;
+	struct df_classes classes;
 	uint64_t stored[DF_CHUNK_WORDS];
 	uint64_t keep[DF_CHUNK_WORDS], forbidden[DF_CHUNK_WORDS];
 	struct df_counts count;
@@ -18,9 +18,9 @@ struct df_plan_slot {
 /* One pass over all chunks, or what makes single ones again.  work() only reads it; next, spill_end and the plan's sets
  * are changed by one thread at a time, in the order of chunks. */
 struct df_planner {
-	struct df_dump *d;
-	struct df_plan *p;
-	const struct dumpfilter_config *cfg;
+	struct df_dump *dump;
+	struct df_plan *plan;
+	const struct dumpfilter_config *config;
 	struct df_classifier classifier;
 	struct df_scanner *scanners; /* one per worker; NULL: nothing is classified, all is kept */
 	unsigned nscanners;
@@ -35,10 +35,10 @@ struct df_planner {
 };
 
 /* n scanners.  Afterwards, also of a failure, df_plan_stop(). */
-int df_plan_start(struct df_planner *x, unsigned n, struct df_err *err);
-void df_plan_stop(struct df_planner *x);
+int df_plan_start(struct df_planner *planner, unsigned count, struct df_err *err);
+void df_plan_stop(struct df_planner *planner);
 
-/* Steps of the pool, in this order; slot: a struct df_plan_slot whose c.chunk is set, user: a struct df_planner.
+/* Steps of the pool, in this order; slot: a struct df_plan_slot whose classes.chunk is set, user: a struct df_planner.
  * work: what the chunk's frames are by themselves.  order: what reaches into it from the chunks before.  resolve:
  * what is kept.  None of them fails, but for work where use_vmemmap is set. */
 int df_plan_work(void *user, void *slot, unsigned worker, struct df_err *err);

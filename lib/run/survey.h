@@ -9,9 +9,9 @@
 
 /* Read all pages.  report: a struct dumpfilter_report, whose zero_pages, unreadable_pages and absent_pages are set.
  * 0; DUMPFILTER_PARTIAL where pages could not be read; or an error. */
-int df_dump_survey(struct df_dump *d, const struct dumpfilter_config *cfg, void *report, struct df_err *err);
+int df_dump_survey(struct df_dump *dump, const struct dumpfilter_config *config, void *report, struct df_err *err);
 
 /* estimate: a struct df_estimate; most 0: the usual number of pages. */
-int df_dump_estimate(struct df_dump *d, const struct dumpfilter_config *cfg, void *estimate, struct df_err *err);
+int df_dump_estimate(struct df_dump *dump, const struct dumpfilter_config *config, void *estimate, struct df_err *err);
 
 #endif

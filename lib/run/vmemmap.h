@@ -27,35 +27,36 @@ struct df_vmemmap_run {
 
 /* The pages of the memory map that speak of one chunk's frames.  Belongs to a slot of the planning pass. */
 struct df_vmemmap_part {
-	struct df_vmemmap_run *v;
-	size_t n, cap;
+	struct df_vmemmap_run *vmemmap_run;
+	size_t count, cap;
 	bool blind; /* a table that maps some of them cannot be read */
 };
 
 /* Of one planning pass; changed by its calling thread only. */
 struct df_vmemmap {
-	const struct df_dump *d;
+	const struct df_dump *dump;
 	struct df_pageset candidate, veto;
 	const char *why_not; /* nothing can be left out; NULL = as far as is known it can */
 };
 
 /* Before the pass, of a zeroed struct: looks at the parts of the map that speak of chunks without a frame of the image,
  * which the pass steps over.  0 or E_NOMEM or E_CANCELLED. */
-int df_vmemmap_begin(struct df_vmemmap *t, const struct df_dump *d, struct df_walker *w, struct df_err *err);
+int df_vmemmap_begin(struct df_vmemmap *vmemmap, const struct df_dump *dump, struct df_walker *walker,
+		     struct df_err *err);
 /* Any thread, with a walker of its own: find what the pages that speak of a chunk are mapped onto.  E_NOMEM. */
-int df_vmemmap_translate(const struct df_vmemmap *t, struct df_walker *w, uint64_t chunk, struct df_vmemmap_part *part,
-			 struct df_err *err);
+int df_vmemmap_translate(const struct df_vmemmap *vmemmap, struct df_walker *walker, uint64_t chunk,
+			 struct df_vmemmap_part *part, struct df_err *err);
 /* The calling thread, chunks in any order: judge them.  out: frames of the chunk that the plan leaves out. */
-int df_vmemmap_judge(struct df_vmemmap *t, const struct df_vmemmap_part *part, const uint64_t out[DF_CHUNK_WORDS],
+int df_vmemmap_judge(struct df_vmemmap *vmemmap, const struct df_vmemmap_part *part, const uint64_t out[DF_CHUNK_WORDS],
 		     struct df_err *err);
 /* After the pass: the set of frames to leave out, out of those kept, into *result (a zeroed struct).  Empty where
- * t->why_not says so. */
-int df_vmemmap_finish(struct df_vmemmap *t, const struct df_pageset *keep, struct df_pageset *result,
+ * vmemmap->why_not says so. */
+int df_vmemmap_finish(struct df_vmemmap *vmemmap, const struct df_pageset *keep, struct df_pageset *result,
 		      struct df_err *err);
 /* Take the frames of a result out of those kept, chunk by chunk; *end: the first chunk where that is not done yet (who
  * makes bits of keep again must know). */
 int df_vmemmap_subtract(struct df_pageset *keep, const struct df_pageset *vmemmap, uint64_t *end, struct df_err *err);
 void df_vmemmap_part_fini(struct df_vmemmap_part *part, struct df_env *env); /* also of a zeroed struct */
-void df_vmemmap_fini(struct df_vmemmap *t);                                  /* also of a zeroed struct */
+void df_vmemmap_fini(struct df_vmemmap *vmemmap);                            /* also of a zeroed struct */
 
 #endif

@@ -7,122 +7,124 @@
 
 #define SEEN (1u << 27) /* frames in more than one load: no honest image has as many; then some count twice */
 
-void df_elf_count_lost(struct df_elf_writer *e, const struct df_elf_piece *p)
+void df_elf_count_lost(struct df_elf_writer *elf, const struct df_elf_piece *piece)
 {
-	uint64_t first = p->paddr >> e->o->page_shift, before = e->lost.count;
+	uint64_t first = piece->paddr >> elf->output->page_shift, before = elf->lost.count;
 	struct df_err ignored;
 
 	for (unsigned i = 0; i < 128; i++)
-		if (df_bit_test(p->lost, i) && df_pageset_set_range(&e->lost, first + i, first + i + 1, &ignored) < 0)
-			e->done->unreadable_pages++; /* no memory to tell whether it was counted before */
-	e->done->unreadable_pages += e->lost.count - before;
-	if (e->lost_lines++ < DF_LOST_LINES)
-		df_log(e->o->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", p->why);
+		if (df_bit_test(piece->lost, i) &&
+		    df_pageset_set_range(&elf->lost, first + i, first + i + 1, &ignored) < 0)
+			elf->done->unreadable_pages++; /* no memory to tell whether it was counted before */
+	elf->done->unreadable_pages += elf->lost.count - before;
+	if (elf->lost_lines++ < DF_LOST_LINES)
+		df_log(elf->output->env, DUMPFILTER_LOG_WARN, "pages cannot be read and are lost: %s", piece->why);
 }
 
 /* Frames of more than one load: by frame, and by whether they are counted. */
-static void count_shared(struct df_elf_writer *e, const struct df_elf_frames *f, uint64_t first, uint64_t end)
+static void count_shared(struct df_elf_writer *elf, const struct df_elf_frames *frames, uint64_t first, uint64_t end)
 {
 	for (uint64_t pfn = first; pfn < end; pfn++) {
-		uint64_t bit = f->bit + (pfn - f->first);
+		uint64_t bit = frames->bit + (pfn - frames->first);
 
-		if (df_bit_test(e->seen, bit))
+		if (df_bit_test(elf->seen, bit))
 			continue;
-		df_bit_set(e->seen, bit);
-		e->done->elf_pages++;
-		e->done->pages += df_pageset_test(e->o->keep, pfn);
+		df_bit_set(elf->seen, bit);
+		elf->done->elf_pages++;
+		elf->done->pages += df_pageset_test(elf->output->keep, pfn);
 	}
 }
 
 /* Index of the first shared range that ends behind pfn. */
-static size_t shared_at(const struct df_elf_writer *e, uint64_t pfn)
+static size_t shared_at(const struct df_elf_writer *elf, uint64_t pfn)
 {
-	size_t lo = 0, hi = e->nshared;
+	size_t low = 0, high = elf->nshared;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
 
-		if (e->shared[mid].end <= pfn)
-			lo = mid + 1;
+		if (elf->shared[mid].end <= pfn)
+			low = mid + 1;
 		else
-			hi = mid;
+			high = mid;
 	}
-	return lo;
+	return low;
 }
 
 /* The frames that are complete in the output with this piece.  One that is cut counts where its end is written. */
-void df_elf_count_frames(struct df_elf_writer *e, const struct df_elf_piece *p)
+void df_elf_count_frames(struct df_elf_writer *elf, const struct df_elf_piece *piece)
 {
-	unsigned shift = e->o->page_shift;
-	uint64_t first = p->paddr >> shift, end = p->paddr + p->len;
+	unsigned shift = elf->output->page_shift;
+	uint64_t first = piece->paddr >> shift, end = piece->paddr + piece->length;
 
-	end = p->ends ? (end + (UINT64_C(1) << shift) - 1) >> shift : end >> shift;
-	for (size_t i = shared_at(e, first); first < end; i++) {
-		uint64_t alone = i < e->nshared && e->shared[i].first < end ? e->shared[i].first : end, both;
+	end = piece->ends ? (end + (UINT64_C(1) << shift) - 1) >> shift : end >> shift;
+	for (size_t i = shared_at(elf, first); first < end; i++) {
+		uint64_t alone = i < elf->nshared && elf->shared[i].first < end ? elf->shared[i].first : end, both;
 
 		if (first < alone) {
-			e->done->elf_pages += alone - first;
-			e->done->pages += df_pageset_count_range(e->o->keep, first, alone);
+			elf->done->elf_pages += alone - first;
+			elf->done->pages += df_pageset_count_range(elf->output->keep, first, alone);
 			first = alone;
 		}
 		if (first == end)
 			break;
-		both = e->shared[i].end < end ? e->shared[i].end : end;
-		count_shared(e, &e->shared[i], first, both);
+		both = elf->shared[i].end < end ? elf->shared[i].end : end;
+		count_shared(elf, &elf->shared[i], first, both);
 		first = both;
 	}
 }
 
-static int by_first(const void *a, const void *b)
+static int by_first(const void *left, const void *right)
 {
-	const struct df_elf_frames *x = a, *y = b;
+	const struct df_elf_frames *frames = left, *second = right;
 
-	return (x->first > y->first) - (x->first < y->first);
+	return (frames->first > second->first) - (frames->first < second->first);
 }
 
 /* Sorted ranges into those that more than one of them has a part of.  In place: each adds at most one. */
-static size_t overlaps(struct df_elf_frames *v, size_t n)
+static size_t overlaps(struct df_elf_frames *frames, size_t count)
 {
 	uint64_t reach = 0;
-	size_t k = 0;
+	size_t written = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct df_elf_frames f = { v[i].first, v[i].end < reach ? v[i].end : reach, 0 };
+	for (size_t i = 0; i < count; i++) {
+		struct df_elf_frames common = { frames[i].first, frames[i].end < reach ? frames[i].end : reach, 0 };
 
-		if (v[i].end > reach)
-			reach = v[i].end;
-		if (f.first >= f.end)
+		if (frames[i].end > reach)
+			reach = frames[i].end;
+		if (common.first >= common.end)
 			continue;
-		if (k && v[k - 1].end >= f.first) {
-			if (v[k - 1].end < f.end)
-				v[k - 1].end = f.end;
+		if (written && frames[written - 1].end >= common.first) {
+			if (frames[written - 1].end < common.end)
+				frames[written - 1].end = common.end;
 		} else {
-			v[k++] = f;
+			frames[written++] = common;
 		}
 	}
-	return k;
+	return written;
 }
 
 /* Frames of more than one load, and room to remember which are counted. */
-int df_elf_find_shared(struct df_elf_writer *e, struct df_err *err)
+int df_elf_find_shared(struct df_elf_writer *elf, struct df_err *err)
 {
-	const struct df_image *img = e->o->image;
-	uint64_t round = (UINT64_C(1) << e->o->page_shift) - 1, bits = 0;
-	struct df_elf_frames *v = df_alloc_array(e->o->env, img->nloads, sizeof *v);
+	const struct df_image *image = elf->output->image;
+	uint64_t round = (UINT64_C(1) << elf->output->page_shift) - 1, bits = 0;
+	struct df_elf_frames *frames = df_alloc_array(elf->output->env, image->nloads, sizeof *frames);
 
-	e->shared = v;
-	if (!v)
-		return df_err_nomem(err, e->o->env, "the list of frames", img->nloads * sizeof *v);
-	for (size_t i = 0; i < img->nloads; i++)
-		v[i] = (struct df_elf_frames){ img->loads[i].paddr >> e->o->page_shift,
-					       (img->loads[i].paddr + img->loads[i].memsz + round) >> e->o->page_shift,
-					       0 };
-	qsort(v, img->nloads, sizeof *v, by_first);
-	e->nshared = overlaps(v, img->nloads);
-	for (size_t i = 0; i < e->nshared; bits += v[i].end - v[i].first, i++)
-		v[i].bit = bits;
+	elf->shared = frames;
+	if (!frames)
+		return df_err_nomem(err, elf->output->env, "the list of frames", image->nloads * sizeof *frames);
+	for (size_t i = 0; i < image->nloads; i++)
+		frames[i] = (struct df_elf_frames){ image->loads[i].paddr >> elf->output->page_shift,
+						    (image->loads[i].paddr + image->loads[i].memsz + round) >>
+							    elf->output->page_shift,
+						    0 };
+	qsort(frames, image->nloads, sizeof *frames, by_first);
+	elf->nshared = overlaps(frames, image->nloads);
+	for (size_t i = 0; i < elf->nshared; bits += frames[i].end - frames[i].first, i++)
+		frames[i].bit = bits;
 	if (bits > SEEN)
-		e->nshared = bits = 0;
-	e->seen = df_alloc_array(e->o->env, bits / 64 + 1, sizeof *e->seen);
-	return e->seen ? 0 : df_err_nomem(err, e->o->env, "the list of frames", bits / 8);
+		elf->nshared = bits = 0;
+	elf->seen = df_alloc_array(elf->output->env, bits / 64 + 1, sizeof *elf->seen);
+	return elf->seen ? 0 : df_err_nomem(err, elf->output->env, "the list of frames", bits / 8);
 }

@@ -14,10 +14,10 @@ struct df_elf_data {
 
 /* A segment of that input load: bytes of data from a physical address on. */
 typedef int (*df_elf_segment_fn)(void *user, size_t load, uint64_t paddr, uint64_t bytes, struct df_err *err);
-/* The segments of the output, in order, with o->keep as it stands. */
-int df_elf_segments(const struct df_output *o, struct df_elf_data *data, df_elf_segment_fn fn, void *user,
+/* The segments of the output, in order, with output->keep as it stands. */
+int df_elf_segments(const struct df_output *output, struct df_elf_data *data, df_elf_segment_fn fn, void *user,
 		    struct df_err *err);
 
-int df_elf_estimate(const struct df_output *o, struct df_estimate *e, struct df_err *err);
+int df_elf_estimate(const struct df_output *output, struct df_estimate *estimate, struct df_err *err);
 
 #endif

@@ -12,54 +12,54 @@
 
 #define RECORD_DATA (64u << 10) /* what the flattened sink puts together */
 
-uint64_t df_sample_skip(uint64_t n, uint64_t most)
+uint64_t df_sample_skip(uint64_t count, uint64_t most)
 {
 	uint64_t groups = most / DF_SAMPLE_GROUP ? most / DF_SAMPLE_GROUP : 1;
 
-	if (n <= most)
+	if (count <= most)
 		return 0;
 	/* one period a group, rounded up; at least one page is passed over, as 0 would mean all */
-	return (n + groups - 1) / groups > DF_SAMPLE_GROUP ? (n + groups - 1) / groups - DF_SAMPLE_GROUP : 1;
+	return (count + groups - 1) / groups > DF_SAMPLE_GROUP ? (count + groups - 1) / groups - DF_SAMPLE_GROUP : 1;
 }
 
-void df_sample_add(struct df_sample *s, uint64_t value)
+void df_sample_add(struct df_sample *sample, uint64_t value)
 {
-	s->sum += value;
-	s->group += value;
-	if (++s->pages % DF_SAMPLE_GROUP)
+	sample->sum += value;
+	sample->group += value;
+	if (++sample->pages % DF_SAMPLE_GROUP)
 		return;
-	s->squares += (double)s->group * (double)s->group;
-	s->groups++;
-	s->group = 0;
+	sample->squares += (double)sample->group * (double)sample->group;
+	sample->groups++;
+	sample->group = 0;
 }
 
 /* No more than needed: the mathematics library would be one more to link. */
-static double square_root(double v)
+static double square_root(double value)
 {
-	double x = v > 1 ? v : 1;
+	double root = value > 1 ? value : 1;
 
 	for (unsigned i = 0; i < 200; i++)
-		x = (x + v / x) / 2;
-	return x;
+		root = (root + value / root) / 2;
+	return root;
 }
 
-uint64_t df_sample_total(const struct df_sample *s, uint64_t n, uint64_t *off)
+uint64_t df_sample_total(const struct df_sample *sample, uint64_t count, uint64_t *off)
 {
-	double mean, variance, groups = (double)s->groups;
+	double mean, variance, groups = (double)sample->groups;
 
 	*off = 0;
-	if (!s->pages || s->pages >= n)
-		return s->sum;
-	mean = (double)s->sum / (double)s->pages;
-	if (s->groups > 1) {
+	if (!sample->pages || sample->pages >= count)
+		return sample->sum;
+	mean = (double)sample->sum / (double)sample->pages;
+	if (sample->groups > 1) {
 		double of_groups = mean * DF_SAMPLE_GROUP;
 
-		variance = (s->squares - groups * of_groups * of_groups) / (groups - 1);
-		variance *= 1 - (double)s->pages / (double)n;
+		variance = (sample->squares - groups * of_groups * of_groups) / (groups - 1);
+		variance *= 1 - (double)sample->pages / (double)count;
 		if (variance > 0)
-			*off = (uint64_t)(2 * square_root(variance / groups) * ((double)n / DF_SAMPLE_GROUP));
+			*off = (uint64_t)(2 * square_root(variance / groups) * ((double)count / DF_SAMPLE_GROUP));
 	}
-	return (uint64_t)(mean * (double)n + 0.5);
+	return (uint64_t)(mean * (double)count + 0.5);
 }
 
 struct tally {
@@ -69,64 +69,65 @@ struct tally {
 };
 
 /* As the writer gives pages their places. */
-static int take(void *user, struct df_batch *b, struct df_err *err)
+static int take(void *user, struct df_batch *batch, struct df_err *err)
 {
-	const uint8_t *data = b->data;
-	struct tally *t = user;
+	const uint8_t *data = batch->data;
+	struct tally *tally = user;
 
 	(void)err;
-	for (unsigned i = 0; i < b->n; data += b->size[i++]) {
-		uint64_t at = ++t->at;
-		bool shared = b->kind[i] == DF_PAGE_PACKED && df_share_place(t->share, data, b->size[i], at) != at;
+	for (unsigned i = 0; i < batch->count; data += batch->size[i++]) {
+		uint64_t at = ++tally->at;
+		bool shared = batch->kind[i] == DF_PAGE_PACKED &&
+			      df_share_place(tally->share, data, batch->size[i], at) != at;
 
-		df_sample_add(&t->sample, shared ? 0 : b->size[i]);
+		df_sample_add(&tally->sample, shared ? 0 : batch->size[i]);
 	}
 	return 0;
 }
 
-static int sample_pages(const struct df_pipe *p, struct df_err *err)
+static int sample_pages(const struct df_pipe *pipe, struct df_err *err)
 {
-	struct df_pipe_run *run = df_pipe_start(p, err);
-	int r = run ? df_pipe_copy(run, err) : err->code;
+	struct df_pipe_run *run = df_pipe_start(pipe, err);
+	int result = run ? df_pipe_copy(run, err) : err->code;
 
 	df_pipe_stop(run);
-	return r;
+	return result;
 }
 
-int df_estimate_pages(const struct df_output *o, struct df_estimate *e, struct df_err *err)
+int df_estimate_pages(const struct df_output *output, struct df_estimate *estimate, struct df_err *err)
 {
-	struct tally t = { .share = NULL };
-	struct df_pipe p = {
-		.env = o->env,
-		.image = o->image,
-		.keep = o->keep,
-		.page_shift = o->page_shift,
-		.threads = o->threads,
-		.codec = o->codec,
-		.codec_level = o->codec_level,
-		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
+	struct tally tally = { .share = NULL };
+	struct df_pipe pipe = {
+		.env = output->env,
+		.image = output->image,
+		.keep = output->keep,
+		.page_shift = output->page_shift,
+		.threads = output->threads,
+		.codec = output->codec,
+		.codec_level = output->codec_level,
+		.find_zero = output->level & DUMPFILTER_LEVEL_ZERO,
 		.group = DF_SAMPLE_GROUP,
-		.skip = df_sample_skip(o->keep->count, e->most),
-		.user = &t,
+		.skip = df_sample_skip(output->keep->count, estimate->most),
+		.user = &tally,
 		.take = take,
 	};
 	uint64_t off;
-	int r;
+	int result;
 
-	e->sampled = e->of = o->keep->count;
-	e->bytes = e->low = e->high = e->of << o->page_shift;
-	if (!p.codec && !p.find_zero)
+	estimate->sampled = estimate->total = output->keep->count;
+	estimate->bytes = estimate->low = estimate->high = estimate->total << output->page_shift;
+	if (!pipe.codec && !pipe.find_zero)
 		return 0; /* nothing to find out */
-	t.share = df_share_new(o->env);
-	if (!t.share)
-		return df_err_nomem(err, o->env, "equal pages", 0);
-	r = sample_pages(&p, err);
-	df_share_free(t.share, o->env);
-	e->sampled = t.sample.pages;
-	e->bytes = df_sample_total(&t.sample, e->of, &off);
-	e->low = e->bytes > off ? e->bytes - off : 0;
-	e->high = e->bytes + off;
-	return r;
+	tally.share = df_share_new(output->env);
+	if (!tally.share)
+		return df_err_nomem(err, output->env, "equal pages", 0);
+	result = sample_pages(&pipe, err);
+	df_share_free(tally.share, output->env);
+	estimate->sampled = tally.sample.pages;
+	estimate->bytes = df_sample_total(&tally.sample, estimate->total, &off);
+	estimate->low = estimate->bytes > off ? estimate->bytes - off : 0;
+	estimate->high = estimate->bytes + off;
+	return result;
 }
 
 uint64_t df_estimate_records(uint64_t data, uint64_t batches, uint64_t index)

@@ -12,27 +12,27 @@ static int too_small(const struct dumpfilter_sink *sink, struct df_err *err)
 			  sink->name, sink->limit);
 }
 
-int df_writer_fits(const struct df_output *o, uint64_t head,
+int df_writer_fits(const struct df_output *output, uint64_t head,
 		   int (*begin)(void *user, struct dumpfilter_sink *sink, struct df_err *err), void *user,
 		   struct df_err *err)
 {
 	struct dumpfilter_sink *twin;
-	int r;
+	int result;
 
-	if (o->sink->limit == UINT64_MAX)
+	if (output->sink->limit == UINT64_MAX)
 		return 0;
-	if (!df_sink_is_flat(o->sink)) {
-		atomic_store(&o->sink->refused, head > o->sink->limit);
-		return head > o->sink->limit ? too_small(o->sink, err) : 0;
+	if (!df_sink_is_flat(output->sink)) {
+		atomic_store(&output->sink->refused, head > output->sink->limit);
+		return head > output->sink->limit ? too_small(output->sink, err) : 0;
 	}
-	twin = df_sink_flat_twin(o->sink);
+	twin = df_sink_flat_twin(output->sink);
 	if (!twin)
 		return 0; /* then it shows on the way */
-	r = begin(user, twin, err);
-	if (r == DUMPFILTER_E_NOSPACE) {
-		atomic_store(&o->sink->refused, true);
-		r = too_small(o->sink, err);
+	result = begin(user, twin, err);
+	if (result == DUMPFILTER_E_NOSPACE) {
+		atomic_store(&output->sink->refused, true);
+		result = too_small(output->sink, err);
 	}
 	df_sink_flat_twin_free(twin);
-	return r;
+	return result;
 }

@@ -5,148 +5,148 @@
 #include "writer/split.h"
 
 /* Marks of the incomplete in all files or in none: readers want their headers equal. */
-static int write_marks(struct df_kdump *k, bool incomplete)
+static int write_marks(struct df_kdump *kdump, bool incomplete)
 {
-	struct df_err why;
-	int r = 0;
+	struct df_err err;
+	int result = 0;
 
-	for (unsigned i = 0; i < k->n; i++) {
-		struct df_kdump_file *f = &k->files[i];
+	for (unsigned i = 0; i < kdump->count; i++) {
+		struct df_kdump_file *file = &kdump->files[i];
 
-		if (df_kdump_mark(k, f, incomplete, &why) >= 0)
+		if (df_kdump_mark(kdump, file, incomplete, &err) >= 0)
 			continue;
-		f->headless |= !(f->sink->caps & DUMPFILTER_IO_REWRITE);
-		r = why.code;
-		df_kdump_fail(f, &why);
+		file->headless |= !(file->sink->caps & DUMPFILTER_IO_REWRITE);
+		result = err.code;
+		df_kdump_fail(file, &err);
 	}
-	return r;
+	return result;
 }
 
 /* What failed first in the order of files; 0 = nothing. */
-static int first_failure(const struct df_kdump *k, struct df_err *err)
+static int first_failure(const struct df_kdump *kdump, struct df_err *err)
 {
-	for (unsigned i = 0; i < k->n; i++) {
-		if (k->files[i].why.code) {
-			*err = k->files[i].why;
+	for (unsigned i = 0; i < kdump->count; i++) {
+		if (kdump->files[i].err.code) {
+			*err = kdump->files[i].err;
 			return err->code;
 		}
 	}
 	return 0;
 }
 
-static void flush(struct df_kdump *k)
+static void flush(struct df_kdump *kdump)
 {
-	struct df_err why;
+	struct df_err err;
 
-	for (unsigned i = 0; i < k->n; i++)
-		if (df_sink_flush(k->files[i].sink, &why) < 0)
-			df_kdump_fail(&k->files[i], &why);
+	for (unsigned i = 0; i < kdump->count; i++)
+		if (df_sink_flush(kdump->files[i].sink, &err) < 0)
+			df_kdump_fail(&kdump->files[i], &err);
 }
 
 /* The rest of the index and the mark. */
-static void finish(struct df_kdump *k, bool lost)
+static void finish(struct df_kdump *kdump, bool lost)
 {
-	struct df_err why;
+	struct df_err err;
 
-	for (unsigned i = 0; i < k->n; i++)
-		df_kdump_end(k, &k->files[i]);
-	if (!lost && !first_failure(k, &why))
-		flush(k);
-	lost |= first_failure(k, &why) < 0;
+	for (unsigned i = 0; i < kdump->count; i++)
+		df_kdump_end(kdump, &kdump->files[i]);
+	if (!lost && !first_failure(kdump, &err))
+		flush(kdump);
+	lost |= first_failure(kdump, &err) < 0;
 	/* one that cannot be completed: the mark again, in all */
-	if (write_marks(k, lost) < 0 && !lost)
-		write_marks(k, true);
+	if (write_marks(kdump, lost) < 0 && !lost)
+		write_marks(kdump, true);
 }
 
-static void account(struct df_kdump *k)
+static void account(struct df_kdump *kdump)
 {
-	const struct df_output *o = k->o;
+	const struct df_output *output = kdump->output;
 
-	for (unsigned i = 0; i < k->n; i++) {
-		struct df_kdump_file *f = &k->files[i];
+	for (unsigned i = 0; i < kdump->count; i++) {
+		struct df_kdump_file *file = &kdump->files[i];
 
-		k->done->pages += f->pages;
-		if (!o->npieces)
+		kdump->done->pages += file->pages;
+		if (!output->npieces)
 			continue;
-		o->pieces[i].kept = f->kept;
-		o->pieces[i].pages = f->pages;
-		o->pieces[i].result = f->headless                         ? f->why.code
-				      : f->pages < f->kept || f->why.code ? DUMPFILTER_PARTIAL
-									  : 0;
+		output->pieces[i].kept = file->kept;
+		output->pieces[i].pages = file->pages;
+		output->pieces[i].result = file->headless                               ? file->err.code
+					   : file->pages < file->kept || file->err.code ? DUMPFILTER_PARTIAL
+											: 0;
 	}
-	k->done->lost_pages = o->keep->count - k->done->pages;
+	kdump->done->lost_pages = output->keep->count - kdump->done->pages;
 }
 
 /* Is there any file that opens? */
-static bool opens(const struct df_kdump *k)
+static bool opens(const struct df_kdump *kdump)
 {
-	for (unsigned i = 0; i < k->n; i++)
-		if (!k->files[i].headless)
+	for (unsigned i = 0; i < kdump->count; i++)
+		if (!kdump->files[i].headless)
 			return true;
 	return false;
 }
 
-static int copy(struct df_kdump *k, struct df_err *err)
+static int copy(struct df_kdump *kdump, struct df_err *err)
 {
-	int r = df_pipe_copy(k->pipe, err);
+	int result = df_pipe_copy(kdump->pipe, err);
 
-	finish(k, r < 0 || k->done->unreadable_pages || k->o->incomplete);
-	account(k);
-	if (r >= 0)
-		r = first_failure(k, err);
-	if (r < 0)
-		return opens(k) ? DUMPFILTER_PARTIAL : err->code;
-	if (!k->done->unreadable_pages)
+	finish(kdump, result < 0 || kdump->done->unreadable_pages || kdump->output->incomplete);
+	account(kdump);
+	if (result >= 0)
+		result = first_failure(kdump, err);
+	if (result < 0)
+		return opens(kdump) ? DUMPFILTER_PARTIAL : err->code;
+	if (!kdump->done->unreadable_pages)
 		return 0;
-	df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read", k->o->image->source.name);
+	df_err_set(err, DUMPFILTER_E_IO, "%s: pages could not be read", kdump->output->image->source.name);
 	return DUMPFILTER_PARTIAL;
 }
 
 /* ---- memory */
 
-static int allocate_file(struct df_kdump *k, struct df_kdump_file *f, struct df_err *err)
+static int allocate_file(struct df_kdump *kdump, struct df_kdump_file *file, struct df_err *err)
 {
-	struct df_env *env = k->o->env;
+	struct df_env *env = kdump->output->env;
 
-	f->desc = df_alloc(env, DF_KDUMP_DESCS);
-	if (!f->desc)
+	file->desc = df_alloc(env, DF_KDUMP_DESCS);
+	if (!file->desc)
 		return df_err_nomem(err, env, "descriptors", DF_KDUMP_DESCS);
-	if (k->o->codec && !(f->share = df_share_new(env)))
+	if (kdump->output->codec && !(file->share = df_share_new(env)))
 		return df_err_nomem(err, env, "equal pages", 0);
 	return 0;
 }
 
-static int allocate(struct df_kdump *k, struct df_err *err)
+static int allocate(struct df_kdump *kdump, struct df_err *err)
 {
-	const struct df_output *o = k->o;
-	int r = 0;
+	const struct df_output *output = kdump->output;
+	int result = 0;
 
-	k->n = o->npieces ? o->npieces : 1;
-	k->files = df_alloc_array(o->env, k->n, sizeof *k->files);
-	if (o->npieces)
-		k->parts = df_alloc_array(o->env, k->n, sizeof *k->parts);
-	if (!k->files || (o->npieces && !k->parts))
-		return df_err_nomem(err, o->env, "files of a dump", k->n * sizeof *k->files);
-	for (unsigned i = 0; !r && i < k->n; i++)
-		r = allocate_file(k, &k->files[i], err);
-	return r;
+	kdump->count = output->npieces ? output->npieces : 1;
+	kdump->files = df_alloc_array(output->env, kdump->count, sizeof *kdump->files);
+	if (output->npieces)
+		kdump->parts = df_alloc_array(output->env, kdump->count, sizeof *kdump->parts);
+	if (!kdump->files || (output->npieces && !kdump->parts))
+		return df_err_nomem(err, output->env, "files of a dump", kdump->count * sizeof *kdump->files);
+	for (unsigned i = 0; !result && i < kdump->count; i++)
+		result = allocate_file(kdump, &kdump->files[i], err);
+	return result;
 }
 
-static void set_files(struct df_kdump *k)
+static void set_files(struct df_kdump *kdump)
 {
-	const struct df_output *o = k->o;
+	const struct df_output *output = kdump->output;
 
-	k->files[0].sink = o->sink;
-	k->files[0].end = o->max_pfn;
-	k->files[0].kept = o->keep->count;
-	for (unsigned i = 0; i < o->npieces; i++) {
-		struct df_kdump_file *f = &k->files[i];
+	kdump->files[0].sink = output->sink;
+	kdump->files[0].end = output->max_pfn;
+	kdump->files[0].kept = output->keep->count;
+	for (unsigned i = 0; i < output->npieces; i++) {
+		struct df_kdump_file *file = &kdump->files[i];
 
-		f->sink = o->pieces[i].sink;
-		f->split = true;
-		f->start = k->parts[i].start = o->pieces[i].start;
-		f->end = k->parts[i].end = o->pieces[i].end;
-		f->kept = df_pageset_count_range(o->keep, f->start, f->end);
+		file->sink = output->pieces[i].sink;
+		file->split = true;
+		file->start = kdump->parts[i].start = output->pieces[i].start;
+		file->end = kdump->parts[i].end = output->pieces[i].end;
+		file->kept = df_pageset_count_range(output->keep, file->start, file->end);
 	}
 }
 
@@ -154,224 +154,228 @@ static void set_files(struct df_kdump *k)
  * for 1.4 to 1.7 times the CPU time of one. */
 #define RAW_THREADS 2u
 
-static unsigned useful_threads(const struct df_output *o)
+static unsigned useful_threads(const struct df_output *output)
 {
-	bool copies = !o->codec && !o->image->ops->stored;
-	unsigned most = o->npieces ? RAW_THREADS * o->npieces : RAW_THREADS;
+	bool copies = !output->codec && !output->image->image_ops->stored;
+	unsigned most = output->npieces ? RAW_THREADS * output->npieces : RAW_THREADS;
 
-	return copies && o->threads > most ? most : o->threads;
+	return copies && output->threads > most ? most : output->threads;
 }
 
-static bool any_concurrent(const struct df_kdump *k)
+static bool any_concurrent(const struct df_kdump *kdump)
 {
-	for (unsigned i = 0; i < k->n; i++)
-		if (k->files[i].sink && k->files[i].sink->caps & DUMPFILTER_IO_CONCURRENT)
+	for (unsigned i = 0; i < kdump->count; i++)
+		if (kdump->files[i].sink && kdump->files[i].sink->caps & DUMPFILTER_IO_CONCURRENT)
 			return true;
 	return false;
 }
 
 /* Batches that may be written at the same time: as many as the files take, and batches come from these in turn. */
-static unsigned writers(const struct df_kdump *k)
+static unsigned writers(const struct df_kdump *kdump)
 {
-	unsigned n = 0;
+	unsigned count = 0;
 
-	for (unsigned i = 0; i < k->n; i++) {
-		if (k->files[i].sink && !k->files[i].sink->writers)
+	for (unsigned i = 0; i < kdump->count; i++) {
+		if (kdump->files[i].sink && !kdump->files[i].sink->writers)
 			return 0;
-		n += k->files[i].sink ? k->files[i].sink->writers : 0;
+		count += kdump->files[i].sink ? kdump->files[i].sink->writers : 0;
 	}
-	return n;
+	return count;
 }
 
-static struct df_pipe pipe_of(struct df_kdump *k)
+static struct df_pipe pipe_of(struct df_kdump *kdump)
 {
-	const struct df_output *o = k->o;
+	const struct df_output *output = kdump->output;
 
 	return (struct df_pipe){
-		.env = o->env,
-		.image = o->image,
-		.keep = o->keep,
-		.page_shift = o->page_shift,
-		.threads = useful_threads(o),
-		.codec = o->codec,
-		.codec_level = o->codec_level,
-		.find_zero = o->level & DUMPFILTER_LEVEL_ZERO,
-		.parts = k->parts,
-		.nparts = k->n,
-		.user = k,
+		.env = output->env,
+		.image = output->image,
+		.keep = output->keep,
+		.page_shift = output->page_shift,
+		.threads = useful_threads(output),
+		.codec = output->codec,
+		.codec_level = output->codec_level,
+		.find_zero = output->level & DUMPFILTER_LEVEL_ZERO,
+		.parts = kdump->parts,
+		.nparts = kdump->count,
+		.user = kdump,
 		.place = df_kdump_place,
-		.write = any_concurrent(k) ? df_kdump_write : NULL,
-		.writers = writers(k),
+		.write = any_concurrent(kdump) ? df_kdump_write : NULL,
+		.writers = writers(kdump),
 		.take = df_kdump_take,
 	};
 }
 
 /* All memory before the first byte is written. */
-static int start(struct df_kdump *k, struct df_err *err)
+static int start(struct df_kdump *kdump, struct df_err *err)
 {
-	struct df_pipe p;
+	struct df_pipe pipe;
 
-	if (allocate(k, err) < 0)
+	if (allocate(kdump, err) < 0)
 		return err->code;
-	set_files(k);
-	p = pipe_of(k);
-	k->pipe = df_pipe_start(&p, err);
-	return k->pipe ? 0 : err->code;
+	set_files(kdump);
+	pipe = pipe_of(kdump);
+	kdump->pipe = df_pipe_start(&pipe, err);
+	return kdump->pipe ? 0 : err->code;
 }
 
-static void stop(struct df_kdump *k)
+static void stop(struct df_kdump *kdump)
 {
-	struct df_env *env = k->o->env;
+	struct df_env *env = kdump->output->env;
 
-	df_pipe_stop(k->pipe);
-	for (unsigned i = 0; k->files && i < k->n; i++) {
-		df_share_free(k->files[i].share, env);
-		df_free(env, k->files[i].desc);
+	df_pipe_stop(kdump->pipe);
+	for (unsigned i = 0; kdump->files && i < kdump->count; i++) {
+		df_share_free(kdump->files[i].share, env);
+		df_free(env, kdump->files[i].desc);
 	}
-	df_free(env, k->parts);
-	df_free(env, k->files);
+	df_free(env, kdump->parts);
+	df_free(env, kdump->files);
 }
 
-static int rehearse_kdump(const struct df_output *o, struct df_err *err)
+static int rehearse_kdump(const struct df_output *output, struct df_err *err)
 {
-	struct df_kdump k = { .o = o };
-	int r = start(&k, err);
+	struct df_kdump kdump = { .output = output };
+	int result = start(&kdump, err);
 
-	stop(&k);
-	return r;
+	stop(&kdump);
+	return result;
 }
 
 /* ---- the whole */
 
-static int check_sink(const struct dumpfilter_sink *s, struct df_err *err)
+static int check_sink(const struct dumpfilter_sink *sink, struct df_err *err)
 {
-	if (s->caps & DUMPFILTER_IO_RANDOM)
+	if (sink->caps & DUMPFILTER_IO_RANDOM)
 		return 0;
 	return df_err_set(err, DUMPFILTER_E_UNSUPPORTED,
 			  "%s is a stream, and a kdump file needs writing at offsets: use the flattened format",
-			  s->name);
+			  sink->name);
 }
 
-static int check_sinks(const struct df_output *o, struct df_err *err)
+static int check_sinks(const struct df_output *output, struct df_err *err)
 {
-	int r = o->npieces ? 0 : check_sink(o->sink, err);
+	int result = output->npieces ? 0 : check_sink(output->sink, err);
 
-	for (unsigned i = 0; !r && i < o->npieces; i++)
-		r = check_sink(o->pieces[i].sink, err);
-	return r;
+	for (unsigned i = 0; !result && i < output->npieces; i++)
+		result = check_sink(output->pieces[i].sink, err);
+	return result;
 }
 
-static int choose_pieces(const struct df_output *o, struct df_err *err)
+static int choose_pieces(const struct df_output *output, struct df_err *err)
 {
-	struct df_kdump k = { .o = o };
-	struct df_pipe p = pipe_of(&k);
+	struct df_kdump kdump = { .output = output };
+	struct df_pipe pipe = pipe_of(&kdump);
 
-	return o->npieces ? df_split_choose(&p, o->pieces, o->npieces, o->granule, o->max_pfn, err) : 0;
+	return output->npieces
+		       ? df_split_choose(&pipe, output->pieces, output->npieces, output->granule, output->max_pfn, err)
+		       : 0;
 }
 
 /* Everything but what allocates. */
-static int lay_out(struct df_kdump *k, struct df_err *err)
+static int lay_out(struct df_kdump *kdump, struct df_err *err)
 {
-	const struct df_output *o = k->o;
+	const struct df_output *output = kdump->output;
 
-	k->abi = (struct df_kdump_abi){ o->image->be, o->image->bits,
-					df_kdump_align64(o->image->bits, o->image->machine) };
-	k->block = 1u << o->page_shift;
-	k->status = (o->codec ? o->codec->kdump_flag : 0) | (o->without_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
-	return df_kdump_layout(&k->abi, k->block, o->max_pfn, o->image->notes_len, o->keep->count, &k->at, err);
+	kdump->abi = (struct df_kdump_abi){ output->image->big_endian, output->image->bits,
+					    df_kdump_align64(output->image->bits, output->image->machine) };
+	kdump->block = 1u << output->page_shift;
+	kdump->status = (output->codec ? output->codec->kdump_flag : 0) |
+			(output->without_vmemmap ? DF_KDUMP_EXCLUDED_VMEMMAP : 0);
+	return df_kdump_layout(&kdump->abi, kdump->block, output->max_pfn, output->image->notes_len,
+			       output->keep->count, &kdump->layout, err);
 }
 
 /* What comes before the pages, to a sink of its own. */
 static int begin_on(void *user, struct dumpfilter_sink *sink, struct df_err *err)
 {
-	struct df_kdump k = *(struct df_kdump *)user;
-	struct df_kdump_file file = { .sink = sink, .end = k.o->max_pfn, .kept = k.o->keep->count };
-	int r;
+	struct df_kdump kdump = *(struct df_kdump *)user;
+	struct df_kdump_file file = { .sink = sink, .end = kdump.output->max_pfn, .kept = kdump.output->keep->count };
+	int result;
 
-	file.desc = df_alloc(k.o->env, DF_KDUMP_DESCS);
+	file.desc = df_alloc(kdump.output->env, DF_KDUMP_DESCS);
 	if (!file.desc)
-		return df_err_nomem(err, k.o->env, "descriptors", DF_KDUMP_DESCS);
-	k.files = &file;
-	k.n = 1;
-	r = df_kdump_begin(&k, err);
-	df_free(k.o->env, file.desc);
-	return r;
+		return df_err_nomem(err, kdump.output->env, "descriptors", DF_KDUMP_DESCS);
+	kdump.files = &file;
+	kdump.count = 1;
+	result = df_kdump_begin(&kdump, err);
+	df_free(kdump.output->env, file.desc);
+	return result;
 }
 
 /* Headers and bitmaps as they go into a flattened stream, where long gaps of a bitmap take nothing: bytes of it. */
-static int flat_head(struct df_kdump *k, uint64_t *bytes, struct df_err *err)
+static int flat_head(struct df_kdump *kdump, uint64_t *bytes, struct df_err *err)
 {
-	struct df_env *env = k->o->env;
+	struct df_env *env = kdump->output->env;
 	struct dumpfilter_sink *inner = df_sink_null(env, err), *flat;
-	int r;
+	int result;
 
 	flat = inner ? df_sink_flat(env, inner, err) : NULL;
-	r = flat ? begin_on(k, flat, err) : err->code;
-	if (!r)
-		r = df_sink_finish(flat, 0, err);
+	result = flat ? begin_on(kdump, flat, err) : err->code;
+	if (!result)
+		result = df_sink_finish(flat, 0, err);
 	*bytes = inner ? atomic_load(&inner->bytes) : 0;
 	df_sink_free(flat);
 	df_sink_free(inner);
-	return r;
+	return result;
 }
 
-static int estimate_kdump(const struct df_output *o, struct df_estimate *e, struct df_err *err)
+static int estimate_kdump(const struct df_output *output, struct df_estimate *estimate, struct df_err *err)
 {
-	unsigned batch = DF_BATCH_BYTES >> o->page_shift < DF_BATCH_PAGES ? DF_BATCH_BYTES >> o->page_shift
-									  : DF_BATCH_PAGES;
-	struct df_kdump k = { .o = o };
+	unsigned batch = DF_BATCH_BYTES >> output->page_shift < DF_BATCH_PAGES ? DF_BATCH_BYTES >> output->page_shift
+									       : DF_BATCH_PAGES;
+	struct df_kdump kdump = { .output = output };
 	uint64_t index, head, records = 0;
-	int r = lay_out(&k, err);
+	int result = lay_out(&kdump, err);
 
-	if (!r)
-		r = df_estimate_pages(o, e, err);
-	index = e->of * DF_KDUMP_DESC_SIZE;
-	head = k.at.data_offset + (o->level & DUMPFILTER_LEVEL_ZERO ? k.block : 0);
-	if (!r && e->flat) {
-		r = flat_head(&k, &head, err);
+	if (!result)
+		result = df_estimate_pages(output, estimate, err);
+	index = estimate->total * DF_KDUMP_DESC_SIZE;
+	head = kdump.layout.data_offset + (output->level & DUMPFILTER_LEVEL_ZERO ? kdump.block : 0);
+	if (!result && estimate->flat) {
+		result = flat_head(&kdump, &head, err);
 		head += index;
-		records = df_estimate_records(e->bytes, (e->of + batch - 1) / batch, index);
+		records = df_estimate_records(estimate->bytes, (estimate->total + batch - 1) / batch, index);
 	}
-	e->bytes += head + records;
-	e->low += head; /* there may be fewer */
-	e->high += head + records;
-	return r;
+	estimate->bytes += head + records;
+	estimate->low += head; /* there may be fewer */
+	estimate->high += head + records;
+	return result;
 }
 
 /* Each file's headers below its limit. */
-static int fits(struct df_kdump *k, struct df_err *err)
+static int fits(struct df_kdump *kdump, struct df_err *err)
 {
-	uint64_t zeros = k->o->level & DUMPFILTER_LEVEL_ZERO ? k->block : 0;
-	struct df_output o = *k->o;
-	int r = 0;
+	uint64_t zeros = kdump->output->level & DUMPFILTER_LEVEL_ZERO ? kdump->block : 0;
+	struct df_output output = *kdump->output;
+	int result = 0;
 
-	for (unsigned i = 0; !r && i < k->n; i++) {
-		o.sink = k->files[i].sink;
-		df_kdump_keep_room(k, &k->files[i], 0);
-		r = df_writer_fits(&o, k->at.data_offset + zeros, begin_on, k, err);
+	for (unsigned i = 0; !result && i < kdump->count; i++) {
+		output.sink = kdump->files[i].sink;
+		df_kdump_keep_room(kdump, &kdump->files[i], 0);
+		result = df_writer_fits(&output, kdump->layout.data_offset + zeros, begin_on, kdump, err);
 	}
-	return r;
+	return result;
 }
 
-static int write_kdump(const struct df_output *o, struct df_written *done, struct df_err *err)
+static int write_kdump(const struct df_output *output, struct df_written *done, struct df_err *err)
 {
-	struct df_kdump k = { .o = o, .done = done };
-	int r = check_sinks(o, err);
+	struct df_kdump kdump = { .output = output, .done = done };
+	int result = check_sinks(output, err);
 
-	if (!r)
-		r = lay_out(&k, err);
-	if (!r)
-		r = choose_pieces(o, err);
-	if (!r)
-		r = start(&k, err);
-	if (!r)
-		r = fits(&k, err);
-	if (!r)
-		r = df_kdump_begin(&k, err);
-	if (!r)
-		r = copy(&k, err);
-	stop(&k);
-	return r;
+	if (!result)
+		result = lay_out(&kdump, err);
+	if (!result)
+		result = choose_pieces(output, err);
+	if (!result)
+		result = start(&kdump, err);
+	if (!result)
+		result = fits(&kdump, err);
+	if (!result)
+		result = df_kdump_begin(&kdump, err);
+	if (!result)
+		result = copy(&kdump, err);
+	stop(&kdump);
+	return result;
 }
 
 const struct df_writer df_writer_kdump = { .format = DUMPFILTER_FORMAT_KDUMP,

@@ -30,53 +30,53 @@ struct df_kdump_file {
 	size_t desc_len;
 	struct df_share *share; /* NULL: pages are not compressed */
 	uint64_t pages;         /* described and in the file */
-	struct df_err why;      /* code 0: nothing has failed */
+	struct df_err err;      /* code 0: nothing has failed */
 	atomic_bool dead;       /* something has: for other threads */
 	bool headless;          /* not even the headers are there, or the index is not and cannot be mended */
 };
 
 /* One run of the writer over all of its files. */
 struct df_kdump {
-	const struct df_output *o;
+	const struct df_output *output;
 	struct df_written *done;
 	struct df_kdump_abi abi;
-	struct df_kdump_layout at;
+	struct df_kdump_layout layout;
 	uint32_t block;
 	uint32_t status;
 	uint64_t lost_lines; /* said, or not */
 	struct df_pipe_run *pipe;
 	struct df_kdump_file *files;
 	struct df_pipe_part *parts; /* NULL: not split */
-	unsigned n;
+	unsigned count;
 };
 
 /* Remember the first failure. */
-void df_kdump_fail(struct df_kdump_file *f, const struct df_err *why);
+void df_kdump_fail(struct df_kdump_file *file, const struct df_err *err);
 /* Write, unless something has failed. */
-void df_kdump_put(struct df_kdump_file *f, uint64_t offset, const void *buf, size_t len);
-void df_kdump_zeros(struct df_kdump_file *f, uint64_t offset, uint64_t len);
+void df_kdump_put(struct df_kdump_file *file, uint64_t offset, const void *buffer, size_t length);
+void df_kdump_zeros(struct df_kdump_file *file, uint64_t offset, uint64_t length);
 /* Negative where all files have failed: the first one's failure. */
-int df_kdump_alive(const struct df_kdump *k, struct df_err *err);
+int df_kdump_alive(const struct df_kdump *kdump, struct df_err *err);
 
 /* All before the first page.  Negative: nothing that opens. */
-int df_kdump_begin(struct df_kdump *k, struct df_err *err);
+int df_kdump_begin(struct df_kdump *kdump, struct df_err *err);
 /* Of a flattened stream, last of all: the header with the mark, in place of the first one. */
-int df_kdump_header_again(struct df_kdump *k, struct df_kdump_file *f, struct df_err *err);
+int df_kdump_header_again(struct df_kdump *kdump, struct df_kdump_file *file, struct df_err *err);
 /* The sub header; erased_at: where the text about erased data is, 0 = not known yet. */
-int df_kdump_subheader(struct df_kdump *k, struct df_kdump_file *f, uint64_t erased_at, struct df_err *err);
+int df_kdump_subheader(struct df_kdump *kdump, struct df_kdump_file *file, uint64_t erased_at, struct df_err *err);
 /* Must the sub header wait until all is known?  Sinks that cannot write it again. */
-bool df_kdump_subheader_late(const struct df_kdump *k, const struct df_kdump_file *f);
+bool df_kdump_subheader_late(const struct df_kdump *kdump, const struct df_kdump_file *file);
 
 /* Tell the sink what will be written even where data does not fit any more: descriptors, those of `more` bytes on the
  * way included, the zeros that end the index, a sub header that waits, the header with the mark. */
-void df_kdump_keep_room(struct df_kdump *k, struct df_kdump_file *f, size_t more);
+void df_kdump_keep_room(struct df_kdump *kdump, struct df_kdump_file *file, size_t more);
 /* The pipe's calls. */
-void df_kdump_place(void *user, struct df_batch *b);
-int df_kdump_write(void *user, struct df_batch *b, struct df_err *err);
-int df_kdump_take(void *user, struct df_batch *b, struct df_err *err);
+void df_kdump_place(void *user, struct df_batch *batch);
+int df_kdump_write(void *user, struct df_batch *batch, struct df_err *err);
+int df_kdump_take(void *user, struct df_batch *batch, struct df_err *err);
 /* What follows the data and the rest of the index. */
-void df_kdump_end(struct df_kdump *k, struct df_kdump_file *f);
+void df_kdump_end(struct df_kdump *kdump, struct df_kdump_file *file);
 /* The mark, or that there is none; also where something has failed. */
-int df_kdump_mark(struct df_kdump *k, struct df_kdump_file *f, bool incomplete, struct df_err *err);
+int df_kdump_mark(struct df_kdump *kdump, struct df_kdump_file *file, bool incomplete, struct df_err *err);
 
 #endif

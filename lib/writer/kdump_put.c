@@ -2,34 +2,34 @@
 /* Bytes into one file of several, until something fails there. */
 #include "writer/kdump.h"
 
-void df_kdump_fail(struct df_kdump_file *f, const struct df_err *why)
+void df_kdump_fail(struct df_kdump_file *file, const struct df_err *err)
 {
-	if (!f->why.code)
-		f->why = *why;
-	atomic_store_explicit(&f->dead, true, memory_order_relaxed);
+	if (!file->err.code)
+		file->err = *err;
+	atomic_store_explicit(&file->dead, true, memory_order_relaxed);
 }
 
-void df_kdump_put(struct df_kdump_file *f, uint64_t offset, const void *buf, size_t len)
+void df_kdump_put(struct df_kdump_file *file, uint64_t offset, const void *buffer, size_t length)
 {
-	struct df_err why;
+	struct df_err err;
 
-	if (!f->why.code && df_sink_write(f->sink, offset, buf, len, &why) < 0)
-		df_kdump_fail(f, &why);
+	if (!file->err.code && df_sink_write(file->sink, offset, buffer, length, &err) < 0)
+		df_kdump_fail(file, &err);
 }
 
-void df_kdump_zeros(struct df_kdump_file *f, uint64_t offset, uint64_t len)
+void df_kdump_zeros(struct df_kdump_file *file, uint64_t offset, uint64_t length)
 {
-	struct df_err why;
+	struct df_err err;
 
-	if (!f->why.code && df_sink_zeros(f->sink, offset, len, &why) < 0)
-		df_kdump_fail(f, &why);
+	if (!file->err.code && df_sink_zeros(file->sink, offset, length, &err) < 0)
+		df_kdump_fail(file, &err);
 }
 
-int df_kdump_alive(const struct df_kdump *k, struct df_err *err)
+int df_kdump_alive(const struct df_kdump *kdump, struct df_err *err)
 {
-	for (unsigned i = 0; i < k->n; i++)
-		if (!k->files[i].why.code)
+	for (unsigned i = 0; i < kdump->count; i++)
+		if (!kdump->files[i].err.code)
 			return 0;
-	*err = k->files[0].why;
+	*err = kdump->files[0].err;
 	return err->code;
 }

@@ -8,7 +8,7 @@
 /* A page that was written: its packed bytes, and the offset of these in the output. */
 struct entry {
 	uint64_t at;
-	uint32_t len; /* 0 = empty */
+	uint32_t length; /* 0 = empty */
 	uint8_t data[DF_SHARE_MAX];
 };
 
@@ -22,34 +22,34 @@ struct df_share *df_share_new(struct df_env *env)
 	return df_alloc(env, sizeof(struct df_share));
 }
 
-void df_share_free(struct df_share *s, struct df_env *env)
+void df_share_free(struct df_share *share, struct df_env *env)
 {
-	df_free(env, s);
+	df_free(env, share);
 }
 
 /* Spreads entries; a bad spread only finds less. */
-static unsigned slot_of(const uint8_t *data, size_t len)
+static unsigned slot_of(const uint8_t *data, size_t length)
 {
-	uint64_t h = len;
+	uint64_t hash = length;
 
-	for (; len >= 8; len -= 8, data += 8)
-		h = (h ^ df_get64(data, false)) * UINT64_C(0x9e3779b97f4a7c15), h ^= h >> 29;
-	for (; len; len--, data++)
-		h = (h ^ *data) * UINT64_C(0x9e3779b97f4a7c15);
-	return (unsigned)(h >> 32) % ENTRIES;
+	for (; length >= 8; length -= 8, data += 8)
+		hash = (hash ^ df_get64(data, false)) * UINT64_C(0x9e3779b97f4a7c15), hash ^= hash >> 29;
+	for (; length; length--, data++)
+		hash = (hash ^ *data) * UINT64_C(0x9e3779b97f4a7c15);
+	return (unsigned)(hash >> 32) % ENTRIES;
 }
 
-uint64_t df_share_place(struct df_share *s, const uint8_t *data, size_t len, uint64_t at)
+uint64_t df_share_place(struct df_share *share, const uint8_t *data, size_t length, uint64_t at)
 {
-	struct entry *e;
+	struct entry *entry;
 
-	if (!len || len > DF_SHARE_MAX)
+	if (!length || length > DF_SHARE_MAX)
 		return at;
-	e = &s->entry[slot_of(data, len)];
-	if (e->len == len && !memcmp(e->data, data, len))
-		return e->at;
-	e->at = at;
-	e->len = (uint32_t)len;
-	memcpy(e->data, data, len);
+	entry = &share->entry[slot_of(data, length)];
+	if (entry->length == length && !memcmp(entry->data, data, length))
+		return entry->at;
+	entry->at = at;
+	entry->length = (uint32_t)length;
+	memcpy(entry->data, data, length);
 	return at;
 }

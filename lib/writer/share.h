@@ -18,10 +18,10 @@ struct df_share;
 
 /* NULL = no memory. */
 struct df_share *df_share_new(struct df_env *env);
-void df_share_free(struct df_share *s, struct df_env *env); /* NULL is fine */
+void df_share_free(struct df_share *share, struct df_env *env); /* NULL is fine */
 
-/* Where a page that compressed to data[len] is in the output: the offset of an equal one, or `at`, where it goes and is
- * remembered.  The answer depends on the calls before, and on nothing else.  One thread at a time. */
-uint64_t df_share_place(struct df_share *s, const uint8_t *data, size_t len, uint64_t at);
+/* Where a page that compressed to data[length] is in the output: the offset of an equal one, or `at`, where it goes and
+ * is remembered.  The answer depends on the calls before, and on nothing else.  One thread at a time. */
+uint64_t df_share_place(struct df_share *share, const uint8_t *data, size_t length, uint64_t at);
 
 #endif

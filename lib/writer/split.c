@@ -15,81 +15,81 @@
 /* What sampled pages weigh, from which follows where the pieces begin. */
 struct sampler {
 	uint32_t *weight; /* of each sampled page, in order */
-	uint64_t n, cap, sum;
+	uint64_t count, cap, sum;
 	uint64_t stride; /* odd: memory has patterns of powers of two */
 };
 
-static int take(void *user, struct df_batch *b, struct df_err *err)
+static int take(void *user, struct df_batch *batch, struct df_err *err)
 {
-	struct sampler *s = user;
+	struct sampler *sampler = user;
 
 	(void)err;
-	for (unsigned i = 0; i < b->n && s->n < s->cap; i++) {
-		s->weight[s->n++] = b->size[i] + INDEX;
-		s->sum += b->size[i] + INDEX;
+	for (unsigned i = 0; i < batch->count && sampler->count < sampler->cap; i++) {
+		sampler->weight[sampler->count++] = batch->size[i] + INDEX;
+		sampler->sum += batch->size[i] + INDEX;
 	}
 	return 0;
 }
 
-static int sample(const struct df_pipe *p, struct sampler *s, struct df_err *err)
+static int sample(const struct df_pipe *p, struct sampler *sampler, struct df_err *err)
 {
-	struct df_pipe q = *p;
+	struct df_pipe pipe = *p;
 	struct df_pipe_run *run;
-	int r;
+	int result;
 
-	q.parts = NULL;
-	q.phase = -1;
-	q.group = 1;
-	q.skip = s->stride - 1;
-	q.user = s;
-	q.place = NULL;
-	q.write = NULL;
-	q.take = take;
-	run = df_pipe_start(&q, err);
-	r = run ? df_pipe_copy(run, err) : err->code;
+	pipe.parts = NULL;
+	pipe.phase = -1;
+	pipe.group = 1;
+	pipe.skip = sampler->stride - 1;
+	pipe.user = sampler;
+	pipe.place = NULL;
+	pipe.write = NULL;
+	pipe.take = take;
+	run = df_pipe_start(&pipe, err);
+	result = run ? df_pipe_copy(run, err) : err->code;
 	df_pipe_stop(run);
-	return r;
+	return result;
 }
 
 /* The number of the kept page before which part i of n of all data lies. */
-static uint64_t rank_of(const struct sampler *s, uint64_t kept, unsigned i, unsigned n)
+static uint64_t rank_of(const struct sampler *sampler, uint64_t kept, unsigned i, unsigned count)
 {
-	uint64_t before = 0, want = s->sum / n * i + s->sum % n * i / n, at = 0;
+	uint64_t before = 0, want = sampler->sum / count * i + sampler->sum % count * i / count, at = 0;
 
-	if (!s->n)
-		return kept / n * i + kept % n * i / n;
-	while (at < s->n && before + s->weight[at] <= want)
-		before += s->weight[at++];
-	if (at == s->n)
+	if (!sampler->count)
+		return kept / count * i + kept % count * i / count;
+	while (at < sampler->count && before + sampler->weight[at] <= want)
+		before += sampler->weight[at++];
+	if (at == sampler->count)
 		return kept - 1;
-	at = at * s->stride + (want - before) * s->stride / s->weight[at];
+	at = at * sampler->stride + (want - before) * sampler->stride / sampler->weight[at];
 	return at < kept ? at : kept - 1;
 }
 
 /* The frame of kept page number rank. */
 static uint64_t frame_of(const struct df_pageset *keep, uint64_t rank)
 {
-	uint64_t lo = 0, hi = keep->npages;
+	uint64_t low = 0, high = keep->npages;
 
-	while (hi - lo > 1) {
-		uint64_t mid = lo + (hi - lo) / 2;
+	while (high - low > 1) {
+		uint64_t mid = low + (high - low) / 2;
 
 		if (df_pageset_count_range(keep, 0, mid) > rank)
-			hi = mid;
+			high = mid;
 		else
-			lo = mid;
+			low = mid;
 	}
-	return lo;
+	return low;
 }
 
 /* Cut where the sample says; false: two would begin at the same place, or the first one has nothing. */
-static bool cut_by_data(const struct df_pageset *keep, const struct sampler *s, struct df_piece *pieces, unsigned n,
-			uint64_t granule)
+static bool cut_by_data(const struct df_pageset *keep, const struct sampler *sampler, struct df_piece *pieces,
+			unsigned count, uint64_t granule)
 {
 	uint64_t before = 0;
 
-	for (unsigned i = 1; i < n; i++) {
-		uint64_t pfn = frame_of(keep, rank_of(s, keep->count, i, n)), low = pfn / granule * granule;
+	for (unsigned i = 1; i < count; i++) {
+		uint64_t pfn = frame_of(keep, rank_of(sampler, keep->count, i, count)), low = pfn / granule * granule;
 
 		pieces[i].start = low;
 		if (low <= before || !df_pageset_count_range(keep, before, low))
@@ -112,7 +112,7 @@ static bool next_granule(const struct df_pageset *keep, uint64_t granule, uint64
 }
 
 /* In a dump of few granules: as many for each. */
-static void cut_by_granules(const struct df_pageset *keep, struct df_piece *pieces, unsigned n, uint64_t granule,
+static void cut_by_granules(const struct df_pageset *keep, struct df_piece *pieces, unsigned count, uint64_t granule,
 			    uint64_t max_pfn)
 {
 	uint64_t total = 0, at = 0, start;
@@ -121,39 +121,39 @@ static void cut_by_granules(const struct df_pageset *keep, struct df_piece *piec
 	while (next_granule(keep, granule, &at, &start))
 		total++;
 	at = 0;
-	for (uint64_t g = 0; i < n && next_granule(keep, granule, &at, &start); g++)
-		if (total < n ? g : g && g * n / total >= i)
+	for (uint64_t index = 0; i < count && next_granule(keep, granule, &at, &start); index++)
+		if (total < count ? index : index && index * count / total >= i)
 			pieces[i++].start = start;
-	while (i < n)
+	while (i < count)
 		pieces[i++].start = max_pfn;
 }
 
-static bool all_alike(const struct df_pipe *p)
+static bool all_alike(const struct df_pipe *pipe)
 {
-	return !p->codec && !p->find_zero;
+	return !pipe->codec && !pipe->find_zero;
 }
 
-int df_split_choose(const struct df_pipe *p, struct df_piece *pieces, unsigned n, uint64_t granule, uint64_t max_pfn,
-		    struct df_err *err)
+int df_split_choose(const struct df_pipe *pipe, struct df_piece *pieces, unsigned count, uint64_t granule,
+		    uint64_t max_pfn, struct df_err *err)
 {
-	uint64_t kept = p->keep->count, stride = kept / SAMPLES + 1, most = kept / ((uint64_t)n * EACH) + 1;
-	struct sampler s = { .stride = (stride > LEAST ? stride : most < LEAST ? most : LEAST) | 1 };
-	int r = 0;
+	uint64_t kept = pipe->keep->count, stride = kept / SAMPLES + 1, most = kept / ((uint64_t)count * EACH) + 1;
+	struct sampler sampler = { .stride = (stride > LEAST ? stride : most < LEAST ? most : LEAST) | 1 };
+	int result = 0;
 
-	if (!all_alike(p)) {
-		s.cap = kept / s.stride + 1;
-		s.weight = df_alloc_array(p->env, s.cap, sizeof *s.weight);
-		if (!s.weight)
-			return df_err_nomem(err, p->env, "a sample of pages", s.cap * sizeof *s.weight);
-		r = sample(p, &s, err);
+	if (!all_alike(pipe)) {
+		sampler.cap = kept / sampler.stride + 1;
+		sampler.weight = df_alloc_array(pipe->env, sampler.cap, sizeof *sampler.weight);
+		if (!sampler.weight)
+			return df_err_nomem(err, pipe->env, "a sample of pages", sampler.cap * sizeof *sampler.weight);
+		result = sample(pipe, &sampler, err);
 	}
 	pieces[0].start = 0;
-	if (!r && (!kept || !cut_by_data(p->keep, &s, pieces, n, granule)))
-		cut_by_granules(p->keep, pieces, n, granule, max_pfn);
-	if (!r)
-		r = df_pageset_failed(p->keep, err);
-	for (unsigned i = 0; i < n; i++)
-		pieces[i].end = i + 1 < n ? pieces[i + 1].start : max_pfn;
-	df_free(p->env, s.weight);
-	return r;
+	if (!result && (!kept || !cut_by_data(pipe->keep, &sampler, pieces, count, granule)))
+		cut_by_granules(pipe->keep, pieces, count, granule, max_pfn);
+	if (!result)
+		result = df_pageset_failed(pipe->keep, err);
+	for (unsigned i = 0; i < count; i++)
+		pieces[i].end = i + 1 < count ? pieces[i + 1].start : max_pfn;
+	df_free(pipe->env, sampler.weight);
+	return result;
 }

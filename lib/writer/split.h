@@ -12,7 +12,7 @@
  * the pipeline p.  They begin at multiples of granule (itself one of DF_SPLIT_GRANULE) frames.  A piece is empty, and
  * begins and ends at max_pfn, only where there are fewer granules with kept pages than pieces.  The same whatever the
  * number of threads.  E_NOMEM, E_CANCELLED. */
-int df_split_choose(const struct df_pipe *p, struct df_piece *pieces, unsigned n, uint64_t granule, uint64_t max_pfn,
-		    struct df_err *err);
+int df_split_choose(const struct df_pipe *pipe, struct df_piece *pieces, unsigned count, uint64_t granule,
+		    uint64_t max_pfn, struct df_err *err);
 
 #endif

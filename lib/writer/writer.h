@@ -73,17 +73,17 @@ struct df_writer {
 	bool sifts;           /* takes pages of zeros out of df_output.keep */
 	bool splits;          /* writes pieces */
 	/* Write all.  0; DUMPFILTER_PARTIAL with err telling why; negative: nothing that opens was written. */
-	int (*write)(const struct df_output *o, struct df_written *done, struct df_err *err);
+	int (*write)(const struct df_output *output, struct df_written *done, struct df_err *err);
 	/* Allocate what write() does, in its order, and free it: for measuring.  Sinks may be NULL. */
-	int (*rehearse)(const struct df_output *o, struct df_err *err);
-	/* How large it would be; o->sink is NULL.  Nothing of the output's is changed.  Does not report pages that
+	int (*rehearse)(const struct df_output *output, struct df_err *err);
+	/* How large it would be; output->sink is NULL.  Nothing of the output's is changed.  Does not report pages that
 	 * cannot be read. */
-	int (*estimate)(const struct df_output *o, struct df_estimate *e, struct df_err *err);
+	int (*estimate)(const struct df_output *output, struct df_estimate *estimate, struct df_err *err);
 };
 
-/* fits.c.  Before the first byte: do the headers fit below the limit of o->sink?  They end at offset head; where
- * offsets say nothing, begin() is called to write them to a sink that is as o->sink.  0, or E_NOSPACE. */
-int df_writer_fits(const struct df_output *o, uint64_t head,
+/* fits.c.  Before the first byte: do the headers fit below the limit of output->sink?  They end at offset head; where
+ * offsets say nothing, begin() is called to write them to a sink that is as output->sink.  0, or E_NOSPACE. */
+int df_writer_fits(const struct df_output *output, uint64_t head,
 		   int (*begin)(void *user, struct dumpfilter_sink *sink, struct df_err *err), void *user,
 		   struct df_err *err);
 

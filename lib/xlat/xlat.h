@@ -28,7 +28,7 @@ struct df_paging_level {
 struct df_paging {
 	unsigned nlevels;
 	struct df_paging_level level[DF_PAGING_LEVELS]; /* top first; the last one's entries are all leaves */
-	bool be;
+	bool big_endian;
 	uint64_t ignore; /* bits of any entry that are no address (memory encryption) */
 };
 
@@ -65,20 +65,20 @@ struct df_walker {
 	const struct df_xlat *xlat;
 	struct df_reader *reader;
 	struct df_table_cache *cache; /* by level */
-	/* the last leaf: virtual [first, first + len) is at phys */
+	/* the last leaf: virtual [first, first + length) is at phys */
 	uint64_t leaf_first, leaf_len, leaf_phys;
 	bool table_lost; /* set where a walk ended at a table that cannot be read; nobody but the user clears it */
 };
 
 /* reader: borrowed.  E_NOMEM. */
-int df_walker_init(struct df_walker *w, const struct df_xlat *x, struct df_reader *reader, struct df_err *err);
-void df_walker_fini(struct df_walker *w); /* also of a zeroed struct */
+int df_walker_init(struct df_walker *walker, const struct df_xlat *xlat, struct df_reader *reader, struct df_err *err);
+void df_walker_fini(struct df_walker *walker); /* also of a zeroed struct */
 
 /* Physical address of vaddr; *run = bytes from there on that are contiguous in both.  E_NODATA: not mapped. */
-int df_xlat_v2p(struct df_walker *w, uint64_t vaddr, uint64_t *paddr, uint64_t *run, struct df_err *err);
+int df_xlat_v2p(struct df_walker *walker, uint64_t vaddr, uint64_t *paddr, uint64_t *run, struct df_err *err);
 /* All of the bytes, over page borders; E_NODATA where one is not mapped or not in the image. */
-int df_xlat_read(struct df_walker *w, uint64_t vaddr, void *buf, size_t len, struct df_err *err);
+int df_xlat_read(struct df_walker *walker, uint64_t vaddr, void *buffer, size_t length, struct df_err *err);
 /* A number of 4 or 8 bytes (width) in the image's byte order. */
-int df_xlat_get(struct df_walker *w, uint64_t vaddr, unsigned width, uint64_t *v, struct df_err *err);
+int df_xlat_get(struct df_walker *walker, uint64_t vaddr, unsigned width, uint64_t *value, struct df_err *err);
 
 #endif

@@ -42,153 +42,153 @@ static const struct bd_directive directives[] = {
 	{ "cut", BD_FILE, bd_cut },
 };
 
-void bd_fail(struct bd *b, const char *fmt, ...)
+void bd_fail(struct bd *builder, const char *fmt, ...)
 {
 	va_list ap;
-	int n = b->line ? snprintf(b->err, BUILDER_ERR, "line %u: ", b->line) : 0;
+	int count = builder->line ? snprintf(builder->err, BUILDER_ERR, "line %u: ", builder->line) : 0;
 
 	va_start(ap, fmt);
-	vsnprintf(b->err + n, BUILDER_ERR - (size_t)n, fmt, ap);
+	vsnprintf(builder->err + count, BUILDER_ERR - (size_t)count, fmt, ap);
 	va_end(ap);
-	longjmp(b->out, 1);
+	longjmp(builder->out, 1);
 }
 
-void bd_keep(struct bd *b, void *p)
+void bd_keep(struct bd *builder, void *memory)
 {
 	void **mem;
 
-	if (b->nmem == b->cap_mem) {
-		mem = realloc(b->mem, (b->cap_mem * 2 + 64) * sizeof *mem);
+	if (builder->nmem == builder->cap_mem) {
+		mem = realloc(builder->mem, (builder->cap_mem * 2 + 64) * sizeof *mem);
 		if (!mem) {
-			free(p);
-			bd_fail(b, "no memory");
+			free(memory);
+			bd_fail(builder, "no memory");
 		}
-		b->mem = mem;
-		b->cap_mem = b->cap_mem * 2 + 64;
+		builder->mem = mem;
+		builder->cap_mem = builder->cap_mem * 2 + 64;
 	}
-	b->mem[b->nmem++] = p;
+	builder->mem[builder->nmem++] = memory;
 }
 
-void *bd_mem(struct bd *b, size_t bytes)
+void *bd_mem(struct bd *builder, size_t bytes)
 {
-	void *p = calloc(1, bytes ? bytes : 1);
+	void *memory = calloc(1, bytes ? bytes : 1);
 
-	if (!p)
-		bd_fail(b, "no memory for %zu bytes", bytes);
-	bd_keep(b, p);
-	return p;
+	if (!memory)
+		bd_fail(builder, "no memory for %zu bytes", bytes);
+	bd_keep(builder, memory);
+	return memory;
 }
 
-void *bd_more(struct bd *b, void *arr, size_t n, size_t size)
+void *bd_more(struct bd *builder, void *arr, size_t count, size_t size)
 {
-	void *p;
+	void *memory;
 
 	/* full where n is 0 or a power of two from 16 on */
-	if (n && (n < 16 || (n & (n - 1))))
+	if (count && (count < 16 || (count & (count - 1))))
 		return arr;
-	p = bd_mem(b, (n ? n * 2 : 16) * size);
-	if (n)
-		memcpy(p, arr, n * size);
-	return p;
+	memory = bd_mem(builder, (count ? count * 2 : 16) * size);
+	if (count)
+		memcpy(memory, arr, count * size);
+	return memory;
 }
 
-char *bd_dup(struct bd *b, const char *s, size_t len)
+char *bd_dup(struct bd *builder, const char *text, size_t length)
 {
-	char *p = bd_mem(b, len + 1);
+	char *p = bd_mem(builder, length + 1);
 
-	memcpy(p, s, len);
+	memcpy(p, text, length);
 	return p;
 }
 
-static const struct bd_directive *directive(struct bd *b, const char *name)
+static const struct bd_directive *directive(struct bd *builder, const char *name)
 {
 	for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
 		if (!strcmp(directives[i].name, name))
 			return &directives[i];
-	bd_fail(b, "unknown directive \"%s\"", name);
+	bd_fail(builder, "unknown directive \"%s\"", name);
 }
 
-static void all_used(struct bd *b, const struct bd_line *l)
+static void all_used(struct bd *builder, const struct bd_line *line)
 {
-	for (unsigned i = 0; i < l->n; i++)
-		if (!l->used[i])
-			bd_fail(b, "cannot make sense of \"%s\"", l->tok[i]);
+	for (unsigned i = 0; i < line->count; i++)
+		if (!line->used[i])
+			bd_fail(builder, "cannot make sense of \"%s\"", line->tok[i]);
 }
 
-static void stage(struct bd *b, enum bd_stage s)
+static void stage(struct bd *builder, enum bd_stage s)
 {
-	for (size_t i = 0; i < b->nlines; i++) {
-		struct bd_line *l = &b->lines[i];
-		const struct bd_directive *d;
+	for (size_t i = 0; i < builder->nlines; i++) {
+		struct bd_line *line = &builder->lines[i];
+		const struct bd_directive *order;
 
-		b->line = l->no;
-		d = directive(b, l->tok[0]);
-		if (d->stage != s)
+		builder->line = line->no;
+		order = directive(builder, line->tok[0]);
+		if (order->stage != s)
 			continue;
-		l->used[0] = true;
-		d->run(b, l);
-		all_used(b, l);
+		line->used[0] = true;
+		order->run(builder, line);
+		all_used(builder, line);
 	}
-	b->line = 0;
+	builder->line = 0;
 }
 
-static void defaults(struct bd *b)
+static void defaults(struct bd *builder)
 {
-	memset(&b->lay, 0xff, sizeof b->lay);
-	b->pg.direct = b->pg.kernel = 2 << 20;
-	b->pg.vmemmap = 4096;
-	b->freelist_break = UINT64_MAX;
-	b->nprstatus = 2;
-	b->info_name = "VMCOREINFO";
-	bd_machine_default(b);
+	memset(&builder->layout, 0xff, sizeof builder->layout);
+	builder->paging.direct = builder->paging.kernel = 2 << 20;
+	builder->paging.vmemmap = 4096;
+	builder->freelist_break = UINT64_MAX;
+	builder->nprstatus = 2;
+	builder->info_name = "VMCOREINFO";
+	bd_machine_default(builder);
 }
 
-static void make(struct bd *b, const char *recipe, size_t len, struct builder_image *out)
+static void make(struct bd *builder, const char *recipe, size_t length, struct builder_image *image)
 {
-	defaults(b);
-	bd_parse(b, recipe, len);
-	stage(b, BD_SETUP);
-	if (!b->nfacts)
-		bd_preset_apply(b, "6.1");
-	bd_ram_done(b);
-	bd_place(b);
-	bd_memmap_build(b);
-	stage(b, BD_PAGES);
-	bd_zones_build(b);
-	bd_paging_build(b);
-	bd_uts_write(b);
-	stage(b, BD_CONTENTS);
-	stage(b, BD_FILE);
-	bd_elf_write(b, out);
+	defaults(builder);
+	bd_parse(builder, recipe, length);
+	stage(builder, BD_SETUP);
+	if (!builder->nfacts)
+		bd_preset_apply(builder, "6.1");
+	bd_ram_done(builder);
+	bd_place(builder);
+	bd_memmap_build(builder);
+	stage(builder, BD_PAGES);
+	bd_zones_build(builder);
+	bd_paging_build(builder);
+	bd_uts_write(builder);
+	stage(builder, BD_CONTENTS);
+	stage(builder, BD_FILE);
+	bd_elf_write(builder, image);
 }
 
-int builder_build(const char *recipe, size_t len, struct builder_image *out, char errbuf[BUILDER_ERR])
+int builder_build(const char *recipe, size_t length, struct builder_image *image, char errbuf[BUILDER_ERR])
 {
-	struct bd *b = calloc(1, sizeof *b);
+	struct bd *builder = calloc(1, sizeof *builder);
 	int failed;
 
-	memset(out, 0, sizeof *out);
+	memset(image, 0, sizeof *image);
 	errbuf[0] = '\0';
-	if (!b) {
+	if (!builder) {
 		snprintf(errbuf, BUILDER_ERR, "no memory");
 		return -1;
 	}
-	b->err = errbuf;
-	failed = setjmp(b->out);
+	builder->err = errbuf;
+	failed = setjmp(builder->out);
 	if (!failed)
-		make(b, recipe, len, out);
+		make(builder, recipe, length, image);
 	else
-		builder_image_free(out);
-	while (b->nmem)
-		free(b->mem[--b->nmem]);
-	free(b->mem);
-	free(b);
+		builder_image_free(image);
+	while (builder->nmem)
+		free(builder->mem[--builder->nmem]);
+	free(builder->mem);
+	free(builder);
 	return failed ? -1 : 0;
 }
 
-void builder_image_free(struct builder_image *img)
+void builder_image_free(struct builder_image *image)
 {
-	free(img->data);
-	free(img->present.v);
-	memset(img, 0, sizeof *img);
+	free(image->data);
+	free(image->present.range);
+	memset(image, 0, sizeof *image);
 }

@@ -3,12 +3,12 @@
  * Small vmcores from text recipes.  Independent of the library on purpose: what it says about a kernel comes from the
  * notes and sources of real kernels, and it serves as the oracle of the tests.
  *
- *     struct builder_image img;
+ *     struct builder_image image;
  *     char err[BUILDER_ERR];
- *     if (builder_build(text, strlen(text), &img, err))
+ *     if (builder_build(text, strlen(text), &image, err))
  *             puts(err);
- *     ... img.data, img.size ...
- *     builder_image_free(&img);
+ *     ... image.data, image.size ...
+ *     builder_image_free(&image);
  *
  * A RECIPE is lines of words.  `#` at the start of a word begins a comment; "..." quotes.  Numbers are decimal, 0x hex
  * or negative, with K, M, G or T behind them, or @NAME (a symbol's address; see `mem`).  PFNS is a comma list of N, N-M
@@ -102,8 +102,8 @@ struct builder_range {
 	uint64_t first, last; /* page frames, both included */
 };
 struct builder_ranges {
-	struct builder_range *v;
-	size_t n;
+	struct builder_range *range;
+	size_t count;
 };
 
 struct builder_image {
@@ -115,11 +115,11 @@ struct builder_image {
 };
 
 /* 0, or -1 and a line of text with the number of the recipe's line. */
-int builder_build(const char *recipe, size_t len, struct builder_image *out, char errbuf[BUILDER_ERR]);
-void builder_image_free(struct builder_image *img);
+int builder_build(const char *recipe, size_t length, struct builder_image *image, char errbuf[BUILDER_ERR]);
+void builder_image_free(struct builder_image *image);
 
-bool builder_ranges_have(const struct builder_ranges *r, uint64_t pfn);
-uint64_t builder_ranges_count(const struct builder_ranges *r);
+bool builder_ranges_have(const struct builder_ranges *ranges, uint64_t pfn);
+uint64_t builder_ranges_count(const struct builder_ranges *ranges);
 
 enum builder_class {
 	BUILDER_CACHE,
@@ -149,10 +149,10 @@ struct builder_expect {
 	enum builder_outcome outcome;
 };
 
-int builder_expect_parse(const char *recipe, size_t len, struct builder_expect *out, char errbuf[BUILDER_ERR]);
-void builder_expect_free(struct builder_expect *e);
+int builder_expect_parse(const char *recipe, size_t length, struct builder_expect *expect, char errbuf[BUILDER_ERR]);
+void builder_expect_free(struct builder_expect *expect);
 /* What has to become of a page that is in the image. */
-enum builder_verdict builder_expect_verdict(const struct builder_expect *e, unsigned level, uint64_t pfn);
-const char *builder_class_name(enum builder_class c);
+enum builder_verdict builder_expect_verdict(const struct builder_expect *expect, unsigned level, uint64_t pfn);
+const char *builder_class_name(enum builder_class class);
 
 #endif

@@ -10,139 +10,140 @@
 
 /* ---- lines ---- */
 
-void bd_elf(struct bd *b, struct bd_line *l)
+void bd_elf(struct bd *builder, struct bd_line *line)
 {
-	const char *style = bd_opt(l, "style"), *order = bd_opt(l, "order");
+	const char *style = bd_opt(line, "style"), *order = bd_opt(line, "order");
 
 	if (style)
-		b->style = !strcmp(style, "qemu") ? BD_QEMU : !strcmp(style, "held") ? BD_HELD : BD_KDUMP;
-	if (style && b->style == BD_KDUMP && strcmp(style, "kdump"))
-		bd_fail(b, "elf style=%s", style);
-	b->reverse |= order && !strcmp(order, "reverse");
-	b->xnum |= bd_flag(l, "xnum");
-	b->gap = bd_opt_num(b, l, "gap", b->gap);
+		builder->style = !strcmp(style, "qemu") ? BD_QEMU : !strcmp(style, "held") ? BD_HELD : BD_KDUMP;
+	if (style && builder->style == BD_KDUMP && strcmp(style, "kdump"))
+		bd_fail(builder, "elf style=%s", style);
+	builder->reverse |= order && !strcmp(order, "reverse");
+	builder->xnum |= bd_flag(line, "xnum");
+	builder->gap = bd_opt_num(builder, line, "gap", builder->gap);
 }
 
-static void add_load(struct bd *b, const struct bd_phdr *p)
+static void add_load(struct bd *builder, const struct bd_phdr *phdr)
 {
-	if (b->nloads == BD_LOADS)
-		bd_fail(b, "more than %d loads", BD_LOADS);
-	b->loads = bd_more(b, b->loads, b->nloads, sizeof *p);
-	b->loads[b->nloads++] = *p;
+	if (builder->nloads == BD_LOADS)
+		bd_fail(builder, "more than %d loads", BD_LOADS);
+	builder->loads = bd_more(builder, builder->loads, builder->nloads, sizeof *phdr);
+	builder->loads[builder->nloads++] = *phdr;
 }
 
-static struct bd_phdr plain_load(struct bd *b, uint64_t pa, uint64_t size)
+static struct bd_phdr plain_load(struct bd *builder, uint64_t paddr, uint64_t size)
 {
 	return (struct bd_phdr){ .type = 1,
-				 .flags = b->style == BD_QEMU ? 0 : 7,
-				 .vaddr = b->style == BD_QEMU ? 0 : bd_direct(b, pa),
-				 .paddr = pa,
+				 .flags = builder->style == BD_QEMU ? 0 : 7,
+				 .vaddr = builder->style == BD_QEMU ? 0 : bd_direct(builder, paddr),
+				 .paddr = paddr,
 				 .filesz = size,
 				 .memsz = size,
-				 .from = pa,
-				 .len = size };
+				 .from = paddr,
+				 .length = size };
 }
 
-static void load_kernel(struct bd *b)
+static void load_kernel(struct bd *builder)
 {
-	struct bd_phdr p = plain_load(b, b->lay.kernel, b->lay.kernel_size);
+	struct bd_phdr phdr = plain_load(builder, builder->layout.kernel, builder->layout.kernel_size);
 
-	p.vaddr = b->style == BD_QEMU ? 0 : b->lay.text;
-	add_load(b, &p);
+	phdr.vaddr = builder->style == BD_QEMU ? 0 : builder->layout.text;
+	add_load(builder, &phdr);
 }
 
-static void load_ram(struct bd *b)
+static void load_ram(struct bd *builder)
 {
-	for (unsigned i = 0; i < b->nregions; i++) {
-		struct bd_phdr p = plain_load(b, b->regions[i].pa, b->regions[i].size);
+	for (unsigned i = 0; i < builder->nregions; i++) {
+		struct bd_phdr phdr = plain_load(builder, builder->regions[i].paddr, builder->regions[i].size);
 
-		add_load(b, &p);
+		add_load(builder, &phdr);
 	}
 }
 
 /* One load in `parts` pieces of the same size, the last one with the rest. */
-static void load_split(struct bd *b, const struct bd_phdr *whole, uint64_t parts)
+static void load_split(struct bd *builder, const struct bd_phdr *whole, uint64_t parts)
 {
 	uint64_t size = whole->filesz / parts, off = 0;
 
 	if (!size)
-		bd_fail(b, "split=%llu of %llu bytes", (unsigned long long)parts, (unsigned long long)whole->filesz);
+		bd_fail(builder, "split=%llu of %llu bytes", (unsigned long long)parts,
+			(unsigned long long)whole->filesz);
 	for (uint64_t i = 0; i < parts; i++, off += size) {
-		struct bd_phdr p = *whole;
+		struct bd_phdr phdr = *whole;
 
-		p.vaddr += off;
-		p.paddr += off;
-		p.from += off;
-		p.filesz = p.memsz = p.len = i + 1 < parts ? size : whole->filesz - off;
-		add_load(b, &p);
+		phdr.vaddr += off;
+		phdr.paddr += off;
+		phdr.from += off;
+		phdr.filesz = phdr.memsz = phdr.length = i + 1 < parts ? size : whole->filesz - off;
+		add_load(builder, &phdr);
 	}
 }
 
-void bd_load(struct bd *b, struct bd_line *l)
+void bd_load(struct bd *builder, struct bd_line *line)
 {
-	const char *what = bd_arg(b, l, "PADDR, kernel or ram"), *vaddr;
-	uint64_t parts = bd_opt_num(b, l, "split", 1);
-	struct bd_phdr p;
+	const char *what = bd_arg(builder, line, "PADDR, kernel or ram"), *vaddr;
+	uint64_t parts = bd_opt_num(builder, line, "split", 1);
+	struct bd_phdr phdr;
 
 	if (!strcmp(what, "kernel")) {
-		load_kernel(b);
+		load_kernel(builder);
 		return;
 	}
 	if (!strcmp(what, "ram")) {
-		load_ram(b);
+		load_ram(builder);
 		return;
 	}
-	p = plain_load(b, bd_num(b, what), bd_num(b, bd_arg(b, l, "SIZE")));
-	vaddr = bd_opt(l, "vaddr");
+	phdr = plain_load(builder, bd_num(builder, what), bd_num(builder, bd_arg(builder, line, "SIZE")));
+	vaddr = bd_opt(line, "vaddr");
 	if (vaddr && strcmp(vaddr, "auto"))
-		p.vaddr = bd_num(b, vaddr);
-	p.filesz = p.len = bd_opt_num(b, l, "filesz", p.filesz);
-	p.memsz = bd_opt_num(b, l, "memsz", p.memsz);
-	p.fixed_offset = bd_opt(l, "offset") != NULL;
-	p.offset = bd_opt_num(b, l, "offset", 0);
-	p.flags = (uint32_t)bd_opt_num(b, l, "flags", p.flags);
-	p.align = bd_opt_num(b, l, "align", 0);
-	if (p.fixed_offset)
-		p.len = 0;
+		phdr.vaddr = bd_num(builder, vaddr);
+	phdr.filesz = phdr.length = bd_opt_num(builder, line, "filesz", phdr.filesz);
+	phdr.memsz = bd_opt_num(builder, line, "memsz", phdr.memsz);
+	phdr.fixed_offset = bd_opt(line, "offset") != NULL;
+	phdr.offset = bd_opt_num(builder, line, "offset", 0);
+	phdr.flags = (uint32_t)bd_opt_num(builder, line, "flags", phdr.flags);
+	phdr.align = bd_opt_num(builder, line, "align", 0);
+	if (phdr.fixed_offset)
+		phdr.length = 0;
 	if (parts > 1)
-		load_split(b, &p, parts);
+		load_split(builder, &phdr, parts);
 	else
-		add_load(b, &p);
+		add_load(builder, &phdr);
 }
 
-void bd_shdr(struct bd *b, struct bd_line *l)
+void bd_shdr(struct bd *builder, struct bd_line *line)
 {
-	struct bd_elf_section *s;
+	struct bd_elf_section *elf_section;
 
-	b->elf_sections = bd_more(b, b->elf_sections, b->nelf_sections, sizeof *s);
-	s = &b->elf_sections[b->nelf_sections++];
-	s->name = bd_arg(b, l, "NAME");
-	s->size = bd_num(b, bd_arg(b, l, "SIZE"));
-	s->type = bd_opt_num(b, l, "type", 1);
-	s->fixed_offset = bd_opt(l, "offset") != NULL;
-	s->offset = bd_opt_num(b, l, "offset", 0);
-	if (!s->fixed_offset && s->size > FILE_MAX)
-		bd_fail(b, "shdr: too large");
+	builder->elf_sections = bd_more(builder, builder->elf_sections, builder->nelf_sections, sizeof *elf_section);
+	elf_section = &builder->elf_sections[builder->nelf_sections++];
+	elf_section->name = bd_arg(builder, line, "NAME");
+	elf_section->size = bd_num(builder, bd_arg(builder, line, "SIZE"));
+	elf_section->type = bd_opt_num(builder, line, "type", 1);
+	elf_section->fixed_offset = bd_opt(line, "offset") != NULL;
+	elf_section->offset = bd_opt_num(builder, line, "offset", 0);
+	if (!elf_section->fixed_offset && elf_section->size > FILE_MAX)
+		bd_fail(builder, "shdr: too large");
 }
 
-void bd_patch(struct bd *b, struct bd_line *l)
+void bd_patch(struct bd *builder, struct bd_line *line)
 {
-	const char *s;
+	const char *text;
 	unsigned i = 1;
 
-	if (!strcmp(l->tok[0], "phdr"))
-		bd_arg(b, l, "N");
-	while ((s = bd_next(l, &i)))
-		if (!strchr(s, '='))
-			bd_fail(b, "\"%s\" has no =", s);
-	b->patches = bd_more(b, b->patches, b->npatches, sizeof *b->patches);
-	b->patches[b->npatches++] = l;
+	if (!strcmp(line->tok[0], "phdr"))
+		bd_arg(builder, line, "N");
+	while ((text = bd_next(line, &i)))
+		if (!strchr(text, '='))
+			bd_fail(builder, "\"%s\" has no =", text);
+	builder->patches = bd_more(builder, builder->patches, builder->npatches, sizeof *builder->patches);
+	builder->patches[builder->npatches++] = line;
 }
 
-void bd_cut(struct bd *b, struct bd_line *l)
+void bd_cut(struct bd *builder, struct bd_line *line)
 {
-	b->has_cut = true;
-	b->cut = (int64_t)bd_num(b, bd_arg(b, l, "BYTES"));
+	builder->has_cut = true;
+	builder->cut = (int64_t)bd_num(builder, bd_arg(builder, line, "BYTES"));
 }
 
 /* ---- fields: offset and width for 32 and 64 bits ---- */
@@ -167,321 +168,324 @@ static const struct field ph_fields[] = {
 	{ "p_memsz", 20, 4, 40, 8 }, { "p_align", 28, 4, 48, 8 }, { NULL, 0, 0, 0, 0 },
 };
 
-static void put_field(struct bd *b, uint8_t *base, const struct field *f, const char *name, uint64_t v)
+static void put_field(struct bd *builder, uint8_t *base, const struct field *field, const char *name, uint64_t value)
 {
-	for (; f->name; f++) {
-		if (strcmp(f->name, name))
+	for (; field->name; field++) {
+		if (strcmp(field->name, name))
 			continue;
-		bd_put(b, base + (b->m.is64 ? f->off64 : f->off32), b->m.is64 ? f->w64 : f->w32, v);
+		bd_put(builder, base + (builder->machine.is64 ? field->off64 : field->off32),
+		       builder->machine.is64 ? field->w64 : field->w32, value);
 		return;
 	}
-	bd_fail(b, "no field %s", name);
+	bd_fail(builder, "no field %s", name);
 }
 
 /* ---- writing ---- */
 
 struct file {
-	struct bd *b;
-	uint8_t *p;
+	struct bd *builder;
+	uint8_t *bytes;
 	uint64_t size;
 	uint64_t ehsize, phentsize, shentsize, phoff, shoff, nph, nsh, names, names_size, data;
 	unsigned nseg;
-	struct bd_phdr *ph; /* notes, then loads */
+	struct bd_phdr *phdr; /* notes, then loads */
 	uint8_t **note;
 };
 
-static uint64_t round_page(struct bd *b, uint64_t v)
+static uint64_t round_page(struct bd *builder, uint64_t value)
 {
-	return (v + b->page - 1) & ~(b->page - 1);
+	return (value + builder->page - 1) & ~(builder->page - 1);
 }
 
-static void place_headers(struct file *f)
+static void place_headers(struct file *file)
 {
-	struct bd *b = f->b;
+	struct bd *builder = file->builder;
 
-	f->ehsize = b->m.is64 ? 64 : 52;
-	f->phentsize = b->m.is64 ? 56 : 32;
-	f->shentsize = b->m.is64 ? 64 : 40;
-	f->phoff = f->ehsize;
-	f->nseg = bd_notes_segments(b);
-	f->nph = f->nseg + b->nloads;
-	b->xnum |= f->nph >= PN_XNUM;
-	if (b->style == BD_QEMU || b->nelf_sections)
-		f->nsh = 2 + b->nelf_sections; /* the first is empty, the last one has the names */
-	if (f->nsh && b->xnum && b->style != BD_QEMU)
-		bd_fail(b, "shdr does not go with so many program headers");
-	if (b->style == BD_QEMU) {
-		f->shoff = f->ehsize;
-		f->phoff = f->ehsize + f->nsh * f->shentsize;
-	} else if (b->xnum) {
-		f->shoff = f->phoff + f->nph * f->phentsize;
+	file->ehsize = builder->machine.is64 ? 64 : 52;
+	file->phentsize = builder->machine.is64 ? 56 : 32;
+	file->shentsize = builder->machine.is64 ? 64 : 40;
+	file->phoff = file->ehsize;
+	file->nseg = bd_notes_segments(builder);
+	file->nph = file->nseg + builder->nloads;
+	builder->xnum |= file->nph >= PN_XNUM;
+	if (builder->style == BD_QEMU || builder->nelf_sections)
+		file->nsh = 2 + builder->nelf_sections; /* the first is empty, the last one has the names */
+	if (file->nsh && builder->xnum && builder->style != BD_QEMU)
+		bd_fail(builder, "shdr does not go with so many program headers");
+	if (builder->style == BD_QEMU) {
+		file->shoff = file->ehsize;
+		file->phoff = file->ehsize + file->nsh * file->shentsize;
+	} else if (builder->xnum) {
+		file->shoff = file->phoff + file->nph * file->phentsize;
 	}
-	f->data = f->phoff + f->nph * f->phentsize + (b->style != BD_QEMU && b->xnum ? f->shentsize : 0);
-	if (b->style == BD_KDUMP)
-		f->data = round_page(b, f->data);
+	file->data = file->phoff + file->nph * file->phentsize +
+		     (builder->style != BD_QEMU && builder->xnum ? file->shentsize : 0);
+	if (builder->style == BD_KDUMP)
+		file->data = round_page(builder, file->data);
 }
 
-static void place_notes(struct file *f)
+static void place_notes(struct file *file)
 {
-	for (unsigned i = 0; i < f->nseg; i++) {
-		size_t len;
+	for (unsigned i = 0; i < file->nseg; i++) {
+		size_t length;
 
-		f->note[i] = bd_notes_segment(f->b, i, &len);
-		f->ph[i] = (struct bd_phdr){ .type = 4, .offset = f->data, .filesz = len, .memsz = len };
-		f->data += len;
+		file->note[i] = bd_notes_segment(file->builder, i, &length);
+		file->phdr[i] = (struct bd_phdr){ .type = 4, .offset = file->data, .filesz = length, .memsz = length };
+		file->data += length;
 	}
 }
 
-static void place_loads(struct file *f)
+static void place_loads(struct file *file)
 {
-	struct bd *b = f->b;
+	struct bd *builder = file->builder;
 
-	for (size_t i = 0; i < b->nloads; i++) {
-		struct bd_phdr *p = &f->ph[f->nseg + i];
+	for (size_t i = 0; i < builder->nloads; i++) {
+		struct bd_phdr *phdr = &file->phdr[file->nseg + i];
 
-		*p = b->loads[b->reverse ? b->nloads - 1 - i : i];
-		if (p->fixed_offset)
+		*phdr = builder->loads[builder->reverse ? builder->nloads - 1 - i : i];
+		if (phdr->fixed_offset)
 			continue;
-		if (b->style != BD_QEMU)
-			f->data = round_page(b, f->data);
-		f->data += b->gap;
-		p->offset = p->filesz ? f->data : 0;
-		f->data += p->filesz;
-		if (f->data > FILE_MAX)
-			bd_fail(b, "the file would have more than 4G");
+		if (builder->style != BD_QEMU)
+			file->data = round_page(builder, file->data);
+		file->data += builder->gap;
+		phdr->offset = phdr->filesz ? file->data : 0;
+		file->data += phdr->filesz;
+		if (file->data > FILE_MAX)
+			bd_fail(builder, "the file would have more than 4G");
 	}
 }
 
-static void place_sections(struct file *f)
+static void place_sections(struct file *file)
 {
-	struct bd *b = f->b;
+	struct bd *builder = file->builder;
 
-	if (!f->nsh)
+	if (!file->nsh)
 		return;
-	f->names_size = 1 + sizeof ".shstrtab";
-	for (size_t i = 0; i < b->nelf_sections; i++) {
-		struct bd_elf_section *s = &b->elf_sections[i];
+	file->names_size = 1 + sizeof ".shstrtab";
+	for (size_t i = 0; i < builder->nelf_sections; i++) {
+		struct bd_elf_section *elf_section = &builder->elf_sections[i];
 
-		f->names_size += strlen(s->name) + 1;
-		if (s->fixed_offset)
+		file->names_size += strlen(elf_section->name) + 1;
+		if (elf_section->fixed_offset)
 			continue;
-		s->offset = f->data;
-		f->data += s->size;
+		elf_section->offset = file->data;
+		file->data += elf_section->size;
 	}
-	f->names = f->data;
-	f->data += f->names_size;
-	if (b->style == BD_QEMU)
+	file->names = file->data;
+	file->data += file->names_size;
+	if (builder->style == BD_QEMU)
 		return;
-	f->shoff = f->data = (f->data + 7) & ~(uint64_t)7;
-	f->data += f->nsh * f->shentsize;
+	file->shoff = file->data = (file->data + 7) & ~(uint64_t)7;
+	file->data += file->nsh * file->shentsize;
 }
 
-static void write_ehdr(struct file *f)
+static void write_ehdr(struct file *file)
 {
-	struct bd *b = f->b;
-	bool qemu = b->style == BD_QEMU, shdr = f->nsh || b->xnum;
+	struct bd *builder = file->builder;
+	bool qemu = builder->style == BD_QEMU, shdr = file->nsh || builder->xnum;
 	const struct {
 		const char *name;
-		uint64_t v;
+		uint64_t value;
 	} vals[] = {
 		{ "e_type", 4 },
-		{ "e_machine", b->m.e_machine },
+		{ "e_machine", builder->machine.e_machine },
 		{ "e_version", 1 },
-		{ "e_phoff", f->phoff },
-		{ "e_shoff", f->shoff },
-		{ "e_ehsize", qemu ? 8 : f->ehsize },
-		{ "e_phentsize", f->phentsize },
-		{ "e_phnum", b->xnum ? PN_XNUM : f->nph },
-		{ "e_shentsize", shdr ? f->shentsize : 0 },
-		{ "e_shnum", f->nsh ? f->nsh : b->xnum },
-		{ "e_shstrndx", f->nsh ? f->nsh - 1 : 0 },
-		{ "ei_class", b->m.is64 ? 2 : 1 },
-		{ "ei_data", b->m.big ? 2 : 1 },
+		{ "e_phoff", file->phoff },
+		{ "e_shoff", file->shoff },
+		{ "e_ehsize", qemu ? 8 : file->ehsize },
+		{ "e_phentsize", file->phentsize },
+		{ "e_phnum", builder->xnum ? PN_XNUM : file->nph },
+		{ "e_shentsize", shdr ? file->shentsize : 0 },
+		{ "e_shnum", file->nsh ? file->nsh : builder->xnum },
+		{ "e_shstrndx", file->nsh ? file->nsh - 1 : 0 },
+		{ "ei_class", builder->machine.is64 ? 2 : 1 },
+		{ "ei_data", builder->machine.big ? 2 : 1 },
 		{ "ei_version", 1 },
 	};
 
-	memcpy(f->p, "\177ELF", 4);
+	memcpy(file->bytes, "\177ELF", 4);
 	for (size_t i = 0; i < sizeof vals / sizeof *vals; i++)
-		put_field(b, f->p, eh_fields, vals[i].name, vals[i].v);
+		put_field(builder, file->bytes, eh_fields, vals[i].name, vals[i].value);
 }
 
-static void write_shdr(struct file *f, uint64_t i, uint64_t name, const struct bd_elf_section *s)
+static void write_shdr(struct file *file, uint64_t i, uint64_t name, const struct bd_elf_section *elf_section)
 {
-	struct bd *b = f->b;
-	uint8_t *at = f->p + f->shoff + i * f->shentsize;
+	struct bd *builder = file->builder;
+	uint8_t *at = file->bytes + file->shoff + i * file->shentsize;
 
-	bd_put(b, at, 4, name);
-	bd_put(b, at + 4, 4, s->type);
-	bd_put(b, at + (b->m.is64 ? 24 : 16), b->word, s->offset);
-	bd_put(b, at + (b->m.is64 ? 32 : 20), b->word, s->size);
-	memcpy(f->p + f->names + name, s->name, strlen(s->name));
-	for (uint64_t k = 0; k < s->size && !s->fixed_offset; k++)
-		f->p[s->offset + k] = (uint8_t)(k * 5 + 3);
+	bd_put(builder, at, 4, name);
+	bd_put(builder, at + 4, 4, elf_section->type);
+	bd_put(builder, at + (builder->machine.is64 ? 24 : 16), builder->word, elf_section->offset);
+	bd_put(builder, at + (builder->machine.is64 ? 32 : 20), builder->word, elf_section->size);
+	memcpy(file->bytes + file->names + name, elf_section->name, strlen(elf_section->name));
+	for (uint64_t index = 0; index < elf_section->size && !elf_section->fixed_offset; index++)
+		file->bytes[elf_section->offset + index] = (uint8_t)(index * 5 + 3);
 }
 
 /* Section 0 holds the number of program headers where e_phnum cannot. */
-static void write_shdrs(struct file *f)
+static void write_shdrs(struct file *file)
 {
-	struct bd *b = f->b;
+	struct bd *builder = file->builder;
 	const struct bd_elf_section names = {
-		.name = ".shstrtab", .type = 3, .offset = f->names, .size = f->names_size, .fixed_offset = true
+		.name = ".shstrtab", .type = 3, .offset = file->names, .size = file->names_size, .fixed_offset = true
 	};
 	uint64_t name = 1;
 
-	if (b->xnum)
-		bd_put(b, f->p + f->shoff + (b->m.is64 ? 44 : 28), 4, f->nph);
-	for (size_t i = 0; i < b->nelf_sections; i++) {
-		write_shdr(f, 1 + i, name, &b->elf_sections[i]);
-		name += strlen(b->elf_sections[i].name) + 1;
+	if (builder->xnum)
+		bd_put(builder, file->bytes + file->shoff + (builder->machine.is64 ? 44 : 28), 4, file->nph);
+	for (size_t i = 0; i < builder->nelf_sections; i++) {
+		write_shdr(file, 1 + i, name, &builder->elf_sections[i]);
+		name += strlen(builder->elf_sections[i].name) + 1;
 	}
-	if (f->nsh)
-		write_shdr(f, f->nsh - 1, name, &names);
+	if (file->nsh)
+		write_shdr(file, file->nsh - 1, name, &names);
 }
 
-static void write_phdr(struct file *f, uint64_t i)
+static void write_phdr(struct file *file, uint64_t i)
 {
-	const struct bd_phdr *p = &f->ph[i];
-	uint8_t *at = f->p + f->phoff + i * f->phentsize;
-	const uint64_t vals[] = { p->type, p->flags, p->offset, p->vaddr, p->paddr, p->filesz, p->memsz, p->align };
+	const struct bd_phdr *phdr = &file->phdr[i];
+	uint8_t *at = file->bytes + file->phoff + i * file->phentsize;
+	const uint64_t vals[] = { phdr->type,  phdr->flags,  phdr->offset, phdr->vaddr,
+				  phdr->paddr, phdr->filesz, phdr->memsz,  phdr->align };
 
-	for (unsigned k = 0; k < sizeof vals / sizeof *vals; k++)
-		put_field(f->b, at, ph_fields, ph_fields[k].name, vals[k]);
+	for (unsigned index = 0; index < sizeof vals / sizeof *vals; index++)
+		put_field(file->builder, at, ph_fields, ph_fields[index].name, vals[index]);
 }
 
 /* Bytes of a load that no memory is behind stay zero. */
-static void write_load(struct file *f, const struct bd_phdr *p)
+static void write_load(struct file *file, const struct bd_phdr *phdr)
 {
-	uint64_t done = 0, n;
+	uint64_t done = 0, count;
 
-	while (done < p->len && done < p->filesz) {
+	while (done < phdr->length && done < phdr->filesz) {
 		const uint8_t *src;
 
-		n = p->len - done;
-		src = bd_phys_try(f->b, p->from + done, &n);
+		count = phdr->length - done;
+		src = bd_phys_try(file->builder, phdr->from + done, &count);
 		if (!src)
 			return;
-		memcpy(f->p + p->offset + done, src, n);
-		done += n;
+		memcpy(file->bytes + phdr->offset + done, src, count);
+		done += count;
 	}
 }
 
-static void patch(struct file *f, struct bd_line *l)
+static void patch(struct file *file, struct bd_line *line)
 {
-	struct bd *b = f->b;
+	struct bd *builder = file->builder;
 	const struct field *fields = eh_fields;
-	uint8_t *base = f->p;
+	uint8_t *base = file->bytes;
 	unsigned i = 1;
 
-	b->line = l->no;
-	if (!strcmp(l->tok[0], "phdr")) {
-		uint64_t n = bd_num(b, l->tok[1]);
+	builder->line = line->no;
+	if (!strcmp(line->tok[0], "phdr")) {
+		uint64_t count = bd_num(builder, line->tok[1]);
 
-		if (n >= f->nph)
-			bd_fail(b, "there are %llu program headers", (unsigned long long)f->nph);
-		base += f->phoff + n * f->phentsize;
+		if (count >= file->nph)
+			bd_fail(builder, "there are %llu program headers", (unsigned long long)file->nph);
+		base += file->phoff + count * file->phentsize;
 		fields = ph_fields;
 		i = 2;
 	}
-	for (; i < l->n; i++) {
-		char *eq = strchr(l->tok[i], '=');
-		char *name = bd_dup(b, l->tok[i], (size_t)(eq - l->tok[i]));
+	for (; i < line->count; i++) {
+		char *eq = strchr(line->tok[i], '=');
+		char *name = bd_dup(builder, line->tok[i], (size_t)(eq - line->tok[i]));
 
-		put_field(b, base, fields, name, bd_num(b, eq + 1));
+		put_field(builder, base, fields, name, bd_num(builder, eq + 1));
 	}
-	b->line = 0;
+	builder->line = 0;
 }
 
 /* ---- which page frames the file has bytes of ---- */
 
-static int by_first(const void *a, const void *c)
+static int by_first(const void *left, const void *c)
 {
-	const struct builder_range *x = a, *y = c;
+	const struct builder_range *range = left, *second = c;
 
-	return x->first < y->first ? -1 : x->first > y->first;
+	return range->first < second->first ? -1 : range->first > second->first;
 }
 
-static void merge(struct builder_ranges *r)
+static void merge(struct builder_ranges *ranges)
 {
-	size_t n = 0;
+	size_t count = 0;
 
-	qsort(r->v, r->n, sizeof *r->v, by_first);
-	for (size_t i = 1; i < r->n; i++) {
-		if (r->v[i].first <= r->v[n].last + 1) {
-			if (r->v[i].last > r->v[n].last)
-				r->v[n].last = r->v[i].last;
+	qsort(ranges->range, ranges->count, sizeof *ranges->range, by_first);
+	for (size_t i = 1; i < ranges->count; i++) {
+		if (ranges->range[i].first <= ranges->range[count].last + 1) {
+			if (ranges->range[i].last > ranges->range[count].last)
+				ranges->range[count].last = ranges->range[i].last;
 		} else {
-			r->v[++n] = r->v[i];
+			ranges->range[++count] = ranges->range[i];
 		}
 	}
-	r->n = r->n ? n + 1 : 0;
+	ranges->count = ranges->count ? count + 1 : 0;
 }
 
-static void find_present(struct file *f, struct builder_image *out)
+static void find_present(struct file *file, struct builder_image *image)
 {
-	struct bd *b = f->b;
-	struct builder_ranges *r = &out->present;
+	struct bd *builder = file->builder;
+	struct builder_ranges *ranges = &image->present;
 
-	r->v = malloc((b->nloads + 1) * sizeof *r->v);
-	if (!r->v)
-		bd_fail(b, "no memory");
-	for (uint64_t i = f->nseg; i < f->nph; i++) {
-		const struct bd_phdr *p = &f->ph[i];
-		uint64_t have = p->filesz;
+	ranges->range = malloc((builder->nloads + 1) * sizeof *ranges->range);
+	if (!ranges->range)
+		bd_fail(builder, "no memory");
+	for (uint64_t i = file->nseg; i < file->nph; i++) {
+		const struct bd_phdr *phdr = &file->phdr[i];
+		uint64_t have = phdr->filesz;
 
-		if (!have || p->type != 1 || p->offset >= f->size)
+		if (!have || phdr->type != 1 || phdr->offset >= file->size)
 			continue;
-		if (have > f->size - p->offset)
-			have = f->size - p->offset;
-		r->v[r->n].first = p->paddr >> b->page_shift;
-		r->v[r->n++].last = (p->paddr + have - 1) >> b->page_shift;
+		if (have > file->size - phdr->offset)
+			have = file->size - phdr->offset;
+		ranges->range[ranges->count].first = phdr->paddr >> builder->page_shift;
+		ranges->range[ranges->count++].last = (phdr->paddr + have - 1) >> builder->page_shift;
 	}
-	merge(r);
+	merge(ranges);
 }
 
-static void cut_file(struct file *f)
+static void cut_file(struct file *file)
 {
-	struct bd *b = f->b;
-	uint64_t to = b->cut < 0 ? f->size + (uint64_t)b->cut : (uint64_t)b->cut;
+	struct bd *builder = file->builder;
+	uint64_t to = builder->cut < 0 ? file->size + (uint64_t)builder->cut : (uint64_t)builder->cut;
 
-	if (to > f->size)
-		bd_fail(b, "cut: the file has only %llu bytes", (unsigned long long)f->size);
-	f->size = to;
+	if (to > file->size)
+		bd_fail(builder, "cut: the file has only %llu bytes", (unsigned long long)file->size);
+	file->size = to;
 }
 
-void bd_elf_write(struct bd *b, struct builder_image *out)
+void bd_elf_write(struct bd *builder, struct builder_image *image)
 {
-	struct file f = { .b = b };
+	struct file file = { .builder = builder };
 
-	if (!b->nloads) {
-		if (b->style == BD_KDUMP && b->lay.text != bd_direct(b, b->lay.kernel))
-			load_kernel(b);
-		load_ram(b);
+	if (!builder->nloads) {
+		if (builder->style == BD_KDUMP && builder->layout.text != bd_direct(builder, builder->layout.kernel))
+			load_kernel(builder);
+		load_ram(builder);
 	}
-	place_headers(&f);
-	f.ph = bd_mem(b, f.nph * sizeof *f.ph);
-	f.note = bd_mem(b, f.nseg * sizeof *f.note);
-	place_notes(&f);
-	place_loads(&f);
-	place_sections(&f);
-	f.size = f.data;
-	f.p = out->data = calloc(1, f.size);
-	if (!f.p)
-		bd_fail(b, "no memory");
-	write_ehdr(&f);
-	if (f.shoff)
-		write_shdrs(&f);
-	for (uint64_t i = 0; i < f.nph; i++)
-		write_phdr(&f, i);
-	for (unsigned i = 0; i < f.nseg; i++)
-		if (f.ph[i].filesz)
-			memcpy(f.p + f.ph[i].offset, f.note[i], f.ph[i].filesz);
-	for (uint64_t i = f.nseg; i < f.nph; i++)
-		write_load(&f, &f.ph[i]);
-	for (size_t i = 0; i < b->npatches; i++)
-		patch(&f, b->patches[i]);
-	if (b->has_cut)
-		cut_file(&f);
-	out->size = f.size;
-	out->page_size = (uint32_t)b->page;
-	find_present(&f, out);
+	place_headers(&file);
+	file.phdr = bd_mem(builder, file.nph * sizeof *file.phdr);
+	file.note = bd_mem(builder, file.nseg * sizeof *file.note);
+	place_notes(&file);
+	place_loads(&file);
+	place_sections(&file);
+	file.size = file.data;
+	file.bytes = image->data = calloc(1, file.size);
+	if (!file.bytes)
+		bd_fail(builder, "no memory");
+	write_ehdr(&file);
+	if (file.shoff)
+		write_shdrs(&file);
+	for (uint64_t i = 0; i < file.nph; i++)
+		write_phdr(&file, i);
+	for (unsigned i = 0; i < file.nseg; i++)
+		if (file.phdr[i].filesz)
+			memcpy(file.bytes + file.phdr[i].offset, file.note[i], file.phdr[i].filesz);
+	for (uint64_t i = file.nseg; i < file.nph; i++)
+		write_load(&file, &file.phdr[i]);
+	for (size_t i = 0; i < builder->npatches; i++)
+		patch(&file, builder->patches[i]);
+	if (builder->has_cut)
+		cut_file(&file);
+	image->size = file.size;
+	image->page_size = (uint32_t)builder->page;
+	find_present(&file, image);
 }

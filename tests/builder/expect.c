@@ -23,39 +23,40 @@ static const char *const outcomes[] = {
 	[BUILDER_ANY] = "any",
 };
 
-const char *builder_class_name(enum builder_class c)
+const char *builder_class_name(enum builder_class class)
 {
-	return classes[c].name;
+	return classes[class].name;
 }
 
 /* One line while it is read. */
 struct state {
-	struct builder_expect *out;
+	struct builder_expect *expect;
 	int class;
 	bool has_level;
 	unsigned level;
 };
 
-static int add_rule(struct state *s, enum builder_verdict v, const char *pfns)
+static int add_rule(struct state *state, enum builder_verdict verdict, const char *pfns)
 {
-	struct builder_expect *e = s->out;
-	struct builder_rule *r = realloc(e->rules, (e->nrules + 1) * sizeof *r);
+	struct builder_expect *expect = state->expect;
+	struct builder_rule *rule = realloc(expect->rules, (expect->nrules + 1) * sizeof *rule);
 
-	if (!r)
+	if (!rule)
 		return -1;
-	e->rules = r;
-	r += e->nrules++;
-	*r = (struct builder_rule){ .level = s->level, .verdict = v };
-	return builder_pfns(pfns, &r->pfns);
+	expect->rules = rule;
+	rule += expect->nrules++;
+	*rule = (struct builder_rule){ .level = state->level, .verdict = verdict };
+	return builder_pfns(pfns, &rule->pfns);
 }
 
-static int add_pfns(struct state *s, enum builder_verdict v, const char *pfns)
+static int add_pfns(struct state *state, enum builder_verdict verdict, const char *pfns)
 {
-	if (s->has_level)
-		return add_rule(s, v, pfns);
-	if (s->class < 0 || v == BUILDER_KEEP)
+	if (state->has_level)
+		return add_rule(state, verdict, pfns);
+	if (state->class < 0 || verdict == BUILDER_KEEP)
 		return -1;
-	return builder_pfns(pfns, v == BUILDER_DROP ? &s->out->drop[s->class] : &s->out->may[s->class]);
+	return builder_pfns(pfns, verdict == BUILDER_DROP ? &state->expect->drop[state->class]
+							  : &state->expect->may[state->class]);
 }
 
 static int find_class(const char *name)
@@ -66,18 +67,18 @@ static int find_class(const char *name)
 	return -1;
 }
 
-static int find_outcome(struct builder_expect *e, const char *name)
+static int find_outcome(struct builder_expect *expect, const char *name)
 {
 	for (unsigned i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
 		if (!strcmp(outcomes[i], name)) {
-			e->outcome = (enum builder_outcome)i;
+			expect->outcome = (enum builder_outcome)i;
 			return 0;
 		}
 	}
 	return -1;
 }
 
-static int one_word(struct state *s, char *word)
+static int one_word(struct state *state, char *word)
 {
 	char *val = strchr(word, '=');
 	uint64_t level;
@@ -86,41 +87,41 @@ static int one_word(struct state *s, char *word)
 		return -1;
 	*val++ = '\0';
 	if (!strcmp(word, "class"))
-		return (s->class = find_class(val)) < 0 ? -1 : 0;
+		return (state->class = find_class(val)) < 0 ? -1 : 0;
 	if (!strcmp(word, "level")) {
-		s->has_level = true;
-		s->level = BUILDER_ALL_LEVELS;
+		state->has_level = true;
+		state->level = BUILDER_ALL_LEVELS;
 		if (!strcmp(val, "all"))
 			return 0;
 		if (builder_number(val, &level) || level > 31)
 			return -1;
-		s->level = (unsigned)level;
+		state->level = (unsigned)level;
 		return 0;
 	}
 	if (!strcmp(word, "drop"))
-		return add_pfns(s, BUILDER_DROP, val);
+		return add_pfns(state, BUILDER_DROP, val);
 	if (!strcmp(word, "keep"))
-		return add_pfns(s, BUILDER_KEEP, val);
+		return add_pfns(state, BUILDER_KEEP, val);
 	if (!strcmp(word, "may"))
-		return add_pfns(s, BUILDER_EITHER, val);
+		return add_pfns(state, BUILDER_EITHER, val);
 	if (!strcmp(word, "outcome"))
-		return find_outcome(s->out, val);
+		return find_outcome(state->expect, val);
 	if (strcmp(word, "present"))
 		return -1;
-	s->out->has_present = true;
-	return builder_number(val, &s->out->present);
+	state->expect->has_present = true;
+	return builder_number(val, &state->expect->present);
 }
 
-static int one_line(struct builder_expect *e, char *line, const char **bad)
+static int one_line(struct builder_expect *expect, char *line, const char **bad)
 {
-	struct state s = { .out = e, .class = -1 };
+	struct state state = { .expect = expect, .class = -1 };
 	char *save = NULL;
 
-	for (char *w = strtok_r(line, " \t\r", &save); w; w = strtok_r(NULL, " \t\r", &save)) {
-		if (!strcmp(w, "--"))
+	for (char *word = strtok_r(line, " \t\r", &save); word; word = strtok_r(NULL, " \t\r", &save)) {
+		if (!strcmp(word, "--"))
 			break;
-		*bad = w;
-		if (one_word(&s, w))
+		*bad = word;
+		if (one_word(&state, word))
 			return -1;
 	}
 	return 0;
@@ -138,49 +139,49 @@ static char *expect_line(char *line)
 	return strncmp(line, mark, sizeof mark - 1) ? NULL : line + sizeof mark - 1;
 }
 
-int builder_expect_parse(const char *recipe, size_t len, struct builder_expect *out, char errbuf[BUILDER_ERR])
+int builder_expect_parse(const char *recipe, size_t length, struct builder_expect *expect, char errbuf[BUILDER_ERR])
 {
-	char *text = malloc(len + 1), *line, *next;
+	char *text = malloc(length + 1), *line, *next;
 	const char *bad = "";
 	unsigned no = 1;
-	int rc = 0;
+	int result = 0;
 
-	memset(out, 0, sizeof *out);
+	memset(expect, 0, sizeof *expect);
 	errbuf[0] = '\0';
 	if (!text) {
 		snprintf(errbuf, BUILDER_ERR, "no memory");
 		return -1;
 	}
-	memcpy(text, recipe, len);
-	text[len] = '\0';
-	for (line = text; line && !rc; line = next, no++) {
+	memcpy(text, recipe, length);
+	text[length] = '\0';
+	for (line = text; line && !result; line = next, no++) {
 		char *end = strchr(line, '\n'), *words;
 
 		next = end ? end + 1 : NULL;
 		if (end)
 			*end = '\0';
 		words = expect_line(line);
-		if (words && one_line(out, words, &bad)) {
+		if (words && one_line(expect, words, &bad)) {
 			snprintf(errbuf, BUILDER_ERR, "line %u: expect: cannot make sense of \"%s\"", no, bad);
-			rc = -1;
+			result = -1;
 		}
 	}
 	free(text);
-	if (rc)
-		builder_expect_free(out);
-	return rc;
+	if (result)
+		builder_expect_free(expect);
+	return result;
 }
 
-void builder_expect_free(struct builder_expect *e)
+void builder_expect_free(struct builder_expect *expect)
 {
 	for (unsigned i = 0; i < BUILDER_CLASSES; i++) {
-		free(e->drop[i].v);
-		free(e->may[i].v);
+		free(expect->drop[i].range);
+		free(expect->may[i].range);
 	}
-	for (size_t i = 0; i < e->nrules; i++)
-		free(e->rules[i].pfns.v);
-	free(e->rules);
-	memset(e, 0, sizeof *e);
+	for (size_t i = 0; i < expect->nrules; i++)
+		free(expect->rules[i].pfns.range);
+	free(expect->rules);
+	memset(expect, 0, sizeof *expect);
 }
 
 static bool selected(unsigned class, unsigned level)
@@ -188,21 +189,21 @@ static bool selected(unsigned class, unsigned level)
 	return !classes[class].levels || (classes[class].levels & level);
 }
 
-enum builder_verdict builder_expect_verdict(const struct builder_expect *e, unsigned level, uint64_t pfn)
+enum builder_verdict builder_expect_verdict(const struct builder_expect *expect, unsigned level, uint64_t pfn)
 {
-	enum builder_verdict v = BUILDER_KEEP;
+	enum builder_verdict verdict = BUILDER_KEEP;
 
-	for (size_t i = e->nrules; i--;)
-		if ((e->rules[i].level == level || e->rules[i].level == BUILDER_ALL_LEVELS) &&
-		    builder_ranges_have(&e->rules[i].pfns, pfn))
-			return e->rules[i].verdict;
-	for (unsigned c = 0; c < BUILDER_CLASSES; c++) {
-		if (!selected(c, level))
+	for (size_t i = expect->nrules; i--;)
+		if ((expect->rules[i].level == level || expect->rules[i].level == BUILDER_ALL_LEVELS) &&
+		    builder_ranges_have(&expect->rules[i].pfns, pfn))
+			return expect->rules[i].verdict;
+	for (unsigned column = 0; column < BUILDER_CLASSES; column++) {
+		if (!selected(column, level))
 			continue;
-		if (builder_ranges_have(&e->drop[c], pfn))
+		if (builder_ranges_have(&expect->drop[column], pfn))
 			return BUILDER_DROP;
-		if (builder_ranges_have(&e->may[c], pfn))
-			v = BUILDER_EITHER;
+		if (builder_ranges_have(&expect->may[column], pfn))
+			verdict = BUILDER_EITHER;
 	}
-	return v;
+	return verdict;
 }

@@ -6,94 +6,94 @@
 
 #include "bd.h"
 
-static struct bd_fact *find(struct bd *b, const char *key, size_t len)
+static struct bd_fact *find(struct bd *builder, const char *key, size_t length)
 {
-	for (size_t i = 0; i < b->nfacts; i++)
-		if (!strncmp(b->facts[i].key, key, len) && !b->facts[i].key[len])
-			return &b->facts[i];
+	for (size_t i = 0; i < builder->nfacts; i++)
+		if (!strncmp(builder->facts[i].key, key, length) && !builder->facts[i].key[length])
+			return &builder->facts[i];
 	return NULL;
 }
 
-static void forget(struct bd *b, const char *key)
+static void forget(struct bd *builder, const char *key)
 {
-	struct bd_fact *f = find(b, key, strlen(key));
+	struct bd_fact *fact = find(builder, key, strlen(key));
 
-	if (!f)
-		bd_fail(b, "the preset has no %s to drop", key);
-	memmove(f, f + 1, (size_t)(b->facts + b->nfacts - f - 1) * sizeof *f);
-	b->nfacts--;
+	if (!fact)
+		bd_fail(builder, "the preset has no %s to drop", key);
+	memmove(fact, fact + 1, (size_t)(builder->facts + builder->nfacts - fact - 1) * sizeof *fact);
+	builder->nfacts--;
 }
 
 /* KEY=VALUE, !KEY=VALUE (not printed) or -KEY. */
-void bd_fact_set(struct bd *b, const char *line)
+void bd_fact_set(struct bd *builder, const char *line)
 {
 	bool hidden = *line == '!';
 	const char *eq;
-	struct bd_fact *f;
+	struct bd_fact *fact;
 
 	if (*line == '-') {
-		forget(b, line + 1);
+		forget(builder, line + 1);
 		return;
 	}
 	line += hidden;
 	eq = strchr(line, '=');
 	if (!eq)
-		bd_fail(b, "fact \"%s\" has no =", line);
-	f = find(b, line, (size_t)(eq - line));
-	if (!f) {
-		b->facts = bd_more(b, b->facts, b->nfacts, sizeof *f);
-		f = &b->facts[b->nfacts++];
-		f->key = bd_dup(b, line, (size_t)(eq - line));
+		bd_fail(builder, "fact \"%s\" has no =", line);
+	fact = find(builder, line, (size_t)(eq - line));
+	if (!fact) {
+		builder->facts = bd_more(builder, builder->facts, builder->nfacts, sizeof *fact);
+		fact = &builder->facts[builder->nfacts++];
+		fact->key = bd_dup(builder, line, (size_t)(eq - line));
 	}
-	f->val = bd_dup(b, eq + 1, strlen(eq + 1));
-	f->shown = !hidden;
+	fact->val = bd_dup(builder, eq + 1, strlen(eq + 1));
+	fact->shown = !hidden;
 }
 
-static void apply_text(struct bd *b, const char *text)
+static void apply_text(struct bd *builder, const char *text)
 {
 	while (*text) {
-		size_t n = strcspn(text, "\n");
+		size_t count = strcspn(text, "\n");
 
-		bd_fact_set(b, bd_dup(b, text, n));
-		text += n + (text[n] == '\n');
+		bd_fact_set(builder, bd_dup(builder, text, count));
+		text += count + (text[count] == '\n');
 	}
 }
 
-void bd_preset_apply(struct bd *b, const char *name)
+void bd_preset_apply(struct bd *builder, const char *name)
 {
-	const struct bd_preset *p;
+	const struct bd_preset *preset;
 
-	for (p = bd_presets; p->name; p++) {
-		if (strcmp(p->name, name))
+	for (preset = bd_presets; preset->name; preset++) {
+		if (strcmp(preset->name, name))
 			continue;
-		if (p->base)
-			bd_preset_apply(b, p->base);
-		apply_text(b, p->text);
+		if (preset->base)
+			bd_preset_apply(builder, preset->base);
+		apply_text(builder, preset->text);
 		return;
 	}
-	bd_fail(b, "no preset \"%s\"", name);
+	bd_fail(builder, "no preset \"%s\"", name);
 }
 
-void bd_preset(struct bd *b, struct bd_line *l)
+void bd_preset(struct bd *builder, struct bd_line *line)
 {
-	b->nfacts = 0;
-	bd_preset_apply(b, bd_arg(b, l, "NAME"));
+	builder->nfacts = 0;
+	bd_preset_apply(builder, bd_arg(builder, line, "NAME"));
 }
 
-void bd_fact_line(struct bd *b, struct bd_line *l)
+void bd_fact_line(struct bd *builder, struct bd_line *line)
 {
-	const char *s;
+	const char *text;
 	unsigned i = 1;
 
-	if (!b->nfacts)
-		bd_preset_apply(b, "6.1");
-	while ((s = bd_next(l, &i)))
-		bd_fact_set(b, s);
+	if (!builder->nfacts)
+		bd_preset_apply(builder, "6.1");
+	while ((text = bd_next(line, &i)))
+		bd_fact_set(builder, text);
 }
 
-static bool starts(const char *s, const char *with)
+static bool starts(const char *text, const char *with)
 {
-	return !strncmp(s, with, strlen(with));
+	return !strncmp(text, with, strlen(with));
 }
 
 static bool is_address(const char *key)
@@ -102,201 +102,202 @@ static bool is_address(const char *key)
 	       starts(key, "SAMODE31") || starts(key, "EAMODE31");
 }
 
-const char *bd_fact_text(struct bd *b, const char *key)
+const char *bd_fact_text(struct bd *builder, const char *key)
 {
-	struct bd_fact *f = find(b, key, strlen(key));
+	struct bd_fact *fact = find(builder, key, strlen(key));
 
-	return f ? f->val : NULL;
+	return fact ? fact->val : NULL;
 }
 
 /* A value that begins with @ is a symbol: its own name in brackets, or the name that follows; 0x@name prints hex. */
-static bool symbol_of(struct bd *b, const struct bd_fact *f, uint64_t *v)
+static bool symbol_of(struct bd *builder, const struct bd_fact *fact, uint64_t *value)
 {
-	const char *at = f->val + (starts(f->val, "0x@") ? 2 : 0);
-	const char *open = strchr(f->key, '(');
+	const char *at = fact->val + (starts(fact->val, "0x@") ? 2 : 0);
+	const char *open = strchr(fact->key, '(');
 
 	if (*at != '@')
 		return false;
 	if (at[1])
-		*v = bd_sym(b, at + 1);
+		*value = bd_sym(builder, at + 1);
 	else if (open)
-		*v = bd_sym(b, bd_dup(b, open + 1, strlen(open) - 2));
+		*value = bd_sym(builder, bd_dup(builder, open + 1, strlen(open) - 2));
 	else
-		bd_fail(b, "%s: @ without a name", f->key);
+		bd_fail(builder, "%s: @ without a name", fact->key);
 	return true;
 }
 
-bool bd_fact(struct bd *b, const char *key, uint64_t *v)
+bool bd_fact(struct bd *builder, const char *key, uint64_t *value)
 {
-	struct bd_fact *f = find(b, key, strlen(key));
+	struct bd_fact *fact = find(builder, key, strlen(key));
 
-	if (!f)
+	if (!fact)
 		return false;
-	if (symbol_of(b, f, v))
+	if (symbol_of(builder, fact, value))
 		return true;
 	if (is_address(key))
-		*v = strtoull(f->val, NULL, 16);
-	else if (builder_number(f->val, v))
-		bd_fail(b, "%s=%s is not a number", key, f->val);
+		*value = strtoull(fact->val, NULL, 16);
+	else if (builder_number(fact->val, value))
+		bd_fail(builder, "%s=%s is not a number", key, fact->val);
 	return true;
 }
 
-uint64_t bd_fact_or(struct bd *b, const char *key, uint64_t otherwise)
+uint64_t bd_fact_or(struct bd *builder, const char *key, uint64_t otherwise)
 {
-	uint64_t v;
+	uint64_t value;
 
-	return bd_fact(b, key, &v) ? v : otherwise;
+	return bd_fact(builder, key, &value) ? value : otherwise;
 }
 
-uint64_t bd_need(struct bd *b, const char *key)
+uint64_t bd_need(struct bd *builder, const char *key)
 {
-	uint64_t v;
+	uint64_t value;
 
-	if (!bd_fact(b, key, &v))
-		bd_fail(b, "the preset does not know %s", key);
-	return v;
+	if (!bd_fact(builder, key, &value))
+		bd_fail(builder, "the preset does not know %s", key);
+	return value;
 }
 
-void bd_info(struct bd *b, struct bd_line *l)
+void bd_info(struct bd *builder, struct bd_line *line)
 {
-	const char *what = bd_arg(b, l, "set, drop, line, none or raw"), *s, *eq;
-	struct bd_edit *e;
+	const char *what = bd_arg(builder, line, "set, drop, line, none or raw"), *text, *eq;
+	struct bd_edit *edit;
 	unsigned i = 1;
 
 	if (!strcmp(what, "none")) {
-		b->info_none = true;
+		builder->info_none = true;
 		return;
 	}
-	while ((s = bd_next(l, &i))) {
+	while ((text = bd_next(line, &i))) {
 		if (!strcmp(what, "raw")) {
-			b->info_raw = bd_dup(b, s, strlen(s));
+			builder->info_raw = bd_dup(builder, text, strlen(text));
 			continue;
 		}
-		b->edits = bd_more(b, b->edits, b->nedits, sizeof *e);
-		e = &b->edits[b->nedits++];
-		eq = strchr(s, '=');
+		builder->edits = bd_more(builder, builder->edits, builder->nedits, sizeof *edit);
+		edit = &builder->edits[builder->nedits++];
+		eq = strchr(text, '=');
 		if (strcmp(what, "set") && strcmp(what, "drop") && strcmp(what, "line"))
-			bd_fail(b, "info %s: set, drop, line, none or raw", what);
-		e->what = what[0];
-		if (e->what == 's' && !eq)
-			bd_fail(b, "info set %s has no =", s);
-		e->key = e->what == 's' ? bd_dup(b, s, (size_t)(eq - s)) : bd_dup(b, s, strlen(s));
-		e->val = e->what == 's' ? bd_dup(b, eq + 1, strlen(eq + 1)) : NULL;
+			bd_fail(builder, "info %s: set, drop, line, none or raw", what);
+		edit->what = what[0];
+		if (edit->what == 's' && !eq)
+			bd_fail(builder, "info set %s has no =", text);
+		edit->key = edit->what == 's' ? bd_dup(builder, text, (size_t)(eq - text))
+					      : bd_dup(builder, text, strlen(text));
+		edit->val = edit->what == 's' ? bd_dup(builder, eq + 1, strlen(eq + 1)) : NULL;
 	}
 }
 
 /* ---- the text of the note ---- */
 
 struct text {
-	struct bd *b;
-	char *p;
-	size_t n, cap;
+	struct bd *builder;
+	char *text;
+	size_t count, cap;
 };
 
-static void add(struct text *t, const char *s)
+static void add(struct text *text, const char *string)
 {
-	size_t len = strlen(s);
+	size_t length = strlen(string);
 
-	if (t->n + len > t->cap) {
-		size_t cap = (t->n + len) * 2 + 4096;
-		char *p = bd_mem(t->b, cap);
+	if (text->count + length > text->cap) {
+		size_t cap = (text->count + length) * 2 + 4096;
+		char *p = bd_mem(text->builder, cap);
 
-		if (t->n)
-			memcpy(p, t->p, t->n);
-		t->p = p;
-		t->cap = cap;
+		if (text->count)
+			memcpy(p, text->text, text->count);
+		text->text = p;
+		text->cap = cap;
 	}
-	memcpy(t->p + t->n, s, len);
-	t->n += len;
+	memcpy(text->text + text->count, string, length);
+	text->count += length;
 }
 
-static void add_pair(struct text *t, const char *key, const char *val)
+static void add_pair(struct text *text, const char *key, const char *val)
 {
-	add(t, key);
-	add(t, "=");
-	add(t, val);
-	add(t, "\n");
+	add(text, key);
+	add(text, "=");
+	add(text, val);
+	add(text, "\n");
 }
 
-static void add_fact(struct text *t, const struct bd_fact *f)
+static void add_fact(struct text *text, const struct bd_fact *fact)
 {
 	char num[32];
-	uint64_t v;
+	uint64_t value;
 
-	if (!symbol_of(t->b, f, &v)) {
-		add_pair(t, f->key, f->val);
+	if (!symbol_of(text->builder, fact, &value)) {
+		add_pair(text, fact->key, fact->val);
 		return;
 	}
-	if (starts(f->val, "0x"))
-		snprintf(num, sizeof num, "0x%llx", (unsigned long long)v);
-	else if (is_address(f->key))
-		snprintf(num, sizeof num, "%llx", (unsigned long long)v);
+	if (starts(fact->val, "0x"))
+		snprintf(num, sizeof num, "0x%llx", (unsigned long long)value);
+	else if (is_address(fact->key))
+		snprintf(num, sizeof num, "%llx", (unsigned long long)value);
 	else
-		snprintf(num, sizeof num, "%lld", (long long)v);
-	add_pair(t, f->key, num);
+		snprintf(num, sizeof num, "%lld", (long long)value);
+	add_pair(text, fact->key, num);
 }
 
 /* The last edit of a key, or NULL. */
-static struct bd_edit *edit_of(struct bd *b, const char *key)
+static struct bd_edit *edit_of(struct bd *builder, const char *key)
 {
-	for (size_t i = b->nedits; i--;)
-		if (b->edits[i].what != 'l' && !strcmp(b->edits[i].key, key))
-			return &b->edits[i];
+	for (size_t i = builder->nedits; i--;)
+		if (builder->edits[i].what != 'l' && !strcmp(builder->edits[i].key, key))
+			return &builder->edits[i];
 	return NULL;
 }
 
-static void add_edits(struct text *t)
+static void add_edits(struct text *text)
 {
-	struct bd *b = t->b;
+	struct bd *builder = text->builder;
 
-	for (size_t i = 0; i < b->nedits; i++) {
-		struct bd_edit *e = &b->edits[i];
-		struct bd_fact *f = find(b, e->key, strlen(e->key));
+	for (size_t i = 0; i < builder->nedits; i++) {
+		struct bd_edit *edit = &builder->edits[i];
+		struct bd_fact *fact = find(builder, edit->key, strlen(edit->key));
 
-		if (e->what == 'l') {
-			add(t, e->key);
-			add(t, "\n");
-		} else if (e->what == 's' && edit_of(b, e->key) == e && !(f && f->shown)) {
-			add_pair(t, e->key, e->val);
+		if (edit->what == 'l') {
+			add(text, edit->key);
+			add(text, "\n");
+		} else if (edit->what == 's' && edit_of(builder, edit->key) == edit && !(fact && fact->shown)) {
+			add_pair(text, edit->key, edit->val);
 		}
 	}
 }
 
-static void add_raw(struct text *t)
+static void add_raw(struct text *text)
 {
 	char one[2] = { 0 };
 
-	for (const char *s = t->b->info_raw; *s; s++) {
-		one[0] = *s;
-		if (s[0] == '\\' && s[1] == 'n') {
+	for (const char *string = text->builder->info_raw; *string; string++) {
+		one[0] = *string;
+		if (string[0] == '\\' && string[1] == 'n') {
 			one[0] = '\n';
-			s++;
+			string++;
 		}
-		add(t, one);
+		add(text, one);
 	}
 }
 
-char *bd_note_text(struct bd *b, size_t *len)
+char *bd_note_text(struct bd *builder, size_t *length)
 {
-	struct text t = { .b = b };
+	struct text text = { .builder = builder };
 
-	if (b->info_raw) {
-		add_raw(&t);
-		*len = t.n;
-		return t.p;
+	if (builder->info_raw) {
+		add_raw(&text);
+		*length = text.count;
+		return text.text;
 	}
-	for (size_t i = 0; i < b->nfacts; i++) {
-		struct bd_fact *f = &b->facts[i];
-		struct bd_edit *e = edit_of(b, f->key);
+	for (size_t i = 0; i < builder->nfacts; i++) {
+		struct bd_fact *fact = &builder->facts[i];
+		struct bd_edit *edit = edit_of(builder, fact->key);
 
-		if (!f->shown || (e && e->what == 'd'))
+		if (!fact->shown || (edit && edit->what == 'd'))
 			continue;
-		if (e)
-			add_pair(&t, f->key, e->val);
+		if (edit)
+			add_pair(&text, fact->key, edit->val);
 		else
-			add_fact(&t, f);
+			add_fact(&text, fact);
 	}
-	add_edits(&t);
-	*len = t.n;
-	return t.p;
+	add_edits(&text);
+	*length = text.count;
+	return text.text;
 }

@@ -9,14 +9,14 @@
 
 struct bd_message {
 	uint8_t *text;
-	size_t len;
+	size_t length;
 	uint64_t ts, level, facility, caller, flags, dict, state;
 	bool lost; /* ring: there was no room for the text */
 };
 
 struct bd_log {
-	void (*say)(struct bd *b, const struct bd_message *m);
-	void (*clear)(struct bd *b);
+	void (*say)(struct bd *builder, const struct bd_message *message);
+	void (*clear)(struct bd *builder);
 	bool fits; /* ring: a block that ends with the ring does not wrap (6.18+) */
 	uint64_t size;
 	/* text and records */
@@ -28,408 +28,414 @@ struct bd_log {
 };
 
 /* Offset of a member, or width bytes of it. */
-static uint64_t off(struct bd *b, const char *member)
+static uint64_t off(struct bd *builder, const char *member)
 {
 	char key[80];
 
 	snprintf(key, sizeof key, "OFFSET(%s)", member);
-	return bd_need(b, key);
+	return bd_need(builder, key);
 }
 
-static uint8_t *at(struct bd *b, const char *symbol, uint64_t offset, uint64_t len)
+static uint8_t *at(struct bd *builder, const char *symbol, uint64_t offset, uint64_t length)
 {
-	return bd_phys(b, bd_image_pa(b, bd_sym(b, symbol)) + offset, len);
+	return bd_phys(builder, bd_image_pa(builder, bd_sym(builder, symbol)) + offset, length);
 }
 
-static void put(struct bd *b, const char *symbol, uint64_t offset, unsigned width, uint64_t v)
+static void put(struct bd *builder, const char *symbol, uint64_t offset, unsigned width, uint64_t value)
 {
-	bd_put(b, at(b, symbol, offset, width), width, v);
+	bd_put(builder, at(builder, symbol, offset, width), width, value);
 }
 
 /* ---- up to 3.4 ---- */
 
-static void text_char(struct bd *b, uint8_t c)
+static void text_char(struct bd *builder, uint8_t byte)
 {
-	struct bd_log *g = b->log;
+	struct bd_log *log = builder->log;
 
-	*at(b, "__log_buf", g->next++ & (g->size - 1), 1) = c;
-	if (g->logged < g->size)
-		g->logged++;
+	*at(builder, "__log_buf", log->next++ & (log->size - 1), 1) = byte;
+	if (log->logged < log->size)
+		log->logged++;
 }
 
-static void text_say(struct bd *b, const struct bd_message *m)
+static void text_say(struct bd *builder, const struct bd_message *message)
 {
-	for (size_t i = 0; i < m->len; i++)
-		text_char(b, m->text[i]);
-	text_char(b, '\n');
-	put(b, "log_end", 0, 4, b->log->next & 0xffffffff);
-	put(b, "logged_chars", 0, 4, b->log->logged);
+	for (size_t i = 0; i < message->length; i++)
+		text_char(builder, message->text[i]);
+	text_char(builder, '\n');
+	put(builder, "log_end", 0, 4, builder->log->next & 0xffffffff);
+	put(builder, "logged_chars", 0, 4, builder->log->logged);
 }
 
-static void text_clear(struct bd *b)
+static void text_clear(struct bd *builder)
 {
-	b->log->logged = 0;
-	put(b, "logged_chars", 0, 4, 0);
+	builder->log->logged = 0;
+	put(builder, "logged_chars", 0, 4, 0);
 }
 
 /* ---- 3.5 to 5.9 ---- */
 
 /* The struct's name has changed. */
-static uint64_t record_off(struct bd *b, const char *member)
+static uint64_t record_off(struct bd *builder, const char *member)
 {
 	char name[40];
 
-	snprintf(name, sizeof name, "%s.%s", bd_fact_text(b, "SIZE(log)") ? "log" : "printk_log", member);
-	return off(b, name);
+	snprintf(name, sizeof name, "%s.%s", bd_fact_text(builder, "SIZE(log)") ? "log" : "printk_log", member);
+	return off(builder, name);
 }
 
-static uint64_t record_header(struct bd *b)
+static uint64_t record_header(struct bd *builder)
 {
-	return bd_fact_text(b, "SIZE(log)") ? bd_need(b, "SIZE(log)") : bd_need(b, "SIZE(printk_log)");
+	return bd_fact_text(builder, "SIZE(log)") ? bd_need(builder, "SIZE(log)")
+						  : bd_need(builder, "SIZE(printk_log)");
 }
 
-static uint64_t record_len(struct bd *b, uint64_t idx)
+static uint64_t record_len(struct bd *builder, uint64_t idx)
 {
-	return bd_get(b, at(b, "__log_buf", idx + record_off(b, "len"), 2), 2);
+	return bd_get(builder, at(builder, "__log_buf", idx + record_off(builder, "len"), 2), 2);
 }
 
-static bool record_fits(struct bd *b, uint64_t need)
+static bool record_fits(struct bd *builder, uint64_t need)
 {
-	const struct bd_log *g = b->log;
+	const struct bd_log *log = builder->log;
 
-	if (g->empty || g->next > g->first)
-		return (g->size - g->next > g->first ? g->size - g->next : g->first) >= need;
-	return g->first - g->next >= need;
+	if (log->empty || log->next > log->first)
+		return (log->size - log->next > log->first ? log->size - log->next : log->first) >= need;
+	return log->first - log->next >= need;
 }
 
-static void record_evict(struct bd *b)
+static void record_evict(struct bd *builder)
 {
-	struct bd_log *g = b->log;
-	uint64_t len = record_len(b, g->first);
+	struct bd_log *log = builder->log;
+	uint64_t length = record_len(builder, log->first);
 
-	g->first = len ? g->first + len : record_len(b, 0);
-	if (g->first == g->next)
-		g->empty = true;
+	log->first = length ? log->first + length : record_len(builder, 0);
+	if (log->first == log->next)
+		log->empty = true;
 }
 
 /* flags:5 and level:3 of a byte. */
-static uint64_t flag_byte(struct bd *b, const struct bd_message *m)
+static uint64_t flag_byte(struct bd *builder, const struct bd_message *message)
 {
-	return b->m.big ? m->flags << 3 | m->level : m->level << 5 | m->flags;
+	return builder->machine.big ? message->flags << 3 | message->level : message->level << 5 | message->flags;
 }
 
-static void record_write(struct bd *b, const struct bd_message *m, uint64_t len)
+static void record_write(struct bd *builder, const struct bd_message *message, uint64_t length)
 {
-	uint64_t idx = b->log->next, header = record_header(b), dict = idx + record_off(b, "dict_len");
+	uint64_t idx = builder->log->next, header = record_header(builder),
+		 dict = idx + record_off(builder, "dict_len");
 
-	memset(at(b, "__log_buf", idx, len), 0, len);
-	put(b, "__log_buf", idx + record_off(b, "ts_nsec"), 8, m->ts);
-	put(b, "__log_buf", idx + record_off(b, "len"), 2, len);
-	put(b, "__log_buf", idx + record_off(b, "text_len"), 2, m->len);
-	put(b, "__log_buf", dict, 2, m->dict);
-	put(b, "__log_buf", dict + 2, 1, m->facility);
-	put(b, "__log_buf", dict + 3, 1, flag_byte(b, m));
-	if (bd_fact_text(b, "OFFSET(printk_log.caller_id)"))
-		put(b, "__log_buf", idx + off(b, "printk_log.caller_id"), 4, m->caller);
-	memcpy(at(b, "__log_buf", idx + header, m->len), m->text, m->len);
-	memset(at(b, "__log_buf", idx + header + m->len, m->dict), 'D', m->dict);
+	memset(at(builder, "__log_buf", idx, length), 0, length);
+	put(builder, "__log_buf", idx + record_off(builder, "ts_nsec"), 8, message->ts);
+	put(builder, "__log_buf", idx + record_off(builder, "len"), 2, length);
+	put(builder, "__log_buf", idx + record_off(builder, "text_len"), 2, message->length);
+	put(builder, "__log_buf", dict, 2, message->dict);
+	put(builder, "__log_buf", dict + 2, 1, message->facility);
+	put(builder, "__log_buf", dict + 3, 1, flag_byte(builder, message));
+	if (bd_fact_text(builder, "OFFSET(printk_log.caller_id)"))
+		put(builder, "__log_buf", idx + off(builder, "printk_log.caller_id"), 4, message->caller);
+	memcpy(at(builder, "__log_buf", idx + header, message->length), message->text, message->length);
+	memset(at(builder, "__log_buf", idx + header + message->length, message->dict), 'D', message->dict);
 }
 
-static void record_say(struct bd *b, const struct bd_message *m)
+static void record_say(struct bd *builder, const struct bd_message *message)
 {
-	struct bd_log *g = b->log;
-	uint64_t header = record_header(b), len = (header + m->len + m->dict + 3) & ~3ull;
+	struct bd_log *log = builder->log;
+	uint64_t header = record_header(builder), length = (header + message->length + message->dict + 3) & ~3ull;
 
-	while (!record_fits(b, len + header))
-		record_evict(b);
-	if (g->next + len + header > g->size) {
-		memset(at(b, "__log_buf", g->next, header), 0, header);
-		g->next = 0;
+	while (!record_fits(builder, length + header))
+		record_evict(builder);
+	if (log->next + length + header > log->size) {
+		memset(at(builder, "__log_buf", log->next, header), 0, header);
+		log->next = 0;
 	}
-	record_write(b, m, len);
-	g->next += len;
-	g->empty = false;
-	put(b, "log_first_idx", 0, 4, g->first);
-	put(b, "log_next_idx", 0, 4, g->next);
+	record_write(builder, message, length);
+	log->next += length;
+	log->empty = false;
+	put(builder, "log_first_idx", 0, 4, log->first);
+	put(builder, "log_next_idx", 0, 4, log->next);
 }
 
-static void record_clear(struct bd *b)
+static void record_clear(struct bd *builder)
 {
-	put(b, "clear_idx", 0, 4, b->log->next);
+	put(builder, "clear_idx", 0, 4, builder->log->next);
 }
 
 /* ---- 5.10+ ---- */
 
-static uint64_t desc_off(struct bd *b, uint64_t id, const char *member)
+static uint64_t desc_off(struct bd *builder, uint64_t id, const char *member)
 {
-	uint64_t base = (id & (b->log->count - 1)) * bd_need(b, "SIZE(prb_desc)");
+	uint64_t base = (id & (builder->log->count - 1)) * bd_need(builder, "SIZE(prb_desc)");
 
 	if (!strcmp(member, "state_var"))
-		return base + off(b, "prb_desc.state_var");
-	return base + off(b, "prb_desc.text_blk_lpos") +
-	       off(b, !strcmp(member, "begin") ? "prb_data_blk_lpos.begin" : "prb_data_blk_lpos.next");
+		return base + off(builder, "prb_desc.state_var");
+	return base + off(builder, "prb_desc.text_blk_lpos") +
+	       off(builder, !strcmp(member, "begin") ? "prb_data_blk_lpos.begin" : "prb_data_blk_lpos.next");
 }
 
-static uint64_t desc_get(struct bd *b, uint64_t id, const char *member)
+static uint64_t desc_get(struct bd *builder, uint64_t id, const char *member)
 {
-	return bd_get(b, at(b, "prb_descs", desc_off(b, id, member), b->word), b->word);
+	return bd_get(builder, at(builder, "prb_descs", desc_off(builder, id, member), builder->word), builder->word);
 }
 
-static void desc_set(struct bd *b, uint64_t id, const char *member, uint64_t v)
+static void desc_set(struct bd *builder, uint64_t id, const char *member, uint64_t value)
 {
-	put(b, "prb_descs", desc_off(b, id, member), b->word, v);
+	put(builder, "prb_descs", desc_off(builder, id, member), builder->word, value);
 }
 
-static void desc_state(struct bd *b, uint64_t id, uint64_t state)
+static void desc_state(struct bd *builder, uint64_t id, uint64_t state)
 {
-	desc_set(b, id, "state_var", state << (8 * b->word - 2) | id);
+	desc_set(builder, id, "state_var", state << (8 * builder->word - 2) | id);
 }
 
-static uint64_t info_off(struct bd *b, uint64_t id)
+static uint64_t info_off(struct bd *builder, uint64_t id)
 {
-	return (id & (b->log->count - 1)) * bd_need(b, "SIZE(printk_info)");
+	return (id & (builder->log->count - 1)) * bd_need(builder, "SIZE(printk_info)");
 }
 
-static void info_set(struct bd *b, uint64_t id, const char *member, unsigned width, uint64_t v)
+static void info_set(struct bd *builder, uint64_t id, const char *member, unsigned width, uint64_t value)
 {
 	char name[40];
 
 	snprintf(name, sizeof name, "printk_info.%s", member);
-	put(b, "prb_infos", info_off(b, id) + off(b, name), width, v);
+	put(builder, "prb_infos", info_off(builder, id) + off(builder, name), width, value);
 }
 
-static uint64_t lpos_bits(struct bd *b)
+static uint64_t lpos_bits(struct bd *builder)
 {
-	return b->log->mask << 2 | 3;
+	return builder->log->mask << 2 | 3;
 }
 
 /* Where the block that begins at begin ends: in the next lap where it does not fit into this one. */
-static uint64_t block_end(struct bd *b, uint64_t begin, uint64_t len)
+static uint64_t block_end(struct bd *builder, uint64_t begin, uint64_t length)
 {
-	const struct bd_log *g = b->log;
-	uint64_t end = (begin & (g->size - 1)) + len;
+	const struct bd_log *log = builder->log;
+	uint64_t end = (begin & (log->size - 1)) + length;
 
-	if (end < g->size || (g->fits && end == g->size))
-		return (begin + len) & lpos_bits(b);
-	return ((begin & ~(g->size - 1)) + g->size + len) & lpos_bits(b);
+	if (end < log->size || (log->fits && end == log->size))
+		return (begin + length) & lpos_bits(builder);
+	return ((begin & ~(log->size - 1)) + log->size + length) & lpos_bits(builder);
 }
 
 /* Old text goes until the block that ends at next does not reach it. */
-static void ring_make_room(struct bd *b, uint64_t next)
+static void ring_make_room(struct bd *builder, uint64_t next)
 {
-	struct bd_log *g = b->log;
+	struct bd_log *log = builder->log;
 
-	while (((next - g->tail_lpos) & lpos_bits(b)) > g->size) {
-		uint64_t id = bd_get(b, at(b, "prb_text", g->tail_lpos & (g->size - 1), b->word), b->word);
+	while (((next - log->tail_lpos) & lpos_bits(builder)) > log->size) {
+		uint64_t id = bd_get(builder, at(builder, "prb_text", log->tail_lpos & (log->size - 1), builder->word),
+				     builder->word);
 
-		desc_state(b, id, 3);
-		g->tail_lpos = desc_get(b, id, "next");
+		desc_state(builder, id, 3);
+		log->tail_lpos = desc_get(builder, id, "next");
 	}
 }
 
-static void ring_block(struct bd *b, const struct bd_message *m, uint64_t id)
+static void ring_block(struct bd *builder, const struct bd_message *message, uint64_t id)
 {
-	struct bd_log *g = b->log;
-	uint64_t len = (b->word + m->len + b->word - 1) & ~(uint64_t)(b->word - 1), begin = g->head_lpos, next, from;
+	struct bd_log *log = builder->log;
+	uint64_t length = (builder->word + message->length + builder->word - 1) & ~(uint64_t)(builder->word - 1),
+		 begin = log->head_lpos, next, from;
 
-	if (m->lost || !m->len) {
-		desc_set(b, id, "begin", m->lost ? 1 : 3);
-		desc_set(b, id, "next", m->lost ? 1 : 3);
+	if (message->lost || !message->length) {
+		desc_set(builder, id, "begin", message->lost ? 1 : 3);
+		desc_set(builder, id, "next", message->lost ? 1 : 3);
 		return;
 	}
-	next = block_end(b, begin, len);
-	ring_make_room(b, next);
-	from = begin & (g->size - 1);
-	put(b, "prb_text", from, b->word, id);
-	if (((next - begin) & lpos_bits(b)) != len) {
+	next = block_end(builder, begin, length);
+	ring_make_room(builder, next);
+	from = begin & (log->size - 1);
+	put(builder, "prb_text", from, builder->word, id);
+	if (((next - begin) & lpos_bits(builder)) != length) {
 		from = 0;
-		put(b, "prb_text", from, b->word, id);
+		put(builder, "prb_text", from, builder->word, id);
 	}
-	memcpy(at(b, "prb_text", from + b->word, m->len), m->text, m->len);
-	desc_set(b, id, "begin", begin);
-	desc_set(b, id, "next", next);
-	g->head_lpos = next;
+	memcpy(at(builder, "prb_text", from + builder->word, message->length), message->text, message->length);
+	desc_set(builder, id, "begin", begin);
+	desc_set(builder, id, "next", next);
+	log->head_lpos = next;
 }
 
-static void ring_ends(struct bd *b)
+static void ring_ends(struct bd *builder)
 {
-	struct bd_log *g = b->log;
-	uint64_t descs = off(b, "printk_ringbuffer.desc_ring"), text = off(b, "printk_ringbuffer.text_data_ring");
+	struct bd_log *log = builder->log;
+	uint64_t descs = off(builder, "printk_ringbuffer.desc_ring"),
+		 text = off(builder, "printk_ringbuffer.text_data_ring");
 
-	put(b, "printk_rb_static", descs + off(b, "prb_desc_ring.head_id"), b->word, g->head_id);
-	put(b, "printk_rb_static", descs + off(b, "prb_desc_ring.tail_id"), b->word, g->tail_id);
-	put(b, "printk_rb_static", text + off(b, "prb_data_ring.head_lpos"), b->word, g->head_lpos);
-	put(b, "printk_rb_static", text + off(b, "prb_data_ring.tail_lpos"), b->word, g->tail_lpos);
+	put(builder, "printk_rb_static", descs + off(builder, "prb_desc_ring.head_id"), builder->word, log->head_id);
+	put(builder, "printk_rb_static", descs + off(builder, "prb_desc_ring.tail_id"), builder->word, log->tail_id);
+	put(builder, "printk_rb_static", text + off(builder, "prb_data_ring.head_lpos"), builder->word, log->head_lpos);
+	put(builder, "printk_rb_static", text + off(builder, "prb_data_ring.tail_lpos"), builder->word, log->tail_lpos);
 }
 
 /* The oldest record goes, and text up to its own. */
-static void ring_push_tail(struct bd *b)
+static void ring_push_tail(struct bd *builder)
 {
-	struct bd_log *g = b->log;
-	uint64_t next = desc_get(b, g->tail_id, "next");
+	struct bd_log *log = builder->log;
+	uint64_t next = desc_get(builder, log->tail_id, "next");
 
-	desc_state(b, g->tail_id, 3);
-	if (!(next & 1) && ((next - g->tail_lpos) & lpos_bits(b)) <= g->size)
-		ring_make_room(b, (next + g->size) & lpos_bits(b));
-	g->tail_id = (g->tail_id + 1) & g->mask;
+	desc_state(builder, log->tail_id, 3);
+	if (!(next & 1) && ((next - log->tail_lpos) & lpos_bits(builder)) <= log->size)
+		ring_make_room(builder, (next + log->size) & lpos_bits(builder));
+	log->tail_id = (log->tail_id + 1) & log->mask;
 }
 
-static void ring_say(struct bd *b, const struct bd_message *m)
+static void ring_say(struct bd *builder, const struct bd_message *message)
 {
-	struct bd_log *g = b->log;
-	uint64_t last = g->head_id, id = (g->head_id + 1) & g->mask, flags;
+	struct bd_log *log = builder->log;
+	uint64_t last = log->head_id, id = (log->head_id + 1) & log->mask, flags;
 
-	if (((id - g->count) & g->mask) == g->tail_id)
-		ring_push_tail(b);
-	g->head_id = id;
-	memset(at(b, "prb_infos", info_off(b, id), bd_need(b, "SIZE(printk_info)")), 0,
-	       bd_need(b, "SIZE(printk_info)"));
-	info_set(b, id, "seq", 8, g->seq++);
-	if (g->seq > 1 && desc_get(b, last, "state_var") >> (8 * b->word - 2) == 1)
-		desc_state(b, last, 2);
-	ring_block(b, m, id);
-	info_set(b, id, "ts_nsec", 8, m->ts);
-	info_set(b, id, "text_len", 2, m->lost ? 0 : m->len);
-	info_set(b, id, "caller_id", 4, m->caller);
-	flags = info_off(b, id) + off(b, "printk_info.text_len") + 2;
-	put(b, "prb_infos", flags, 1, m->facility);
-	put(b, "prb_infos", flags + 1, 1, flag_byte(b, m));
-	desc_state(b, id, m->state);
-	ring_ends(b);
+	if (((id - log->count) & log->mask) == log->tail_id)
+		ring_push_tail(builder);
+	log->head_id = id;
+	memset(at(builder, "prb_infos", info_off(builder, id), bd_need(builder, "SIZE(printk_info)")), 0,
+	       bd_need(builder, "SIZE(printk_info)"));
+	info_set(builder, id, "seq", 8, log->seq++);
+	if (log->seq > 1 && desc_get(builder, last, "state_var") >> (8 * builder->word - 2) == 1)
+		desc_state(builder, last, 2);
+	ring_block(builder, message, id);
+	info_set(builder, id, "ts_nsec", 8, message->ts);
+	info_set(builder, id, "text_len", 2, message->lost ? 0 : message->length);
+	info_set(builder, id, "caller_id", 4, message->caller);
+	flags = info_off(builder, id) + off(builder, "printk_info.text_len") + 2;
+	put(builder, "prb_infos", flags, 1, message->facility);
+	put(builder, "prb_infos", flags + 1, 1, flag_byte(builder, message));
+	desc_state(builder, id, message->state);
+	ring_ends(builder);
 }
 
 /* clear_seq, from 5.12 on twice, with a counter that says which one to read. */
-static void ring_clear(struct bd *b)
+static void ring_clear(struct bd *builder)
 {
-	struct bd_log *g = b->log;
+	struct bd_log *log = builder->log;
 	uint64_t val;
 
-	if (!bd_fact(b, "OFFSET(latched_seq.val)", &val)) {
-		put(b, "clear_seq", 0, 8, g->seq);
+	if (!bd_fact(builder, "OFFSET(latched_seq.val)", &val)) {
+		put(builder, "clear_seq", 0, 8, log->seq);
 		return;
 	}
 	/* as if the crash came between the two */
-	g->clears++;
-	put(b, "clear_seq", 0, 4, g->clears);
-	put(b, "clear_seq", val + 8 * (g->clears & 1), 8, g->seq);
-	put(b, "clear_seq", val + 8 * !(g->clears & 1), 8, 12345678901234567);
+	log->clears++;
+	put(builder, "clear_seq", 0, 4, log->clears);
+	put(builder, "clear_seq", val + 8 * (log->clears & 1), 8, log->seq);
+	put(builder, "clear_seq", val + 8 * !(log->clears & 1), 8, 12345678901234567);
 }
 
 /* ---- lines of a recipe ---- */
 
-static void log_buffer(struct bd *b, const char *kind, uint64_t bits)
+static void log_buffer(struct bd *builder, const char *kind, uint64_t bits)
 {
-	struct bd_log *g = b->log;
+	struct bd_log *log = builder->log;
 
-	g->size = 1ull << bits;
-	g->empty = true;
-	g->say = *kind == 't' ? text_say : record_say;
-	g->clear = *kind == 't' ? text_clear : record_clear;
-	put(b, "log_buf", 0, b->word, bd_sym_new(b, "__log_buf", g->size, 16));
-	put(b, "log_buf_len", 0, 4, g->size);
+	log->size = 1ull << bits;
+	log->empty = true;
+	log->say = *kind == 't' ? text_say : record_say;
+	log->clear = *kind == 't' ? text_clear : record_clear;
+	put(builder, "log_buf", 0, builder->word, bd_sym_new(builder, "__log_buf", log->size, 16));
+	put(builder, "log_buf_len", 0, 4, log->size);
 }
 
-static void log_ring(struct bd *b, uint64_t bits, uint64_t count_bits)
+static void log_ring(struct bd *builder, uint64_t bits, uint64_t count_bits)
 {
-	struct bd_log *g = b->log;
-	uint64_t descs = off(b, "printk_ringbuffer.desc_ring"), text = off(b, "printk_ringbuffer.text_data_ring"), va;
+	struct bd_log *log = builder->log;
+	uint64_t descs = off(builder, "printk_ringbuffer.desc_ring"),
+		 text = off(builder, "printk_ringbuffer.text_data_ring"), vaddr;
 
-	g->say = ring_say;
-	g->clear = ring_clear;
-	g->size = 1ull << bits;
-	g->count = 1ull << count_bits;
-	g->mask = UINT64_MAX >> (64 - 8 * b->word + 2);
+	log->say = ring_say;
+	log->clear = ring_clear;
+	log->size = 1ull << bits;
+	log->count = 1ull << count_bits;
+	log->mask = UINT64_MAX >> (64 - 8 * builder->word + 2);
 	/* ids and positions overflow soon, as the kernel has it */
-	g->head_id = g->tail_id = (0 - g->count - 1) & g->mask;
-	g->head_lpos = g->tail_lpos = (0 - g->size) & lpos_bits(b);
-	put(b, "prb", 0, b->word, bd_sym_new(b, "printk_rb_static", 256, 16));
-	put(b, "printk_rb_static", descs + off(b, "prb_desc_ring.count_bits"), 4, count_bits);
-	put(b, "printk_rb_static", text + off(b, "prb_data_ring.size_bits"), 4, bits);
-	va = bd_sym_new(b, "prb_descs", g->count * bd_need(b, "SIZE(prb_desc)"), 16);
-	put(b, "printk_rb_static", descs + off(b, "prb_desc_ring.descs"), b->word, va);
-	va = bd_sym_new(b, "prb_infos", g->count * bd_need(b, "SIZE(printk_info)"), 16);
-	put(b, "printk_rb_static", descs + off(b, "prb_desc_ring.infos"), b->word, va);
-	va = bd_sym_new(b, "prb_text", g->size, 16);
-	put(b, "printk_rb_static", text + off(b, "prb_data_ring.data"), b->word, va);
-	desc_state(b, g->head_id, 3);
-	desc_set(b, g->head_id, "begin", 1);
-	desc_set(b, g->head_id, "next", 1);
-	ring_ends(b);
+	log->head_id = log->tail_id = (0 - log->count - 1) & log->mask;
+	log->head_lpos = log->tail_lpos = (0 - log->size) & lpos_bits(builder);
+	put(builder, "prb", 0, builder->word, bd_sym_new(builder, "printk_rb_static", 256, 16));
+	put(builder, "printk_rb_static", descs + off(builder, "prb_desc_ring.count_bits"), 4, count_bits);
+	put(builder, "printk_rb_static", text + off(builder, "prb_data_ring.size_bits"), 4, bits);
+	vaddr = bd_sym_new(builder, "prb_descs", log->count * bd_need(builder, "SIZE(prb_desc)"), 16);
+	put(builder, "printk_rb_static", descs + off(builder, "prb_desc_ring.descs"), builder->word, vaddr);
+	vaddr = bd_sym_new(builder, "prb_infos", log->count * bd_need(builder, "SIZE(printk_info)"), 16);
+	put(builder, "printk_rb_static", descs + off(builder, "prb_desc_ring.infos"), builder->word, vaddr);
+	vaddr = bd_sym_new(builder, "prb_text", log->size, 16);
+	put(builder, "printk_rb_static", text + off(builder, "prb_data_ring.data"), builder->word, vaddr);
+	desc_state(builder, log->head_id, 3);
+	desc_set(builder, log->head_id, "begin", 1);
+	desc_set(builder, log->head_id, "next", 1);
+	ring_ends(builder);
 }
 
-void bd_log(struct bd *b, struct bd_line *l)
+void bd_log(struct bd *builder, struct bd_line *line)
 {
-	const char *what = bd_arg(b, l, "text, records, ring or clear");
-	uint64_t bits = bd_opt_num(b, l, "bits", 12), count = bd_opt_num(b, l, "count", 5);
+	const char *what = bd_arg(builder, line, "text, records, ring or clear");
+	uint64_t bits = bd_opt_num(builder, line, "bits", 12), count = bd_opt_num(builder, line, "count", 5);
 
 	if (!strcmp(what, "clear")) {
-		if (!b->log)
-			bd_fail(b, "log clear before there is one");
-		b->log->clear(b);
+		if (!builder->log)
+			bd_fail(builder, "log clear before there is one");
+		builder->log->clear(builder);
 		return;
 	}
-	if (b->log || bits < 5 || bits > 20 || count < 1 || count > 16)
-		bd_fail(b, "log: only one, bits= 5 to 20, count= 1 to 16");
-	b->log = bd_mem(b, sizeof *b->log);
-	b->log->fits = bd_flag(l, "fits");
+	if (builder->log || bits < 5 || bits > 20 || count < 1 || count > 16)
+		bd_fail(builder, "log: only one, bits= 5 to 20, count= 1 to 16");
+	builder->log = bd_mem(builder, sizeof *builder->log);
+	builder->log->fits = bd_flag(line, "fits");
 	if (!strcmp(what, "text") || !strcmp(what, "records"))
-		log_buffer(b, what, bits);
+		log_buffer(builder, what, bits);
 	else if (!strcmp(what, "ring"))
-		log_ring(b, bits, count);
+		log_ring(builder, bits, count);
 	else
-		bd_fail(b, "log %s: text, records, ring or clear", what);
+		bd_fail(builder, "log %s: text, records, ring or clear", what);
 }
 
 /* \n, \\ and \xHH; {n} is the number of the repetition. */
-static size_t unescape(const char *s, uint64_t n, uint8_t *out)
+static size_t unescape(const char *text, uint64_t count, uint8_t *out)
 {
-	uint8_t *p = out;
+	uint8_t *bytes = out;
 
-	while (*s) {
+	while (*text) {
 		unsigned byte;
 
-		if (!strncmp(s, "{n}", 3)) {
-			p += sprintf((char *)p, "%llu", (unsigned long long)n);
-			s += 3;
-		} else if (s[0] == '\\' && s[1] == 'x' && sscanf(s + 2, "%2x", &byte) == 1) {
-			*p++ = (uint8_t)byte;
-			s += 4;
-		} else if (s[0] == '\\' && s[1]) {
-			*p++ = s[1] == 'n' ? '\n' : (uint8_t)s[1];
-			s += 2;
+		if (!strncmp(text, "{n}", 3)) {
+			bytes += sprintf((char *)bytes, "%llu", (unsigned long long)count);
+			text += 3;
+		} else if (text[0] == '\\' && text[1] == 'x' && sscanf(text + 2, "%2x", &byte) == 1) {
+			*bytes++ = (uint8_t)byte;
+			text += 4;
+		} else if (text[0] == '\\' && text[1]) {
+			*bytes++ = text[1] == 'n' ? '\n' : (uint8_t)text[1];
+			text += 2;
 		} else {
-			*p++ = (uint8_t)*s++;
+			*bytes++ = (uint8_t)*text++;
 		}
 	}
-	return (size_t)(p - out);
+	return (size_t)(bytes - out);
 }
 
-void bd_say(struct bd *b, struct bd_line *l)
+void bd_say(struct bd *builder, struct bd_line *line)
 {
-	const char *text = bd_arg(b, l, "TEXT");
-	uint64_t times = bd_opt_num(b, l, "times", 1), pad = bd_opt_num(b, l, "pad", 0),
-		 gap = bd_opt_num(b, l, "gap", 0);
-	struct bd_message m = {
-		.ts = bd_opt_num(b, l, "ts", 0),
-		.level = bd_opt_num(b, l, "level", 6),
-		.facility = bd_opt_num(b, l, "facility", 0),
-		.caller = bd_opt_num(b, l, "caller", 0),
-		.flags = bd_opt_num(b, l, "flags", 2),
-		.dict = bd_opt_num(b, l, "dict", 0),
-		.state = bd_opt_num(b, l, "state", 1),
-		.lost = bd_flag(l, "lost"),
+	const char *text = bd_arg(builder, line, "TEXT");
+	uint64_t times = bd_opt_num(builder, line, "times", 1), pad = bd_opt_num(builder, line, "pad", 0),
+		 gap = bd_opt_num(builder, line, "gap", 0);
+	struct bd_message message = {
+		.ts = bd_opt_num(builder, line, "ts", 0),
+		.level = bd_opt_num(builder, line, "level", 6),
+		.facility = bd_opt_num(builder, line, "facility", 0),
+		.caller = bd_opt_num(builder, line, "caller", 0),
+		.flags = bd_opt_num(builder, line, "flags", 2),
+		.dict = bd_opt_num(builder, line, "dict", 0),
+		.state = bd_opt_num(builder, line, "state", 1),
+		.lost = bd_flag(line, "lost"),
 	};
 
-	if (!b->log)
-		bd_fail(b, "say before log");
-	m.text = bd_mem(b, strlen(text) * 8 + pad + 1);
+	if (!builder->log)
+		bd_fail(builder, "say before log");
+	message.text = bd_mem(builder, strlen(text) * 8 + pad + 1);
 	for (uint64_t i = 0; i < times; i++) {
-		m.len = unescape(text, i, m.text);
-		for (; m.len < pad; m.len++)
-			m.text[m.len] = '.';
-		if (m.len + m.dict + (b->log->say == text_say ? 1 : 64) > b->log->size)
-			bd_fail(b, "say: longer than the log");
-		b->log->say(b, &m);
-		m.ts += gap;
+		message.length = unescape(text, i, message.text);
+		for (; message.length < pad; message.length++)
+			message.text[message.length] = '.';
+		if (message.length + message.dict + (builder->log->say == text_say ? 1 : 64) > builder->log->size)
+			bd_fail(builder, "say: longer than the log");
+		builder->log->say(builder, &message);
+		message.ts += gap;
 	}
 }

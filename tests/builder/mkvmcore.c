@@ -6,50 +6,50 @@
 
 #include "build.h"
 
-static char *slurp(const char *path, size_t *len)
+static char *slurp(const char *path, size_t *length)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+	FILE *file = strcmp(path, "-") ? fopen(path, "rb") : stdin;
 	size_t cap = 1 << 16;
-	char *p = malloc(cap), *more;
+	char *text = malloc(cap), *more;
 
-	*len = 0;
-	while (f && p) {
-		size_t n = fread(p + *len, 1, cap - *len, f);
+	*length = 0;
+	while (file && text) {
+		size_t count = fread(text + *length, 1, cap - *length, file);
 
-		*len += n;
-		if (!n)
+		*length += count;
+		if (!count)
 			break;
-		if (*len == cap) {
-			more = realloc(p, cap *= 2);
+		if (*length == cap) {
+			more = realloc(text, cap *= 2);
 			if (!more)
-				free(p);
-			p = more;
+				free(text);
+			text = more;
 		}
 	}
-	if (!f)
+	if (!file)
 		perror(path);
-	if (f && f != stdin)
-		fclose(f);
-	if (f)
-		return p;
-	free(p);
+	if (file && file != stdin)
+		fclose(file);
+	if (file)
+		return text;
+	free(text);
 	return NULL;
 }
 
-static int save(const char *path, const struct builder_image *img)
+static int save(const char *path, const struct builder_image *image)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "wb") : stdout;
+	FILE *file = strcmp(path, "-") ? fopen(path, "wb") : stdout;
 	int bad;
 
-	if (!f) {
+	if (!file) {
 		perror(path);
 		return -1;
 	}
-	bad = fwrite(img->data, 1, img->size, f) != img->size;
-	if (f == stdout)
-		bad |= fflush(f) != 0;
+	bad = fwrite(image->data, 1, image->size, file) != image->size;
+	if (file == stdout)
+		bad |= fflush(file) != 0;
 	else
-		bad |= fclose(f) != 0;
+		bad |= fclose(file) != 0;
 	if (bad)
 		perror(path);
 	return bad ? -1 : 0;
@@ -57,26 +57,26 @@ static int save(const char *path, const struct builder_image *img)
 
 int main(int argc, char **argv)
 {
-	struct builder_image img;
+	struct builder_image image;
 	char err[BUILDER_ERR];
-	size_t len;
+	size_t length;
 	char *text;
-	int rc;
+	int result;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: mkvmcore RECIPE OUT\n");
 		return 2;
 	}
-	text = slurp(argv[1], &len);
+	text = slurp(argv[1], &length);
 	if (!text)
 		return 1;
-	rc = builder_build(text, len, &img, err);
+	result = builder_build(text, length, &image, err);
 	free(text);
-	if (rc) {
+	if (result) {
 		fprintf(stderr, "mkvmcore: %s: %s\n", argv[1], err);
 		return 1;
 	}
-	rc = save(argv[2], &img);
-	builder_image_free(&img);
-	return rc ? 1 : 0;
+	result = save(argv[2], &image);
+	builder_image_free(&image);
+	return result ? 1 : 0;
 }

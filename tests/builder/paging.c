@@ -8,15 +8,15 @@
 
 #define X86_ADDR 0x000ffffffffff000ull
 
-static uint64_t x86_table(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t x86_table(struct bd *builder, unsigned level, uint64_t paddr)
 {
 	(void)level;
-	return pa | 0x67 | b->pg.sme;
+	return paddr | 0x67 | builder->paging.sme;
 }
 
-static uint64_t x86_leaf(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t x86_leaf(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	return pa | 0x8000000000000163 | (level ? 0x80 : 0) | b->pg.sme | b->pg.leafbits;
+	return paddr | 0x8000000000000163 | (level ? 0x80 : 0) | builder->paging.sme | builder->paging.leafbits;
 }
 
 static uint64_t zero_entry(unsigned level)
@@ -25,10 +25,10 @@ static uint64_t zero_entry(unsigned level)
 	return 0;
 }
 
-static uint64_t x86_child(struct bd *b, unsigned level, uint64_t e)
+static uint64_t x86_child(struct bd *builder, unsigned level, uint64_t end)
 {
 	(void)level;
-	return e & X86_ADDR & ~b->pg.sme;
+	return end & X86_ADDR & ~builder->paging.sme;
 }
 
 const struct bd_form bd_form_x86_64 = {
@@ -50,15 +50,15 @@ static uint64_t s390_type(unsigned level)
 	return level > 1 ? (level - 1) << 2 : 0;
 }
 
-static uint64_t s390_table(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t s390_table(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	(void)b;
-	return pa | (level > 1 ? s390_type(level) | 3 : 0);
+	(void)builder;
+	return paddr | (level > 1 ? s390_type(level) | 3 : 0);
 }
 
-static uint64_t s390_leaf(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t s390_leaf(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	return pa | b->pg.leafbits | (level ? 0x400 | s390_type(level) : 0x13d);
+	return paddr | builder->paging.leafbits | (level ? 0x400 | s390_type(level) : 0x13d);
 }
 
 static uint64_t s390_empty(unsigned level)
@@ -66,10 +66,10 @@ static uint64_t s390_empty(unsigned level)
 	return level ? 0x20 | s390_type(level) : 0x400;
 }
 
-static uint64_t s390_child(struct bd *b, unsigned level, uint64_t e)
+static uint64_t s390_child(struct bd *builder, unsigned level, uint64_t end)
 {
-	(void)b;
-	return e & (level > 1 ? ~0xfffull : ~0x7ffull);
+	(void)builder;
+	return end & (level > 1 ? ~0xfffull : ~0x7ffull);
 }
 
 const struct bd_form bd_form_s390x = {
@@ -85,21 +85,21 @@ const struct bd_form bd_form_s390x = {
 
 /* ---- arm64, 4K pages, 48 bits ---- */
 
-static uint64_t arm64_table(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t arm64_table(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	(void)b, (void)level;
-	return pa | 3;
+	(void)builder, (void)level;
+	return paddr | 3;
 }
 
-static uint64_t arm64_leaf(struct bd *b, unsigned level, uint64_t pa)
+static uint64_t arm64_leaf(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	return pa | 0x0068000000000f00 | (level ? 1 : 3) | b->pg.leafbits;
+	return paddr | 0x0068000000000f00 | (level ? 1 : 3) | builder->paging.leafbits;
 }
 
-static uint64_t arm64_child(struct bd *b, unsigned level, uint64_t e)
+static uint64_t arm64_child(struct bd *builder, unsigned level, uint64_t end)
 {
-	(void)b, (void)level;
-	return e & 0x0000fffffffff000;
+	(void)builder, (void)level;
+	return end & 0x0000fffffffff000;
 }
 
 const struct bd_form bd_form_arm64 = {
@@ -115,142 +115,146 @@ const struct bd_form bd_form_arm64 = {
 
 /* ---- the walker ---- */
 
-static uint64_t table_bytes(const struct bd_form *f, unsigned level)
+static uint64_t table_bytes(const struct bd_form *form, unsigned level)
 {
-	return 8ull << f->bits[level];
+	return 8ull << form->bits[level];
 }
 
-static void init_table(struct bd *b, unsigned level, uint64_t pa)
+static void init_table(struct bd *builder, unsigned level, uint64_t paddr)
 {
-	const struct bd_form *f = b->m.form;
-	uint8_t *p = bd_phys(b, pa, table_bytes(f, level));
+	const struct bd_form *form = builder->machine.form;
+	uint8_t *bytes = bd_phys(builder, paddr, table_bytes(form, level));
 
-	for (uint64_t i = 0; i < 1ull << f->bits[level]; i++)
-		bd_put(b, p + 8 * i, 8, f->empty(level));
+	for (uint64_t i = 0; i < 1ull << form->bits[level]; i++)
+		bd_put(builder, bytes + 8 * i, 8, form->empty(level));
 }
 
-static uint8_t *slot(struct bd *b, unsigned level, uint64_t table, uint64_t va)
+static uint8_t *slot(struct bd *builder, unsigned level, uint64_t table, uint64_t vaddr)
 {
-	const struct bd_form *f = b->m.form;
-	uint64_t index = va >> f->shift[level] & ((1ull << f->bits[level]) - 1);
+	const struct bd_form *form = builder->machine.form;
+	uint64_t index = vaddr >> form->shift[level] & ((1ull << form->bits[level]) - 1);
 
-	return bd_phys(b, table + 8 * index, 8);
+	return bd_phys(builder, table + 8 * index, 8);
 }
 
-static unsigned level_of(struct bd *b, uint64_t size)
+static unsigned level_of(struct bd *builder, uint64_t size)
 {
-	for (unsigned i = 0; i < b->pg.levels; i++)
-		if (1ull << b->m.form->shift[i] == size)
+	for (unsigned i = 0; i < builder->paging.levels; i++)
+		if (1ull << builder->machine.form->shift[i] == size)
 			return i;
-	bd_fail(b, "no page of %llu bytes on %s", (unsigned long long)size, b->m.name);
+	bd_fail(builder, "no page of %llu bytes on %s", (unsigned long long)size, builder->machine.name);
 }
 
-static void map_one(struct bd *b, uint64_t va, uint64_t pa, unsigned leaf)
+static void map_one(struct bd *builder, uint64_t vaddr, uint64_t paddr, unsigned leaf)
 {
-	const struct bd_form *f = b->m.form;
-	uint64_t table = b->root_pa, next;
+	const struct bd_form *form = builder->machine.form;
+	uint64_t table = builder->root_pa, next;
 
-	for (unsigned level = b->pg.levels - 1; level > leaf; level--) {
-		uint8_t *p = slot(b, level, table, va);
+	for (unsigned level = builder->paging.levels - 1; level > leaf; level--) {
+		uint8_t *bytes = slot(builder, level, table, vaddr);
 
-		if (bd_get(b, p, 8) == f->empty(level)) {
-			next = bd_alloc(b, table_bytes(f, level - 1), table_bytes(f, level - 1));
-			init_table(b, level - 1, next);
-			bd_put(b, p, 8, f->table(b, level, next));
+		if (bd_get(builder, bytes, 8) == form->empty(level)) {
+			next = bd_alloc(builder, table_bytes(form, level - 1), table_bytes(form, level - 1));
+			init_table(builder, level - 1, next);
+			bd_put(builder, bytes, 8, form->table(builder, level, next));
 		}
-		table = f->child(b, level, bd_get(b, p, 8));
+		table = form->child(builder, level, bd_get(builder, bytes, 8));
 	}
-	bd_put(b, slot(b, leaf, table, va), 8, f->leaf(b, leaf, pa));
+	bd_put(builder, slot(builder, leaf, table, vaddr), 8, form->leaf(builder, leaf, paddr));
 }
 
 /* The page of struct pages at va: where the tables show it, or BD_UNSET for nowhere. */
-static uint64_t aliased(struct bd *b, uint64_t va, uint64_t pa)
+static uint64_t aliased(struct bd *builder, uint64_t vaddr, uint64_t paddr)
 {
-	for (size_t i = b->naliases; i--;)
-		if (b->aliases[i].va == va)
-			return b->aliases[i].pa;
-	return pa;
+	for (size_t i = builder->naliases; i--;)
+		if (builder->aliases[i].vaddr == vaddr)
+			return builder->aliases[i].paddr;
+	return paddr;
 }
 
-static void map(struct bd *b, uint64_t va, uint64_t pa, uint64_t len, uint64_t size)
+static void map(struct bd *builder, uint64_t vaddr, uint64_t paddr, uint64_t length, uint64_t size)
 {
-	unsigned leaf = level_of(b, size);
+	unsigned leaf = level_of(builder, size);
 	uint64_t shown;
 
-	len = ((va & (size - 1)) + len + size - 1) & ~(size - 1);
-	pa -= va & (size - 1);
-	va &= ~(size - 1);
-	if (pa & (size - 1))
-		bd_fail(b, "pages of %#llx: %#llx and %#llx are not aligned alike", (unsigned long long)size,
-			(unsigned long long)va, (unsigned long long)pa);
-	for (uint64_t off = 0; off < len; off += size) {
-		shown = aliased(b, va + off, pa + off);
+	length = ((vaddr & (size - 1)) + length + size - 1) & ~(size - 1);
+	paddr -= vaddr & (size - 1);
+	vaddr &= ~(size - 1);
+	if (paddr & (size - 1))
+		bd_fail(builder, "pages of %#llx: %#llx and %#llx are not aligned alike", (unsigned long long)size,
+			(unsigned long long)vaddr, (unsigned long long)paddr);
+	for (uint64_t off = 0; off < length; off += size) {
+		shown = aliased(builder, vaddr + off, paddr + off);
 		if (shown != BD_UNSET)
-			map_one(b, va + off, shown, leaf);
+			map_one(builder, vaddr + off, shown, leaf);
 	}
 }
 
-static void add_map(struct bd *b, uint64_t va, uint64_t pa, uint64_t len)
+static void add_map(struct bd *builder, uint64_t vaddr, uint64_t paddr, uint64_t length)
 {
-	if (b->nmaps == BD_MAPS)
-		bd_fail(b, "too many mappings");
-	b->maps[b->nmaps++] = (struct bd_map){ va, pa, len };
+	if (builder->nmaps == BD_MAPS)
+		bd_fail(builder, "too many mappings");
+	builder->maps[builder->nmaps++] = (struct bd_map){ vaddr, paddr, length };
 }
 
-static void note_maps(struct bd *b)
+static void note_maps(struct bd *builder)
 {
-	add_map(b, b->lay.text, b->lay.kernel, b->lay.kernel_size);
-	for (unsigned i = 0; i < b->nregions; i++)
-		add_map(b, bd_direct(b, b->regions[i].pa), b->regions[i].pa, b->regions[i].size);
-	for (size_t i = 0; i < b->nspans && !b->memmap_direct; i++)
-		add_map(b, b->spans[i].va, b->spans[i].pa, (b->spans[i].end - b->spans[i].first) * b->page_size);
+	add_map(builder, builder->layout.text, builder->layout.kernel, builder->layout.kernel_size);
+	for (unsigned i = 0; i < builder->nregions; i++)
+		add_map(builder, bd_direct(builder, builder->regions[i].paddr), builder->regions[i].paddr,
+			builder->regions[i].size);
+	for (size_t i = 0; i < builder->nspans && !builder->memmap_direct; i++)
+		add_map(builder, builder->spans[i].vaddr, builder->spans[i].paddr,
+			(builder->spans[i].end - builder->spans[i].first) * builder->page_size);
 }
 
-void bd_paging_root(struct bd *b)
+void bd_paging_root(struct bd *builder)
 {
-	const struct bd_form *f = b->m.form;
-	uint64_t bytes = b->page;
+	const struct bd_form *form = builder->machine.form;
+	uint64_t bytes = builder->page;
 
-	if (f)
-		bytes = table_bytes(f, b->pg.levels - 1);
-	b->root_pa = bd_image_pa(b, bd_sym_new(b, "swapper_pg_dir", bytes, bytes));
-	if (f)
-		init_table(b, b->pg.levels - 1, b->root_pa);
+	if (form)
+		bytes = table_bytes(form, builder->paging.levels - 1);
+	builder->root_pa = bd_image_pa(builder, bd_sym_new(builder, "swapper_pg_dir", bytes, bytes));
+	if (form)
+		init_table(builder, builder->paging.levels - 1, builder->root_pa);
 }
 
-static void s390_sizes(struct bd *b)
+static void s390_sizes(struct bd *builder)
 {
-	uint64_t *sizes[] = { &b->pg.direct, &b->pg.kernel, &b->pg.vmemmap };
+	uint64_t *sizes[] = { &builder->paging.direct, &builder->paging.kernel, &builder->paging.vmemmap };
 
 	for (unsigned i = 0; i < 3; i++)
 		if (*sizes[i] == 2 << 20)
 			*sizes[i] = i ? 4096 : 1 << 20;
 }
 
-void bd_paging_build(struct bd *b)
+void bd_paging_build(struct bd *builder)
 {
-	note_maps(b);
-	if (!b->m.form || b->pg.off)
+	note_maps(builder);
+	if (!builder->machine.form || builder->paging.off)
 		return;
-	if (b->m.e_machine == 22)
-		s390_sizes(b);
-	map(b, b->lay.text, b->lay.kernel, b->lay.kernel_size, b->pg.kernel);
-	for (unsigned i = 0; i < b->nregions; i++)
-		map(b, bd_direct(b, b->regions[i].pa), b->regions[i].pa, b->regions[i].size, b->pg.direct);
-	for (size_t i = 0; i < b->nspans && !b->memmap_direct; i++)
-		map(b, b->spans[i].va, b->spans[i].pa, (b->spans[i].end - b->spans[i].first) * b->page_size,
-		    b->pg.vmemmap);
+	if (builder->machine.e_machine == 22)
+		s390_sizes(builder);
+	map(builder, builder->layout.text, builder->layout.kernel, builder->layout.kernel_size, builder->paging.kernel);
+	for (unsigned i = 0; i < builder->nregions; i++)
+		map(builder, bd_direct(builder, builder->regions[i].paddr), builder->regions[i].paddr,
+		    builder->regions[i].size, builder->paging.direct);
+	for (size_t i = 0; i < builder->nspans && !builder->memmap_direct; i++)
+		map(builder, builder->spans[i].vaddr, builder->spans[i].paddr,
+		    (builder->spans[i].end - builder->spans[i].first) * builder->page_size, builder->paging.vmemmap);
 }
 
-void bd_paging(struct bd *b, struct bd_line *l)
+void bd_paging(struct bd *builder, struct bd_line *line)
 {
-	b->pg.levels = (unsigned)bd_opt_num(b, l, "levels", b->pg.levels);
-	if (b->m.form && b->pg.levels && (b->pg.levels < 3 || b->pg.levels > b->m.form->max_levels))
-		bd_fail(b, "%u levels", b->pg.levels);
-	b->pg.direct = bd_opt_num(b, l, "direct", b->pg.direct);
-	b->pg.kernel = bd_opt_num(b, l, "kernel", b->pg.kernel);
-	b->pg.vmemmap = bd_opt_num(b, l, "vmemmap", b->pg.vmemmap);
-	b->pg.sme = bd_opt_num(b, l, "sme", b->pg.sme);
-	b->pg.leafbits = bd_opt_num(b, l, "leafbits", b->pg.leafbits);
-	b->pg.off |= bd_flag(l, "off");
+	builder->paging.levels = (unsigned)bd_opt_num(builder, line, "levels", builder->paging.levels);
+	if (builder->machine.form && builder->paging.levels &&
+	    (builder->paging.levels < 3 || builder->paging.levels > builder->machine.form->max_levels))
+		bd_fail(builder, "%u levels", builder->paging.levels);
+	builder->paging.direct = bd_opt_num(builder, line, "direct", builder->paging.direct);
+	builder->paging.kernel = bd_opt_num(builder, line, "kernel", builder->paging.kernel);
+	builder->paging.vmemmap = bd_opt_num(builder, line, "vmemmap", builder->paging.vmemmap);
+	builder->paging.sme = bd_opt_num(builder, line, "sme", builder->paging.sme);
+	builder->paging.leafbits = bd_opt_num(builder, line, "leafbits", builder->paging.leafbits);
+	builder->paging.off |= bd_flag(line, "off");
 }

@@ -8,108 +8,108 @@
 #include "bd.h"
 
 /* The next word of a line into dst; returns where to go on, or NULL at the end of the line. */
-static const char *word(struct bd *b, const char *p, const char *end, char *dst)
+static const char *word(struct bd *builder, const char *text, const char *end, char *dst)
 {
 	bool quoted = false;
 
-	while (p < end && isspace((unsigned char)*p))
-		p++;
-	if (p == end || *p == '#')
+	while (text < end && isspace((unsigned char)*text))
+		text++;
+	if (text == end || *text == '#')
 		return NULL;
-	for (; p < end && (quoted || !isspace((unsigned char)*p)); p++) {
-		if (*p == '"')
+	for (; text < end && (quoted || !isspace((unsigned char)*text)); text++) {
+		if (*text == '"')
 			quoted = !quoted;
 		else
-			*dst++ = *p;
+			*dst++ = *text;
 	}
 	if (quoted)
-		bd_fail(b, "the quote does not end");
+		bd_fail(builder, "the quote does not end");
 	*dst = '\0';
-	return p;
+	return text;
 }
 
-static void parse_line(struct bd *b, const char *p, const char *end)
+static void parse_line(struct bd *builder, const char *text, const char *end)
 {
-	char *buf = bd_mem(b, (size_t)(end - p) + 1);
-	struct bd_line l = { .no = b->line };
+	char *buffer = bd_mem(builder, (size_t)(end - text) + 1);
+	struct bd_line line = { .no = builder->line };
 
-	while ((p = word(b, p, end, buf))) {
-		if (l.n == BD_TOKENS)
-			bd_fail(b, "more than %d words", BD_TOKENS);
-		l.tok[l.n++] = bd_dup(b, buf, strlen(buf));
+	while ((text = word(builder, text, end, buffer))) {
+		if (line.count == BD_TOKENS)
+			bd_fail(builder, "more than %d words", BD_TOKENS);
+		line.tok[line.count++] = bd_dup(builder, buffer, strlen(buffer));
 	}
-	if (!l.n)
+	if (!line.count)
 		return;
-	b->lines = bd_more(b, b->lines, b->nlines, sizeof *b->lines);
-	b->lines[b->nlines++] = l;
+	builder->lines = bd_more(builder, builder->lines, builder->nlines, sizeof *builder->lines);
+	builder->lines[builder->nlines++] = line;
 }
 
-void bd_parse(struct bd *b, const char *text, size_t len)
+void bd_parse(struct bd *builder, const char *text, size_t length)
 {
-	const char *end = text + len;
+	const char *end = text + length;
 
-	b->line = 1;
+	builder->line = 1;
 	while (text < end) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
 
 		if (!nl)
 			nl = end;
-		parse_line(b, text, nl);
+		parse_line(builder, text, nl);
 		text = nl + (nl < end);
-		b->line++;
+		builder->line++;
 	}
-	b->line = 0;
+	builder->line = 0;
 }
 
-const char *bd_arg(struct bd *b, struct bd_line *l, const char *what)
+const char *bd_arg(struct bd *builder, struct bd_line *line, const char *what)
 {
-	for (unsigned i = 1; i < l->n; i++) {
-		if (l->used[i] || strchr(l->tok[i], '='))
+	for (unsigned i = 1; i < line->count; i++) {
+		if (line->used[i] || strchr(line->tok[i], '='))
 			continue;
-		l->used[i] = true;
-		return l->tok[i];
+		line->used[i] = true;
+		return line->tok[i];
 	}
-	bd_fail(b, "%s: %s is missing", l->tok[0], what);
+	bd_fail(builder, "%s: %s is missing", line->tok[0], what);
 }
 
-const char *bd_next(struct bd_line *l, unsigned *i)
+const char *bd_next(struct bd_line *line, unsigned *i)
 {
-	for (; *i < l->n; ++*i) {
-		if (!l->used[*i]) {
-			l->used[*i] = true;
-			return l->tok[(*i)++];
+	for (; *i < line->count; ++*i) {
+		if (!line->used[*i]) {
+			line->used[*i] = true;
+			return line->tok[(*i)++];
 		}
 	}
 	return NULL;
 }
 
-const char *bd_opt(struct bd_line *l, const char *key)
+const char *bd_opt(struct bd_line *line, const char *key)
 {
-	size_t n = strlen(key);
+	size_t count = strlen(key);
 
-	for (unsigned i = 1; i < l->n; i++) {
-		if (!strncmp(l->tok[i], key, n) && l->tok[i][n] == '=') {
-			l->used[i] = true;
-			return l->tok[i] + n + 1;
+	for (unsigned i = 1; i < line->count; i++) {
+		if (!strncmp(line->tok[i], key, count) && line->tok[i][count] == '=') {
+			line->used[i] = true;
+			return line->tok[i] + count + 1;
 		}
 	}
 	return NULL;
 }
 
-bool bd_flag(struct bd_line *l, const char *name)
+bool bd_flag(struct bd_line *line, const char *name)
 {
-	for (unsigned i = 1; i < l->n; i++) {
-		if (!l->used[i] && !strcmp(l->tok[i], name)) {
-			l->used[i] = true;
+	for (unsigned i = 1; i < line->count; i++) {
+		if (!line->used[i] && !strcmp(line->tok[i], name)) {
+			line->used[i] = true;
 			return true;
 		}
 	}
 	return false;
 }
 
-static unsigned suffix(char c)
+static unsigned suffix(char letter)
 {
-	switch (c) {
+	switch (letter) {
 	case 'K':
 		return 10;
 	case 'M':
@@ -124,16 +124,16 @@ static unsigned suffix(char c)
 }
 
 /* A number at the start of s; *rest is what follows. */
-static int number(const char *s, const char **rest, uint64_t *out)
+static int number(const char *text, const char **rest, uint64_t *out)
 {
-	bool minus = *s == '-';
+	bool minus = *text == '-';
 	char *end;
 
-	s += minus;
-	if (!isdigit((unsigned char)*s))
+	text += minus;
+	if (!isdigit((unsigned char)*text))
 		return -1;
 	errno = 0;
-	*out = strtoull(s, &end, s[0] == '0' && s[1] == 'x' ? 16 : 10);
+	*out = strtoull(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
 	if (errno)
 		return -1;
 	if (suffix(*end)) {
@@ -146,89 +146,89 @@ static int number(const char *s, const char **rest, uint64_t *out)
 	return 0;
 }
 
-int builder_number(const char *s, uint64_t *out)
+int builder_number(const char *text, uint64_t *out)
 {
 	const char *rest;
 
-	return number(s, &rest, out) || *rest ? -1 : 0;
+	return number(text, &rest, out) || *rest ? -1 : 0;
 }
 
-uint64_t bd_num(struct bd *b, const char *s)
+uint64_t bd_num(struct bd *builder, const char *text)
 {
-	uint64_t v;
+	uint64_t value;
 
-	if (*s == '@')
-		return bd_sym(b, s + 1);
-	if (builder_number(s, &v))
-		bd_fail(b, "\"%s\" is not a number", s);
-	return v;
+	if (*text == '@')
+		return bd_sym(builder, text + 1);
+	if (builder_number(text, &value))
+		bd_fail(builder, "\"%s\" is not a number", text);
+	return value;
 }
 
-uint64_t bd_opt_num(struct bd *b, struct bd_line *l, const char *key, uint64_t otherwise)
+uint64_t bd_opt_num(struct bd *builder, struct bd_line *line, const char *key, uint64_t otherwise)
 {
-	const char *v = bd_opt(l, key);
+	const char *value = bd_opt(line, key);
 
-	return v ? bd_num(b, v) : otherwise;
+	return value ? bd_num(builder, value) : otherwise;
 }
 
-static int add_range(struct builder_ranges *r, uint64_t first, uint64_t last)
+static int add_range(struct builder_ranges *ranges, uint64_t first, uint64_t last)
 {
-	struct builder_range *v = realloc(r->v, (r->n + 1) * sizeof *v);
+	struct builder_range *range = realloc(ranges->range, (ranges->count + 1) * sizeof *range);
 
-	if (!v)
+	if (!range)
 		return -1;
-	r->v = v;
-	v[r->n].first = first;
-	v[r->n++].last = last;
+	ranges->range = range;
+	range[ranges->count].first = first;
+	range[ranges->count++].last = last;
 	return 0;
 }
 
-int builder_pfns(const char *s, struct builder_ranges *out)
+int builder_pfns(const char *text, struct builder_ranges *ranges)
 {
 	uint64_t first, last;
 	char op;
 
 	do {
-		if (number(s, &s, &first))
+		if (number(text, &text, &first))
 			return -1;
 		last = first;
-		op = *s;
+		op = *text;
 		if (op == '-' || op == '+') {
-			if (number(s + 1, &s, &last))
+			if (number(text + 1, &text, &last))
 				return -1;
 			if (op == '+')
 				last = first + last - 1;
 		}
-		if (last < first || add_range(out, first, last))
+		if (last < first || add_range(ranges, first, last))
 			return -1;
-	} while (*s == ',' && *++s);
-	return *s ? -1 : 0;
+	} while (*text == ',' && *++text);
+	return *text ? -1 : 0;
 }
 
-struct builder_ranges bd_pfns(struct bd *b, const char *s)
+struct builder_ranges bd_pfns(struct bd *builder, const char *text)
 {
-	struct builder_ranges r = { 0 };
-	int bad = builder_pfns(s, &r);
+	struct builder_ranges ranges = { 0 };
+	int bad = builder_pfns(text, &ranges);
 
-	bd_keep(b, r.v);
+	bd_keep(builder, ranges.range);
 	if (bad)
-		bd_fail(b, "\"%s\" is not a list of page frames", s);
-	return r;
+		bd_fail(builder, "\"%s\" is not a list of page frames", text);
+	return ranges;
 }
 
-bool builder_ranges_have(const struct builder_ranges *r, uint64_t pfn)
+bool builder_ranges_have(const struct builder_ranges *ranges, uint64_t pfn)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (pfn >= r->v[i].first && pfn <= r->v[i].last)
+	for (size_t i = 0; i < ranges->count; i++)
+		if (pfn >= ranges->range[i].first && pfn <= ranges->range[i].last)
 			return true;
 	return false;
 }
 
-uint64_t builder_ranges_count(const struct builder_ranges *r)
+uint64_t builder_ranges_count(const struct builder_ranges *ranges)
 {
-	uint64_t n = 0;
+	uint64_t count = 0;
 
-	for (size_t i = 0; i < r->n; i++)
-		n += r->v[i].last - r->v[i].first + 1;
-	return n;
+	for (size_t i = 0; i < ranges->count; i++)
+		count += ranges->range[i].last - ranges->range[i].first + 1;
+	return count;
 }

@@ -7,104 +7,108 @@
 
 #define ZONE 1
 
-void bd_freelist(struct bd *b, struct bd_line *l)
+void bd_freelist(struct bd *builder, struct bd_line *line)
 {
-	b->freelist_break = bd_opt_num(b, l, "break", b->freelist_break);
-	b->freelist_nocount |= bd_flag(l, "nocount");
+	builder->freelist_break = bd_opt_num(builder, line, "break", builder->freelist_break);
+	builder->freelist_nocount |= bd_flag(line, "nocount");
 }
 
-static void put(struct bd *b, uint64_t pa, unsigned width, uint64_t v)
+static void put(struct bd *builder, uint64_t paddr, unsigned width, uint64_t value)
 {
-	bd_put(b, bd_phys(b, pa, width), width, v);
+	bd_put(builder, bd_phys(builder, paddr, width), width, value);
 }
 
 /* The link {next, prev} at a physical address. */
-static void put_link(struct bd *b, uint64_t pa, uint64_t next, uint64_t prev)
+static void put_link(struct bd *builder, uint64_t paddr, uint64_t next, uint64_t prev)
 {
-	put(b, pa + bd_need(b, "OFFSET(list_head.next)"), b->word, next);
-	put(b, pa + bd_need(b, "OFFSET(list_head.prev)"), b->word, prev);
+	put(builder, paddr + bd_need(builder, "OFFSET(list_head.next)"), builder->word, next);
+	put(builder, paddr + bd_need(builder, "OFFSET(list_head.prev)"), builder->word, prev);
 }
 
-static uint64_t lru_pa(struct bd *b, uint64_t pfn)
+static uint64_t lru_pa(struct bd *builder, uint64_t pfn)
 {
-	return bd_page_pa(b, pfn) + b->lru_off;
+	return bd_page_pa(builder, pfn) + builder->lru_off;
 }
 
-static uint64_t lru_va(struct bd *b, uint64_t pfn)
+static uint64_t lru_va(struct bd *builder, uint64_t pfn)
 {
-	return bd_page_va(b, pfn) + b->lru_off;
+	return bd_page_va(builder, pfn) + builder->lru_off;
 }
 
 /* The list of one order and migrate type: blocks go to the types in turn. */
-static uint64_t fill_list(struct bd *b, uint64_t head_pa, uint64_t head_va, unsigned order, uint64_t type,
+static uint64_t fill_list(struct bd *builder, uint64_t head_pa, uint64_t head_va, unsigned order, uint64_t type,
 			  uint64_t types)
 {
 	uint64_t prev_pa = head_pa, prev_va = head_va, seen = 0, pages = 0;
 
-	put_link(b, head_pa, head_va, head_va);
-	for (size_t i = 0; i < b->nblocks; i++) {
-		uint64_t pfn = b->blocks[i].pfn;
+	put_link(builder, head_pa, head_va, head_va);
+	for (size_t i = 0; i < builder->nblocks; i++) {
+		uint64_t pfn = builder->blocks[i].pfn;
 
-		if (b->blocks[i].order != order || seen++ % types != type)
+		if (builder->blocks[i].order != order || seen++ % types != type)
 			continue;
-		put_link(b, lru_pa(b, pfn), head_va, pfn == b->freelist_break ? prev_va + 8 : prev_va);
-		put(b, prev_pa + bd_need(b, "OFFSET(list_head.next)"), b->word, lru_va(b, pfn));
-		put(b, head_pa + bd_need(b, "OFFSET(list_head.prev)"), b->word, lru_va(b, pfn));
-		prev_pa = lru_pa(b, pfn);
-		prev_va = lru_va(b, pfn);
+		put_link(builder, lru_pa(builder, pfn), head_va,
+			 pfn == builder->freelist_break ? prev_va + 8 : prev_va);
+		put(builder, prev_pa + bd_need(builder, "OFFSET(list_head.next)"), builder->word, lru_va(builder, pfn));
+		put(builder, head_pa + bd_need(builder, "OFFSET(list_head.prev)"), builder->word, lru_va(builder, pfn));
+		prev_pa = lru_pa(builder, pfn);
+		prev_va = lru_va(builder, pfn);
 		pages += 1ull << order;
 	}
 	return pages;
 }
 
-static void fill_zone(struct bd *b, uint64_t zone_pa, uint64_t zone_va)
+static void fill_zone(struct bd *builder, uint64_t zone_pa, uint64_t zone_va)
 {
-	uint64_t orders = bd_need(b, "LENGTH(zone.free_area)"), types = bd_need(b, "LENGTH(free_area.free_list)");
-	uint64_t area = bd_need(b, "OFFSET(zone.free_area)"), size = bd_need(b, "SIZE(free_area)");
-	uint64_t list = bd_need(b, "OFFSET(free_area.free_list)"), link = bd_need(b, "SIZE(list_head)");
-	uint64_t stat = bd_need(b, "OFFSET(zone.vm_stat)") + b->word * bd_need(b, "NUMBER(NR_FREE_PAGES)");
+	uint64_t orders = bd_need(builder, "LENGTH(zone.free_area)"),
+		 types = bd_need(builder, "LENGTH(free_area.free_list)");
+	uint64_t area = bd_need(builder, "OFFSET(zone.free_area)"), size = bd_need(builder, "SIZE(free_area)");
+	uint64_t list = bd_need(builder, "OFFSET(free_area.free_list)"), link = bd_need(builder, "SIZE(list_head)");
+	uint64_t stat = bd_need(builder, "OFFSET(zone.vm_stat)") +
+			builder->word * bd_need(builder, "NUMBER(NR_FREE_PAGES)");
 	uint64_t pages = 0;
 
-	for (unsigned o = 0; o < orders; o++) {
-		for (uint64_t t = 0; t < types; t++) {
-			uint64_t off = area + o * size + list + t * link;
+	for (unsigned offset = 0; offset < orders; offset++) {
+		for (uint64_t time = 0; time < types; time++) {
+			uint64_t off = area + offset * size + list + time * link;
 
-			pages += fill_list(b, zone_pa + off, zone_va + off, o, t, types);
+			pages += fill_list(builder, zone_pa + off, zone_va + off, offset, time, types);
 		}
 	}
-	put(b, zone_pa + stat, b->word, b->freelist_nocount ? 0 : pages);
+	put(builder, zone_pa + stat, builder->word, builder->freelist_nocount ? 0 : pages);
 }
 
 /* pgdat and where readers find it: node_data[0], or contig_page_data itself. */
-static uint64_t place_pgdat(struct bd *b, uint64_t *va)
+static uint64_t place_pgdat(struct bd *builder, uint64_t *vaddr)
 {
-	uint64_t bytes = bd_need(b, "SIZE(pglist_data)"), pa;
+	uint64_t bytes = bd_need(builder, "SIZE(pglist_data)"), paddr;
 
-	pa = bd_alloc(b, (bytes + b->page - 1) & ~(b->page - 1), b->page);
-	*va = bd_direct(b, pa);
-	if (bd_fact_text(b, "SYMBOL(contig_page_data)"))
-		bd_sym_at(b, "contig_page_data", *va);
-	if (bd_fact_text(b, "SYMBOL(node_data)")) {
-		uint64_t array = bd_sym_new(b, "node_data", b->word * bd_need(b, "LENGTH(node_data)"), 64);
+	paddr = bd_alloc(builder, (bytes + builder->page - 1) & ~(builder->page - 1), builder->page);
+	*vaddr = bd_direct(builder, paddr);
+	if (bd_fact_text(builder, "SYMBOL(contig_page_data)"))
+		bd_sym_at(builder, "contig_page_data", *vaddr);
+	if (bd_fact_text(builder, "SYMBOL(node_data)")) {
+		uint64_t array = bd_sym_new(builder, "node_data", builder->word * bd_need(builder, "LENGTH(node_data)"),
+					    64);
 
-		put(b, bd_image_pa(b, array), b->word, *va);
+		put(builder, bd_image_pa(builder, array), builder->word, *vaddr);
 	}
-	return pa;
+	return paddr;
 }
 
-void bd_zones_build(struct bd *b)
+void bd_zones_build(struct bd *builder)
 {
-	uint64_t va, pa, zone, span = 0;
+	uint64_t vaddr, paddr, zone, span = 0;
 
-	if (!bd_fact_text(b, "SIZE(pglist_data)"))
+	if (!bd_fact_text(builder, "SIZE(pglist_data)"))
 		return;
-	pa = place_pgdat(b, &va);
-	for (size_t i = 0; i < b->nspans; i++)
-		if (b->spans[i].end > span)
-			span = b->spans[i].end;
-	zone = bd_need(b, "OFFSET(pglist_data.node_zones)") + ZONE * bd_need(b, "SIZE(zone)");
-	put(b, pa + bd_need(b, "OFFSET(pglist_data.nr_zones)"), 4, ZONE + 1);
-	put(b, pa + bd_need(b, "OFFSET(pglist_data.node_spanned_pages)"), b->word, span);
-	put(b, pa + zone + bd_need(b, "OFFSET(zone.spanned_pages)"), b->word, span);
-	fill_zone(b, pa + zone, va + zone);
+	paddr = place_pgdat(builder, &vaddr);
+	for (size_t i = 0; i < builder->nspans; i++)
+		if (builder->spans[i].end > span)
+			span = builder->spans[i].end;
+	zone = bd_need(builder, "OFFSET(pglist_data.node_zones)") + ZONE * bd_need(builder, "SIZE(zone)");
+	put(builder, paddr + bd_need(builder, "OFFSET(pglist_data.nr_zones)"), 4, ZONE + 1);
+	put(builder, paddr + bd_need(builder, "OFFSET(pglist_data.node_spanned_pages)"), builder->word, span);
+	put(builder, paddr + zone + bd_need(builder, "OFFSET(zone.spanned_pages)"), builder->word, span);
+	fill_zone(builder, paddr + zone, vaddr + zone);
 }

@@ -31,18 +31,18 @@ struct fz_source {
 	uint8_t *seen;   /* a byte per 8 bytes of data that were read, or NULL */
 };
 
-static inline int64_t fz_read(void *user, uint64_t offset, void *buf, size_t len)
+static inline int64_t fz_read(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	struct fz_source *s = user;
+	struct fz_source *source = user;
 
-	if (offset >= s->size)
+	if (offset >= source->size)
 		return 0;
-	if (len > s->size - offset)
-		len = s->size - (size_t)offset;
-	memcpy(buf, s->data + offset, len);
-	if (s->seen && len)
-		memset(s->seen + offset / 8, 1, (offset + len + 7) / 8 - offset / 8);
-	return (int64_t)len;
+	if (length > source->size - offset)
+		length = source->size - (size_t)offset;
+	memcpy(buffer, source->data + offset, length);
+	if (source->seen && length)
+		memset(source->seen + offset / 8, 1, (offset + length + 7) / 8 - offset / 8);
+	return (int64_t)length;
 }
 
 /* Full after so many bytes: what a small input makes large is not worth the time. */
@@ -54,36 +54,36 @@ struct fz_sink {
 	unsigned finished;
 };
 
-static inline int fz_write(void *user, uint64_t offset, const void *buf, size_t len)
+static inline int fz_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	struct fz_sink *s = user;
-	const volatile uint8_t *p = buf;
+	struct fz_sink *sink = user;
+	const volatile uint8_t *bytes = buffer;
 
-	MUST(len && !s->finished);
-	MUST(offset + len >= offset && offset + len <= INT64_MAX);
-	(void)(p[0] + p[len - 1]);
-	s->bytes += len;
-	if (s->bytes > FZ_DISK) {
-		s->full = true;
+	MUST(length && !sink->finished);
+	MUST(offset + length >= offset && offset + length <= INT64_MAX);
+	(void)(bytes[0] + bytes[length - 1]);
+	sink->bytes += length;
+	if (sink->bytes > FZ_DISK) {
+		sink->full = true;
 		return -ENOSPC;
 	}
-	if (offset + len > s->end)
-		s->end = offset + len;
+	if (offset + length > sink->end)
+		sink->end = offset + length;
 	return 0;
 }
 
 static inline int fz_finish(void *user, int result)
 {
-	struct fz_sink *s = user;
+	struct fz_sink *sink = user;
 
 	(void)result;
-	MUST(!s->finished++);
+	MUST(!sink->finished++);
 	return 0;
 }
 
-static inline void fz_text(const char *s)
+static inline void fz_text(const char *text)
 {
-	MUST(s && !strchr(s, '\n'));
+	MUST(text && !strchr(text, '\n'));
 }
 
 static inline void fz_fact(void *user, const char *name, uint64_t value, const char *origin)
@@ -110,31 +110,31 @@ static inline void fz_log(void *user, int level, const char *line)
 /* The highest level leaves out as much as can be. */
 static inline struct dumpfilter *fz_new(int level, int format, unsigned threads)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	MUST(df);
-	cfg.level = level;
-	cfg.format = format;
-	cfg.threads = threads;
-	cfg.flags = level == DUMPFILTER_LEVEL_MAX ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
-	MUST(!dumpfilter_configure(df, &cfg));
+	config.level = level;
+	config.format = format;
+	config.threads = threads;
+	config.flags = level == DUMPFILTER_LEVEL_MAX ? DUMPFILTER_EXCLUDE_VMEMMAP : 0;
+	MUST(!dumpfilter_configure(df, &config));
 	dumpfilter_set_log(df, fz_log, NULL, DUMPFILTER_LOG_DEBUG);
 	return df;
 }
 
-static inline int fz_open(struct dumpfilter *df, struct fz_source *s)
+static inline int fz_open(struct dumpfilter *df, struct fz_source *source)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops,
 					     .caps = DUMPFILTER_IO_CONCURRENT,
 					     .read = fz_read,
-					     .length = s->length,
+					     .length = source->length,
 					     .name = "fuzz" };
-	int r = dumpfilter_open(df, &ops, s);
+	int result = dumpfilter_open(df, &ops, source);
 
-	MUST(r <= 0 && (r == 0 || dumpfilter_errmsg(df)[0]));
+	MUST(result <= 0 && (result == 0 || dumpfilter_errmsg(df)[0]));
 	fz_text(dumpfilter_errmsg(df));
-	return r;
+	return result;
 }
 
 /* Ranges ascend, do not touch, and end at max_pfn at most. */
@@ -146,37 +146,37 @@ struct fz_ranges {
 
 static inline int fz_range(void *user, uint64_t first, uint64_t count)
 {
-	struct fz_ranges *r = user;
+	struct fz_ranges *ranges = user;
 
-	MUST(count && first + count > first && (first > r->next || !r->pages));
-	r->next = first + count;
-	r->pages += count;
-	for (uint64_t pfn = first; r->bits && pfn < first + count && pfn < r->limit; pfn++)
-		r->bits[pfn / 8] |= (uint8_t)(1 << pfn % 8);
+	MUST(count && first + count > first && (first > ranges->next || !ranges->pages));
+	ranges->next = first + count;
+	ranges->pages += count;
+	for (uint64_t pfn = first; ranges->bits && pfn < first + count && pfn < ranges->limit; pfn++)
+		ranges->bits[pfn / 8] |= (uint8_t)(1 << pfn % 8);
 	return 0;
 }
 
 /* What a plan says must fit together. */
-static inline void fz_check_plan(struct dumpfilter *df, int level, struct fz_ranges *r)
+static inline void fz_check_plan(struct dumpfilter *df, int level, struct fz_ranges *ranges)
 {
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
-	uint64_t kept[32], sum = 0, n;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	uint64_t kept[32], sum = 0, count;
 
-	MUST(!dumpfilter_report(df, &rep) && !dumpfilter_plan_foreach(df, fz_range, r));
-	MUST(rep.kept_pages == r->pages && r->next <= rep.max_pfn);
+	MUST(!dumpfilter_report(df, &report) && !dumpfilter_plan_foreach(df, fz_range, ranges));
+	MUST(report.kept_pages == ranges->pages && ranges->next <= report.max_pfn);
 	for (int l = 0; l < 32; l++) {
 		MUST(!dumpfilter_plan_kept(df, l, &kept[l]));
 		/* a level leaves out all that each of its bits leaves out */
-		for (int b = 1; b < 32; b *= 2)
-			MUST(!(l & b) || kept[l] <= kept[l & ~b]);
+		for (int second = 1; second < 32; second *= 2)
+			MUST(!(l & second) || kept[l] <= kept[l & ~second]);
 	}
-	MUST(kept[level] == rep.kept_pages + rep.vmemmap_pages);
-	for (int c = 0; c < DUMPFILTER_CLASS_COUNT; c++) {
-		MUST(!dumpfilter_plan_count(df, c, &n) && n == rep.class_pages[c]);
-		MUST(rep.excluded_pages[c] <= rep.present_pages);
-		sum += n;
+	MUST(kept[level] == report.kept_pages + report.vmemmap_pages);
+	for (int letter = 0; letter < DUMPFILTER_CLASS_COUNT; letter++) {
+		MUST(!dumpfilter_plan_count(df, letter, &count) && count == report.class_pages[letter]);
+		MUST(report.excluded_pages[letter] <= report.present_pages);
+		sum += count;
 	}
-	MUST(sum <= rep.present_pages && rep.kept_pages <= rep.present_pages);
+	MUST(sum <= report.present_pages && report.kept_pages <= report.present_pages);
 }
 
 /* Run into a sink of this target; the result. */
@@ -188,20 +188,20 @@ static inline int fz_run(struct dumpfilter *df, bool truncated)
 					   .write = fz_write,
 					   .finish = fz_finish };
 	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, &disk);
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
-	int r;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	int result;
 
 	MUST(sink);
-	r = dumpfilter_run(df, sink);
+	result = dumpfilter_run(df, sink);
 	fz_text(dumpfilter_errmsg(df));
-	MUST(r >= 0 || dumpfilter_errmsg(df)[0]);
-	if (r >= 0) {
-		MUST(!dumpfilter_report(df, &rep) && rep.result == r && disk.finished);
-		MUST(r == DUMPFILTER_PARTIAL || (!rep.lost_pages && !disk.full));
-		MUST(r != DUMPFILTER_PARTIAL || rep.lost_pages || truncated || disk.full);
+	MUST(result >= 0 || dumpfilter_errmsg(df)[0]);
+	if (result >= 0) {
+		MUST(!dumpfilter_report(df, &report) && report.result == result && disk.finished);
+		MUST(result == DUMPFILTER_PARTIAL || (!report.lost_pages && !disk.full));
+		MUST(result != DUMPFILTER_PARTIAL || report.lost_pages || truncated || disk.full);
 	}
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 #endif

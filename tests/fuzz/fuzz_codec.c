@@ -7,27 +7,27 @@
 
 static struct df_env env;
 
-static void *exactly(const void *from, size_t n)
+static void *exactly(const void *from, size_t count)
 {
-	void *p = malloc(n ? n : 1);
+	void *memory = malloc(count ? count : 1);
 
-	MUST(p);
+	MUST(memory);
 	if (from)
-		memcpy(p, from, n);
-	return p;
+		memcpy(memory, from, count);
+	return memory;
 }
 
-static void round_trip(const struct df_codec *c, void *state, const uint8_t *in, size_t n)
+static void round_trip(const struct df_codec *codec, void *state, const uint8_t *in, size_t count)
 {
-	size_t cap = c->bound(n), len;
-	uint8_t *packed = exactly(NULL, cap), *out = exactly(NULL, n);
+	size_t cap = codec->bound(count), length;
+	uint8_t *packed = exactly(NULL, cap), *out = exactly(NULL, count);
 
-	len = c->compress(state, in, n, packed, cap);
-	MUST(len <= cap);
-	if (len) {
-		uint8_t *tight = exactly(packed, len);
+	length = codec->compress(state, in, count, packed, cap);
+	MUST(length <= cap);
+	if (length) {
+		uint8_t *tight = exactly(packed, length);
 
-		MUST(c->decompress(state, tight, len, out, n) && !memcmp(in, out, n));
+		MUST(codec->decompress(state, tight, length, out, count) && !memcmp(in, out, count));
 		free(tight);
 	}
 	free(out);
@@ -36,22 +36,22 @@ static void round_trip(const struct df_codec *c, void *state, const uint8_t *in,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct df_codec *c = size > 4 ? df_codec_find(1 + data[0] % 4) : NULL;
+	const struct df_codec *codec = size > 4 ? df_codec_find(1 + data[0] % 4) : NULL;
 	uint8_t *in, *out;
 	size_t want;
 	void *state;
 
-	if (!c)
+	if (!codec)
 		return 0;
 	want = (size_t)(data[1] | data[2] << 8) + 1;
 	in = exactly(data + 3, size - 3);
 	out = exactly(NULL, want);
-	state = c->state_new ? c->state_new(&env, 0, 4096) : NULL;
-	MUST(state || !c->state_new);
-	c->decompress(data[0] & 128 ? NULL : state, in, size - 3, out, want);
-	round_trip(c, state, in, size - 3);
+	state = codec->state_new ? codec->state_new(&env, 0, 4096) : NULL;
+	MUST(state || !codec->state_new);
+	codec->decompress(data[0] & 128 ? NULL : state, in, size - 3, out, want);
+	round_trip(codec, state, in, size - 3);
 	if (state)
-		c->state_free(&env, state);
+		codec->state_free(&env, state);
 	MUST(!env.mem_used);
 	free(out);
 	free(in);

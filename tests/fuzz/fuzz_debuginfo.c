@@ -21,14 +21,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dumpfilter *df = fz_new(31, false, 1);
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
 	char path[64];
-	int r;
+	int result;
 
 	if (fd < 0)
 		fd = hidden_file();
 	MUST(sink && !ftruncate(fd, 0) && pwrite(fd, data, size, 0) == (ssize_t)size);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	r = dumpfilter_write_vmcoreinfo(df, path, sink);
-	MUST(r <= 0 && (!r || dumpfilter_errmsg(df)[0]));
+	result = dumpfilter_write_vmcoreinfo(df, path, sink);
+	MUST(result <= 0 && (!result || dumpfilter_errmsg(df)[0]));
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
 	return 0;

@@ -31,7 +31,7 @@ static const char *const recipes[] = {
 #define KERNELS (sizeof recipes / sizeof *recipes)
 
 struct kernel {
-	struct builder_image img;
+	struct builder_image image;
 	uint32_t *slot; /* offsets of words that the library reads for the log */
 	size_t slots;
 };
@@ -43,70 +43,72 @@ struct paper {
 	bool text; /* up to 3.4 what is there is written as it is */
 };
 
-static int write_paper(void *user, uint64_t offset, const void *buf, size_t len)
+static int write_paper(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	struct paper *p = user;
-	const uint8_t *b = buf;
+	struct paper *paper = user;
+	const uint8_t *bytes = buffer;
 
-	MUST(offset == p->bytes && len);
-	for (size_t i = 0; i < len && !p->text; i++)
-		MUST((b[i] >= ' ' && b[i] != 0x7f) || (b[i] >= '\t' && b[i] <= '\r'));
-	p->bytes += len;
+	MUST(offset == paper->bytes && length);
+	for (size_t i = 0; i < length && !paper->text; i++)
+		MUST((bytes[i] >= ' ' && bytes[i] != 0x7f) || (bytes[i] >= '\t' && bytes[i] <= '\r'));
+	paper->bytes += length;
 	return 0;
 }
 
-static int get_log(struct dumpfilter *df, unsigned flags, struct paper *p)
+static int get_log(struct dumpfilter *df, unsigned flags, struct paper *paper)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = write_paper };
 	struct dumpfilter_dmesg_opts opts = DUMPFILTER_DMESG_OPTS_INIT;
-	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, p);
-	int r;
+	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, paper);
+	int result;
 
 	MUST(sink);
 	opts.flags = flags;
-	r = dumpfilter_dmesg(df, &opts, sink);
+	result = dumpfilter_dmesg(df, &opts, sink);
 	fz_text(dumpfilter_errmsg(df));
-	MUST(r == 0 || dumpfilter_errmsg(df)[0]);
-	MUST(r >= 0 || !p->bytes);
-	MUST(r != DUMPFILTER_PARTIAL || p->bytes);
+	MUST(result == 0 || dumpfilter_errmsg(df)[0]);
+	MUST(result >= 0 || !paper->bytes);
+	MUST(result != DUMPFILTER_PARTIAL || paper->bytes);
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 /* The words that the log is read from: those that opening alone does not look at. */
-static void watch(struct kernel *k)
+static void watch(struct kernel *kernel)
 {
-	struct fz_source s = { .data = k->img.data, .size = k->img.size, .length = k->img.size };
+	struct fz_source source = { .data = kernel->image.data,
+				    .size = kernel->image.size,
+				    .length = kernel->image.size };
 	struct dumpfilter *df = fz_new(0, 0, 1);
-	size_t words = k->img.size / 8;
-	struct paper p = { .text = true };
+	size_t words = kernel->image.size / 8;
+	struct paper paper = { .text = true };
 
-	MUST(!fz_open(df, &s));
-	s.seen = calloc(words + 1, 1);
-	k->slot = calloc(words, sizeof *k->slot);
-	MUST(s.seen && k->slot && !get_log(df, 0, &p) && p.bytes > 100);
+	MUST(!fz_open(df, &source));
+	source.seen = calloc(words + 1, 1);
+	kernel->slot = calloc(words, sizeof *kernel->slot);
+	MUST(source.seen && kernel->slot && !get_log(df, 0, &paper) && paper.bytes > 100);
 	for (size_t i = 0; i < words; i++)
-		if (s.seen[i])
-			k->slot[k->slots++] = (uint32_t)(i * 8);
-	free(s.seen);
+		if (source.seen[i])
+			kernel->slot[kernel->slots++] = (uint32_t)(i * 8);
+	free(source.seen);
 	dumpfilter_free(df);
-	MUST(k->slots > 50);
+	MUST(kernel->slots > 50);
 }
 
-static struct kernel *kernel(unsigned n)
+static struct kernel *kernel(unsigned count)
 {
-	struct kernel *k = &kernels[n % KERNELS];
-	const char *text = recipes[n % KERNELS];
+	struct kernel *guest = &kernels[count % KERNELS];
+	const char *text = recipes[count % KERNELS];
 	char err[BUILDER_ERR];
 
-	if (k->img.data)
-		return k;
-	if (builder_build(text, strlen(text), &k->img, err)) {
-		fprintf(stderr, "recipe %u: %s\n", n % (unsigned)KERNELS, err);
+	if (guest->image.data)
+		return guest;
+	if (builder_build(text, strlen(text), &guest->image, err)) {
+		fprintf(stderr, "recipe %u: %s\n", count % (unsigned)KERNELS, err);
 		abort();
 	}
-	watch(k);
-	return k;
+	watch(guest);
+	return guest;
 }
 
 #define CHANGES 32
@@ -117,16 +119,16 @@ struct change {
 	uint64_t old;
 };
 
-static struct change change(struct kernel *k, const uint8_t *op)
+static struct change change(struct kernel *kernel, const uint8_t *op)
 {
-	uint8_t *data = k->img.data;
-	uint32_t at = k->slot[(op[1] | (uint32_t)op[2] << 8) % k->slots];
-	struct change c = { .at = at };
+	uint8_t *data = kernel->image.data;
+	uint32_t at = kernel->slot[(op[1] | (uint32_t)op[2] << 8) % kernel->slots];
+	struct change edit = { .at = at };
 	uint64_t value, old;
 
 	memcpy(&value, op + 3, 8);
 	memcpy(&old, data + at, 8);
-	c.old = old;
+	edit.old = old;
 	switch (op[0] % 4) {
 	case 0: /* a word */
 		old = value;
@@ -138,36 +140,37 @@ static struct change change(struct kernel *k, const uint8_t *op)
 		old += (uint64_t)(int64_t)(int8_t)op[3] << op[0] / 4;
 		break;
 	default: /* what stands elsewhere */
-		memcpy(&old, data + k->slot[value % k->slots], 8);
+		memcpy(&old, data + kernel->slot[value % kernel->slots], 8);
 	}
 	memcpy(data + at, &old, 8);
-	return c;
+	return edit;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct paper p = { 0 }, again = { 0 };
-	struct fz_source s;
+	struct paper paper = { 0 }, again = { 0 };
+	struct fz_source source;
 	struct dumpfilter *df;
 	struct change changes[CHANGES];
-	struct kernel *k;
-	unsigned n = 0;
+	struct kernel *guest;
+	unsigned count = 0;
 
 	if (size < 2)
 		return 0;
-	k = kernel(data[0]);
-	for (size_t at = 2; at + 11 <= size && n < CHANGES; at += 11)
-		changes[n++] = change(k, data + at);
-	s = (struct fz_source){ .data = k->img.data, .size = k->img.size, .length = k->img.size };
+	guest = kernel(data[0]);
+	for (size_t at = 2; at + 11 <= size && count < CHANGES; at += 11)
+		changes[count++] = change(guest, data + at);
+	source =
+		(struct fz_source){ .data = guest->image.data, .size = guest->image.size, .length = guest->image.size };
 	df = fz_new(0, 0, 1);
-	if (!fz_open(df, &s)) {
-		p.text = again.text = data[0] % KERNELS == 5;
-		get_log(df, data[1] & 3, &p);
+	if (!fz_open(df, &source)) {
+		paper.text = again.text = data[0] % KERNELS == 5;
+		get_log(df, data[1] & 3, &paper);
 		get_log(df, data[1] & 3, &again);
-		MUST(p.bytes == again.bytes && p.bytes < 2 << 20);
+		MUST(paper.bytes == again.bytes && paper.bytes < 2 << 20);
 	}
 	dumpfilter_free(df);
-	while (n--)
-		memcpy(k->img.data + changes[n].at, &changes[n].old, 8);
+	while (count--)
+		memcpy(guest->image.data + changes[count].at, &changes[count].old, 8);
 	return 0;
 }

@@ -17,44 +17,46 @@ static uint64_t present(struct dumpfilter *df)
 /* What fails changes nothing. */
 static void change(struct dumpfilter *df, unsigned how, const uint8_t *data, size_t size)
 {
-	uint64_t before = present(df), v[2] = { 0x1000, 0x1000 };
+	uint64_t before = present(df), values[2] = { 0x1000, 0x1000 };
 
-	if (size > sizeof v)
-		memcpy(v, data + size - 1 - sizeof v, sizeof v);
+	if (size > sizeof values)
+		memcpy(values, data + size - 1 - sizeof values, sizeof values);
 	if (how & CUT) {
-		int r = dumpfilter_cut(df, v[0], v[1]);
+		int result = dumpfilter_cut(df, values[0], values[1]);
 
-		MUST(r <= 0 && (r ? present(df) == before : present(df) <= before));
+		MUST(result <= 0 && (result ? present(df) == before : present(df) <= before));
 		before = present(df);
 	}
 	if (how & NOTE)
-		dumpfilter_add_vmcoreinfo_at(df, v[0], v[1] % 8192);
+		dumpfilter_add_vmcoreinfo_at(df, values[0], values[1] % 8192);
 	MUST(present(df) == before);
 }
 
 /* What is asked without writing. */
 static void look(struct dumpfilter *df)
 {
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 
-	if (dumpfilter_estimate(df, NULL, &e) >= 0)
-		MUST(e.low <= e.bytes && e.bytes <= e.high && e.sampled_pages <= e.pages);
+	if (dumpfilter_estimate(df, NULL, &estimate) >= 0)
+		MUST(estimate.low <= estimate.bytes && estimate.bytes <= estimate.high &&
+		     estimate.sampled_pages <= estimate.pages);
 	if (dumpfilter_survey(df) >= 0)
-		MUST(!dumpfilter_report(df, &rep) && rep.zero_pages + rep.unreadable_pages <= rep.kept_pages);
+		MUST(!dumpfilter_report(df, &report) &&
+		     report.zero_pages + report.unreadable_pages <= report.kept_pages);
 	fz_text(dumpfilter_errmsg(df));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned how = size ? data[size - 1] : 0;
-	struct fz_source s = { .data = data, .size = size, .length = how & UNKNOWN_LENGTH ? UINT64_MAX : size };
+	struct fz_source source = { .data = data, .size = size, .length = how & UNKNOWN_LENGTH ? UINT64_MAX : size };
 	int level = how & HIGH ? 31 : how & ZERO ? 1 : 0;
 	int format = how & ELF ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
 	struct dumpfilter *df = fz_new(level, format, how & THREADS ? 3 : 1);
 	struct fz_ranges ranges = { 0 };
 
-	if (!fz_open(df, &s)) {
+	if (!fz_open(df, &source)) {
 		change(df, how, data, size);
 		MUST(!dumpfilter_fact_foreach(df, fz_fact, NULL) && !dumpfilter_explain(df, fz_line, NULL));
 		if (dumpfilter_plan(df) >= 0) {

@@ -33,16 +33,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					   .finish = fz_finish };
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, &disk);
-	int r;
+	int result;
 
 	MUST(df && sink);
 	if (size) {
 		fill(data, size);
-		r = dumpfilter_rearrange(df, fileno(file), NULL, sink);
+		result = dumpfilter_rearrange(df, fileno(file), NULL, sink);
 		fz_text(dumpfilter_errmsg(df));
-		MUST(r <= 0 && (!r || dumpfilter_errmsg(df)[0]));
-		MUST(r != DUMPFILTER_E_FORMAT || !disk.bytes);
-		MUST(r || disk.bytes);
+		MUST(result <= 0 && (!result || dumpfilter_errmsg(df)[0]));
+		MUST(result != DUMPFILTER_E_FORMAT || !disk.bytes);
+		MUST(result || disk.bytes);
 	}
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);

@@ -40,7 +40,7 @@ static const char *const recipes[] = {
 #define KERNELS (sizeof recipes / sizeof *recipes)
 
 struct kernel {
-	struct builder_image img;
+	struct builder_image image;
 	uint32_t *slot; /* offsets of 8-byte words that the library reads */
 	size_t slots;
 	bool tried;
@@ -49,41 +49,43 @@ struct kernel {
 static struct kernel kernels[KERNELS];
 
 /* Watch a plan: the words that it reads are worth a change. */
-static void watch(struct kernel *k)
+static void watch(struct kernel *kernel)
 {
-	struct fz_source s = { .data = k->img.data, .size = k->img.size, .length = k->img.size };
+	struct fz_source source = { .data = kernel->image.data,
+				    .size = kernel->image.size,
+				    .length = kernel->image.size };
 	struct dumpfilter *df = fz_new(31, 0, 1);
-	size_t words = k->img.size / 8;
-	int r;
+	size_t words = kernel->image.size / 8;
+	int result;
 
-	s.seen = calloc(words + 1, 1);
-	k->slot = calloc(words, sizeof *k->slot);
-	MUST(s.seen && k->slot && !fz_open(df, &s));
-	r = dumpfilter_plan(df);
-	MUST(r >= 0);
+	source.seen = calloc(words + 1, 1);
+	kernel->slot = calloc(words, sizeof *kernel->slot);
+	MUST(source.seen && kernel->slot && !fz_open(df, &source));
+	result = dumpfilter_plan(df);
+	MUST(result >= 0);
 	for (size_t i = 0; i < words; i++)
-		if (s.seen[i])
-			k->slot[k->slots++] = (uint32_t)(i * 8);
-	free(s.seen);
+		if (source.seen[i])
+			kernel->slot[kernel->slots++] = (uint32_t)(i * 8);
+	free(source.seen);
 	dumpfilter_free(df);
-	MUST(k->slots > 100);
+	MUST(kernel->slots > 100);
 }
 
-static struct kernel *kernel(unsigned n)
+static struct kernel *kernel(unsigned count)
 {
-	struct kernel *k = &kernels[n % KERNELS];
-	const char *text = recipes[n % KERNELS];
+	struct kernel *guest = &kernels[count % KERNELS];
+	const char *text = recipes[count % KERNELS];
 	char err[BUILDER_ERR];
 
-	if (k->tried)
-		return k;
-	k->tried = true;
-	if (builder_build(text, strlen(text), &k->img, err)) {
-		fprintf(stderr, "recipe %u: %s\n", n % (unsigned)KERNELS, err);
+	if (guest->tried)
+		return guest;
+	guest->tried = true;
+	if (builder_build(text, strlen(text), &guest->image, err)) {
+		fprintf(stderr, "recipe %u: %s\n", count % (unsigned)KERNELS, err);
 		abort();
 	}
-	watch(k);
-	return k;
+	watch(guest);
+	return guest;
 }
 
 /* ---- changes, and taking them back */
@@ -92,64 +94,64 @@ static struct kernel *kernel(unsigned n)
 
 struct change {
 	uint32_t at;
-	uint8_t len, old[64];
+	uint8_t length, old[64];
 };
 
-static void put(struct kernel *k, struct change *c, uint32_t at, const void *bytes, uint8_t len)
+static void put(struct kernel *kernel, struct change *change, uint32_t at, const void *bytes, uint8_t length)
 {
-	if (at > k->img.size || len > k->img.size - at)
-		len = 0;
-	c->at = at;
-	c->len = len;
-	memcpy(c->old, k->img.data + at, len);
-	memcpy(k->img.data + at, bytes, len);
+	if (at > kernel->image.size || length > kernel->image.size - at)
+		length = 0;
+	change->at = at;
+	change->length = length;
+	memcpy(change->old, kernel->image.data + at, length);
+	memcpy(kernel->image.data + at, bytes, length);
 }
 
-static void change(struct kernel *k, struct change *c, const uint8_t *op)
+static void change(struct kernel *kernel, struct change *edit, const uint8_t *op)
 {
-	uint32_t where = (uint32_t)(op[2] | op[3] << 8), at = k->slot[where % k->slots], from;
+	uint32_t where = (uint32_t)(op[2] | op[3] << 8), at = kernel->slot[where % kernel->slots], from;
 	uint8_t copy[64];
 	uint64_t value, old;
 
 	memcpy(&value, op + 4, 8);
-	memcpy(&old, k->img.data + at, 8);
-	from = k->slot[value % k->slots];
+	memcpy(&old, kernel->image.data + at, 8);
+	from = kernel->slot[value % kernel->slots];
 	switch (op[0] % 8) {
 	case 0: /* a word */
-		put(k, c, at, &value, 8);
+		put(kernel, edit, at, &value, 8);
 		break;
 	case 1: /* some bytes of it */
-		put(k, c, at + op[1] % 8, &value, (uint8_t)(1 + op[1] / 8 % 4));
+		put(kernel, edit, at + op[1] % 8, &value, (uint8_t)(1 + op[1] / 8 % 4));
 		break;
 	case 2: /* a little more or less */
 		old += (uint64_t)(int64_t)(int8_t)op[4] << op[1] % 64;
-		put(k, c, at, &old, 8);
+		put(kernel, edit, at, &old, 8);
 		break;
 	case 3: /* a bit */
 		old ^= UINT64_C(1) << op[1] % 64;
-		put(k, c, at, &old, 8);
+		put(kernel, edit, at, &old, 8);
 		break;
 	case 4: /* what stands elsewhere: pointers stay pointers */
-		put(k, c, at, k->img.data + from, 8);
+		put(kernel, edit, at, kernel->image.data + from, 8);
 		break;
 	case 5: /* a whole struct page */
-		if (from + 64 > k->img.size || at + 64 > k->img.size)
+		if (from + 64 > kernel->image.size || at + 64 > kernel->image.size)
 			return;
-		memcpy(copy, k->img.data + from / 64 * 64, 64);
-		put(k, c, at / 64 * 64, copy, 64);
+		memcpy(copy, kernel->image.data + from / 64 * 64, 64);
+		put(kernel, edit, at / 64 * 64, copy, 64);
 		break;
 	case 6: /* all ones, or nothing */
 		memset(copy, op[1] & 1 ? 0xff : 0, 64);
-		put(k, c, at, copy, (uint8_t)(op[1] / 2 % 65));
+		put(kernel, edit, at, copy, (uint8_t)(op[1] / 2 % 65));
 		break;
 	default: /* any byte of the file */
-		put(k, c, (uint32_t)(value % k->img.size), op + 1, 3);
+		put(kernel, edit, (uint32_t)(value % kernel->image.size), op + 1, 3);
 	}
 }
 
-static void take_back(struct kernel *k, const struct change *c)
+static void take_back(struct kernel *kernel, const struct change *change)
 {
-	memcpy(k->img.data + c->at, c->old, c->len);
+	memcpy(kernel->image.data + change->at, change->old, change->length);
 }
 
 /* ---- the dumps */
@@ -160,26 +162,30 @@ static void take_back(struct kernel *k, const struct change *c)
 static void look(struct dumpfilter *df, bool survey)
 {
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	uint64_t paddr;
 
 	opts.max_pages = 64;
-	if (dumpfilter_estimate(df, &opts, &e) >= 0)
-		MUST(e.low <= e.bytes && e.bytes <= e.high && e.sampled_pages <= e.pages);
+	if (dumpfilter_estimate(df, &opts, &estimate) >= 0)
+		MUST(estimate.low <= estimate.bytes && estimate.bytes <= estimate.high &&
+		     estimate.sampled_pages <= estimate.pages);
 	for (unsigned shift = 0; shift < 64; shift += 9)
 		dumpfilter_translate(df, UINT64_MAX << shift, &paddr);
 	if (survey && dumpfilter_survey(df) >= 0)
-		MUST(!dumpfilter_report(df, &rep) && rep.zero_pages + rep.unreadable_pages <= rep.kept_pages);
+		MUST(!dumpfilter_report(df, &report) &&
+		     report.zero_pages + report.unreadable_pages <= report.kept_pages);
 }
 
 /* Plan at a level, then dump.  The frames kept, a bit each. */
-static bool dump(const struct kernel *k, int level, int format, unsigned threads, uint8_t kept[FRAMES / 8])
+static bool dump(const struct kernel *kernel, int level, int format, unsigned threads, uint8_t kept[FRAMES / 8])
 {
-	struct fz_source s = { .data = k->img.data, .size = k->img.size, .length = k->img.size };
+	struct fz_source source = { .data = kernel->image.data,
+				    .size = kernel->image.size,
+				    .length = kernel->image.size };
 	struct fz_ranges ranges = { .bits = kept, .limit = FRAMES };
 	struct dumpfilter *df = fz_new(level, format, threads);
-	bool ok = !fz_open(df, &s) && dumpfilter_plan(df) >= 0;
+	bool ok = !fz_open(df, &source) && dumpfilter_plan(df) >= 0;
 
 	if (ok) {
 		fz_check_plan(df, level, &ranges);
@@ -190,10 +196,10 @@ static bool dump(const struct kernel *k, int level, int format, unsigned threads
 	return ok;
 }
 
-static bool contains(const uint8_t *a, const uint8_t *b)
+static bool contains(const uint8_t *a, const uint8_t *bytes)
 {
 	for (size_t i = 0; i < FRAMES / 8; i++)
-		if (b[i] & ~a[i])
+		if (bytes[i] & ~a[i])
 			return false;
 	return true;
 }
@@ -202,26 +208,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t kept[3][FRAMES / 8] = { { 0 } };
 	struct change changes[CHANGES];
-	struct kernel *k;
-	unsigned n = 0;
+	struct kernel *guest;
+	unsigned count = 0;
 	bool all, some;
 
 	if (size < 2)
 		return 0;
-	k = kernel(data[0]);
-	for (size_t at = 2; at + 12 <= size && n < CHANGES; at += 12) {
-		changes[n].len = 0;
-		changes[n].at = 0;
-		change(k, &changes[n++], data + at);
+	guest = kernel(data[0]);
+	for (size_t at = 2; at + 12 <= size && count < CHANGES; at += 12) {
+		changes[count].length = 0;
+		changes[count].at = 0;
+		change(guest, &changes[count++], data + at);
 	}
-	all = dump(k, 0, data[1] & 1, 1, kept[0]);
-	some = dump(k, data[1] >> 3, data[1] >> 1 & 1, data[1] & 4 ? 3 : 1, kept[1]);
-	if (dump(k, 31, data[1] & 1, 1, kept[2])) {
+	all = dump(guest, 0, data[1] & 1, 1, kept[0]);
+	some = dump(guest, data[1] >> 3, data[1] >> 1 & 1, data[1] & 4 ? 3 : 1, kept[1]);
+	if (dump(guest, 31, data[1] & 1, 1, kept[2])) {
 		MUST(!some || contains(kept[1], kept[2]));
 		MUST(!all || contains(kept[0], kept[2]));
 	}
 	MUST(!all || !some || contains(kept[0], kept[1]));
-	while (n--)
-		take_back(k, &changes[n]);
+	while (count--)
+		take_back(guest, &changes[count]);
 	return 0;
 }

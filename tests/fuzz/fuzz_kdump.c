@@ -6,38 +6,39 @@
 
 static uint64_t take(const uint8_t **p, size_t *left)
 {
-	uint64_t v = 0;
-	size_t n = *left < 8 ? *left : 8;
+	uint64_t value = 0;
+	size_t count = *left < 8 ? *left : 8;
 
-	memcpy(&v, *p, n);
-	*p += n;
-	*left -= n;
-	return v;
+	memcpy(&value, *p, count);
+	*p += count;
+	*left -= count;
+	return value;
 }
 
 /* What was decoded and encoded again decodes to the same. */
 static void headers(const struct df_kdump_abi *abi, const uint8_t *data, size_t size)
 {
 	uint8_t head[DF_KDUMP_HEADER_MAX] = { 0 }, sub[DF_KDUMP_SUBHEADER_MAX] = { 0 }, again[DF_KDUMP_HEADER_MAX];
-	struct df_kdump_subheader s, s2;
-	struct df_kdump_header h = { 0 }, h2 = { 0 };
-	struct df_kdump_desc d = { 0 };
-	size_t n = df_kdump_header_size(abi);
+	struct df_kdump_subheader subheader, s2;
+	struct df_kdump_header header = { 0 }, h2 = { 0 };
+	struct df_kdump_desc desc = { 0 };
+	size_t count = df_kdump_header_size(abi);
 
-	memcpy(head, data, size < n ? size : n);
-	df_kdump_decode_header(abi, head, &h);
-	df_kdump_encode_header(abi, &h, again);
+	memcpy(head, data, size < count ? size : count);
+	df_kdump_decode_header(abi, head, &header);
+	df_kdump_encode_header(abi, &header, again);
 	df_kdump_decode_header(abi, again, &h2);
-	MUST(h.status == h2.status && h.max_mapnr == h2.max_mapnr && h.time_sec == h2.time_sec);
-	MUST(df_kdump_status_offset(abi) + 4 <= n);
-	if (size > n)
-		memcpy(sub, data + n,
-		       size - n < df_kdump_subheader_size(abi) ? size - n : df_kdump_subheader_size(abi));
-	df_kdump_decode_subheader(abi, h.version % 8, sub, &s);
-	df_kdump_encode_subheader(abi, &s, again);
-	df_kdump_decode_subheader(abi, h.version % 8, again, &s2);
-	MUST(!memcmp(&s.phys_base, &s2.phys_base, sizeof s.phys_base) && s.max_mapnr_64 == s2.max_mapnr_64);
-	df_kdump_decode_desc(abi, sub, &d);
+	MUST(header.status == h2.status && header.max_mapnr == h2.max_mapnr && header.time_sec == h2.time_sec);
+	MUST(df_kdump_status_offset(abi) + 4 <= count);
+	if (size > count)
+		memcpy(sub, data + count,
+		       size - count < df_kdump_subheader_size(abi) ? size - count : df_kdump_subheader_size(abi));
+	df_kdump_decode_subheader(abi, header.version % 8, sub, &subheader);
+	df_kdump_encode_subheader(abi, &subheader, again);
+	df_kdump_decode_subheader(abi, header.version % 8, again, &s2);
+	MUST(!memcmp(&subheader.phys_base, &s2.phys_base, sizeof subheader.phys_base) &&
+	     subheader.max_mapnr_64 == s2.max_mapnr_64);
+	df_kdump_decode_desc(abi, sub, &desc);
 }
 
 static void layout(const struct df_kdump_abi *abi, const uint8_t *data, size_t size)

@@ -34,34 +34,34 @@ static size_t wrap(uint8_t *file, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t file[FILE_MAX];
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_image_info info = DUMPFILTER_IMAGE_INFO_INIT;
 	struct fz_ranges ranges = { 0 };
-	struct fz_source s = { .data = file };
+	struct fz_source source = { .data = file };
 	struct dumpfilter *df;
 	unsigned how;
 
 	if (!size)
 		return 0;
 	how = data[0];
-	s.size = how & FLAT ? stream(data + 1, size - 1, file) : spread(data + 1, size - 1, file);
+	source.size = how & FLAT ? stream(data + 1, size - 1, file) : spread(data + 1, size - 1, file);
 	if (!(how & FLAT) && how & FLAT_KDUMP)
-		s.size = wrap(file, s.size);
-	s.length = how & UNKNOWN_LENGTH ? UINT64_MAX : s.size;
-	cfg.level = how & HIGH ? 31 : 0;
-	cfg.format = how & ELF ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
-	cfg.codec = how & PACKED && !(how & ELF) ? DUMPFILTER_CODEC_ZLIB : DUMPFILTER_CODEC_NONE;
-	cfg.threads = how & THREADS ? 3 : 1;
-	df = fz_new(cfg.level, cfg.format, cfg.threads);
-	MUST(!dumpfilter_configure(df, &cfg));
-	if (!fz_open(df, &s)) {
+		source.size = wrap(file, source.size);
+	source.length = how & UNKNOWN_LENGTH ? UINT64_MAX : source.size;
+	config.level = how & HIGH ? 31 : 0;
+	config.format = how & ELF ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
+	config.codec = how & PACKED && !(how & ELF) ? DUMPFILTER_CODEC_ZLIB : DUMPFILTER_CODEC_NONE;
+	config.threads = how & THREADS ? 3 : 1;
+	df = fz_new(config.level, config.format, config.threads);
+	MUST(!dumpfilter_configure(df, &config));
+	if (!fz_open(df, &source)) {
 		MUST(!dumpfilter_image_info(df, &info) && info.level <= DUMPFILTER_LEVEL_MAX);
 		MUST(info.present_pages <= info.max_pfn);
 		if (dumpfilter_plan(df) >= 0) {
-			struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+			struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 
-			MUST(!dumpfilter_report(df, &rep));
-			fz_check_plan(df, rep.level, &ranges);
+			MUST(!dumpfilter_report(df, &report));
+			fz_check_plan(df, report.level, &ranges);
 			fz_run(df, true);
 		}
 	}

@@ -22,9 +22,9 @@ static void build(void)
 	char text[1024], err[BUILDER_ERR];
 
 	for (int i = 0; i < 2 && !images[i].data; i++) {
-		int n = snprintf(text, sizeof text, "preset 6.1\n%s%s", i ? "info none\n" : "", recipe);
+		int count = snprintf(text, sizeof text, "preset 6.1\n%s%s", i ? "info none\n" : "", recipe);
 
-		if (builder_build(text, (size_t)n, &images[i], err)) {
+		if (builder_build(text, (size_t)count, &images[i], err)) {
 			fprintf(stderr, "%s\n", err);
 			abort();
 		}
@@ -34,15 +34,15 @@ static void build(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned how = size ? data[size - 1] : 0;
-	const struct builder_image *img;
+	const struct builder_image *image;
 	struct dumpfilter *df = fz_new(31, how >> 1 & 1, 1);
 	struct fz_ranges ranges = { 0 };
-	struct fz_source s;
+	struct fz_source source;
 
 	build();
-	img = &images[how & 1];
-	s = (struct fz_source){ .data = img->data, .size = img->size, .length = img->size };
-	MUST(!fz_open(df, &s));
+	image = &images[how & 1];
+	source = (struct fz_source){ .data = image->data, .size = image->size, .length = image->size };
+	MUST(!fz_open(df, &source));
 	if (size > 1 && !dumpfilter_add_vmcoreinfo(df, (const char *)data, size - 1)) {
 		MUST(!dumpfilter_fact_foreach(df, fz_fact, NULL) && !dumpfilter_explain(df, fz_line, NULL));
 		if (dumpfilter_plan(df) >= 0) {

@@ -12,7 +12,7 @@
 
 /* Headers, the two bitmaps, and index and data together. */
 static const struct {
-	size_t at, len;
+	size_t at, length;
 } parts[] = { { 0, 464 }, { BLOCK, 256 }, { 2 * BLOCK, 64 }, { 3 * BLOCK, 64 }, { 4 * BLOCK, FILE_MAX - 4 * BLOCK } };
 
 /* data[size] to where it belongs in file[FILE_MAX]; what is between is zero.  The end of the last part. */
@@ -22,12 +22,12 @@ static inline size_t spread(const uint8_t *data, size_t size, uint8_t *file)
 
 	memset(file, 0, FILE_MAX);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && size; i++) {
-		size_t n = size < parts[i].len ? size : parts[i].len;
+		size_t count = size < parts[i].length ? size : parts[i].length;
 
-		memcpy(file + parts[i].at, data, n);
-		data += n;
-		size -= n;
-		end = parts[i].at + n;
+		memcpy(file + parts[i].at, data, count);
+		data += count;
+		size -= count;
+		end = parts[i].at + count;
 	}
 	return end;
 }

@@ -10,45 +10,45 @@ static unsigned runs;
 
 static int one_file(const char *path)
 {
-	FILE *f = fopen(path, "rb");
-	uint8_t *buf = NULL;
-	size_t n = 0, cap = 0, got = 0;
+	FILE *file = fopen(path, "rb");
+	uint8_t *buffer = NULL;
+	size_t count = 0, cap = 0, got = 0;
 
-	if (!f) {
+	if (!file) {
 		perror(path);
 		return 1;
 	}
 	do {
-		n += got;
-		if (cap - n < 4096 && !(buf = realloc(buf, cap = cap * 2 + 8192)))
+		count += got;
+		if (cap - count < 4096 && !(buffer = realloc(buffer, cap = cap * 2 + 8192)))
 			abort();
-		got = fread(buf + n, 1, cap - n, f);
+		got = fread(buffer + count, 1, cap - count, file);
 	} while (got);
-	fclose(f);
+	fclose(file);
 	/* of its exact size, so that a byte too much is seen */
-	buf = realloc(buf, n ? n : 1);
-	LLVMFuzzerTestOneInput(buf, n);
-	free(buf);
+	buffer = realloc(buffer, count ? count : 1);
+	LLVMFuzzerTestOneInput(buffer, count);
+	free(buffer);
 	runs++;
 	return 0;
 }
 
 static int all_of(const char *path)
 {
-	DIR *d = opendir(path);
-	struct dirent *e;
+	DIR *folder = opendir(path);
+	struct dirent *dirent;
 	char name[4096];
 	int bad = 0;
 
-	if (!d)
+	if (!folder)
 		return one_file(path);
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
+	while ((dirent = readdir(folder))) {
+		if (dirent->d_name[0] == '.')
 			continue;
-		snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+		snprintf(name, sizeof name, "%s/%s", path, dirent->d_name);
 		bad |= one_file(name);
 	}
-	closedir(d);
+	closedir(folder);
 	return bad;
 }
 

@@ -59,11 +59,11 @@ static kdump_ctx_t *open_dump(const char *path)
 	char *names = strdup(path), *left = names;
 	kdump_ctx_t *ctx = kdump_new();
 	int fd[MAX_PIECES];
-	unsigned n = 0;
+	unsigned count = 0;
 
-	for (const char *name; names && n < MAX_PIECES && (name = strsep(&left, ",")); n++) {
-		fd[n] = open(name, O_RDONLY);
-		if (fd[n] < 0)
+	for (const char *name; names && count < MAX_PIECES && (name = strsep(&left, ",")); count++) {
+		fd[count] = open(name, O_RDONLY);
+		if (fd[count] < 0)
 			die(name, "cannot be opened");
 	}
 	free(names);
@@ -86,36 +86,36 @@ static size_t page_size(kdump_ctx_t *ctx, const char *path)
 /* ------------------------------------------------------------------------------------------ the yardstick */
 
 /* Between the byte order of a file and ours, both ways. */
-static uint64_t swap64(int big, uint64_t x)
+static uint64_t swap64(int big, uint64_t value)
 {
-	return big ? be64toh(x) : le64toh(x);
+	return big ? be64toh(value) : le64toh(value);
 }
 
-static uint32_t swap32(int big, uint32_t x)
+static uint32_t swap32(int big, uint32_t value)
 {
-	return big ? be32toh(x) : le32toh(x);
+	return big ? be32toh(value) : le32toh(value);
 }
 
-static uint16_t swap16(int big, uint16_t x)
+static uint16_t swap16(int big, uint16_t value)
 {
-	return big ? be16toh(x) : le16toh(x);
+	return big ? be16toh(value) : le16toh(value);
 }
 
-static void add_load(struct vmcore *v, const Elf64_Phdr *ph)
+static void add_load(struct vmcore *vmcore, const Elf64_Phdr *ph)
 {
-	uint32_t type = swap32(v->big, ph->p_type);
-	uint64_t size = swap64(v->big, ph->p_filesz);
-	struct load *l = &v->load[v->loads];
+	uint32_t type = swap32(vmcore->big, ph->p_type);
+	uint64_t size = swap64(vmcore->big, ph->p_filesz);
+	struct load *load = &vmcore->load[vmcore->loads];
 
 	if (type == PT_NOTE)
-		v->note = *ph;
+		vmcore->note = *ph;
 	if (type != PT_LOAD || !size)
 		return;
-	l->start = swap64(v->big, ph->p_paddr);
-	l->end = l->start + size;
-	l->file = swap64(v->big, ph->p_offset);
-	l->virt = swap64(v->big, ph->p_vaddr);
-	v->loads++;
+	load->start = swap64(vmcore->big, ph->p_paddr);
+	load->end = load->start + size;
+	load->file = swap64(vmcore->big, ph->p_offset);
+	load->virt = swap64(vmcore->big, ph->p_vaddr);
+	vmcore->loads++;
 }
 
 static int is_elf(const char *path)
@@ -130,61 +130,61 @@ static int is_elf(const char *path)
 
 static struct vmcore open_vmcore(const char *path)
 {
-	struct vmcore v = { .fd = open(path, O_RDONLY) };
-	Elf64_Ehdr *eh = &v.header;
+	struct vmcore vmcore = { .fd = open(path, O_RDONLY) };
+	Elf64_Ehdr *eh = &vmcore.header;
 	Elf64_Phdr ph;
 
-	if (v.fd < 0 || pread(v.fd, eh, sizeof(*eh), 0) != sizeof(*eh))
+	if (vmcore.fd < 0 || pread(vmcore.fd, eh, sizeof(*eh), 0) != sizeof(*eh))
 		die(path, "cannot be read");
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 || eh->e_ident[EI_CLASS] != ELFCLASS64)
 		die(path, "is no ELF64 file");
-	v.big = eh->e_ident[EI_DATA] == ELFDATA2MSB;
-	uint64_t at = swap64(v.big, eh->e_phoff);
-	unsigned n = swap16(v.big, eh->e_phnum);
-	v.load = calloc(n + 1u, sizeof(*v.load));
-	if (!v.load)
+	vmcore.big = eh->e_ident[EI_DATA] == ELFDATA2MSB;
+	uint64_t at = swap64(vmcore.big, eh->e_phoff);
+	unsigned count = swap16(vmcore.big, eh->e_phnum);
+	vmcore.load = calloc(count + 1u, sizeof(*vmcore.load));
+	if (!vmcore.load)
 		die(path, "no memory");
-	for (unsigned i = 0; i < n; i++) {
-		if (pread(v.fd, &ph, sizeof(ph), (off_t)(at + i * sizeof(ph))) != sizeof(ph))
+	for (unsigned i = 0; i < count; i++) {
+		if (pread(vmcore.fd, &ph, sizeof(ph), (off_t)(at + i * sizeof(ph))) != sizeof(ph))
 			die(path, "program headers cannot be read");
-		add_load(&v, &ph);
+		add_load(&vmcore, &ph);
 	}
-	return v;
+	return vmcore;
 }
 
-static uint64_t vmcore_end(const struct vmcore *v)
+static uint64_t vmcore_end(const struct vmcore *vmcore)
 {
 	uint64_t end = 0;
 
-	for (size_t i = 0; i < v->loads; i++)
-		if (v->load[i].end > end)
-			end = v->load[i].end;
+	for (size_t i = 0; i < vmcore->loads; i++)
+		if (vmcore->load[i].end > end)
+			end = vmcore->load[i].end;
 	return end;
 }
 
-static int vmcore_has(const struct vmcore *v, uint64_t addr, size_t size)
+static int vmcore_has(const struct vmcore *vmcore, uint64_t addr, size_t size)
 {
-	for (size_t i = 0; i < v->loads; i++)
-		if (addr < v->load[i].end && addr + size > v->load[i].start)
+	for (size_t i = 0; i < vmcore->loads; i++)
+		if (addr < vmcore->load[i].end && addr + size > vmcore->load[i].start)
 			return 1;
 	return 0;
 }
 
 /* Fills page; returns 0 where no PT_LOAD has any of it. */
-static int vmcore_page(const struct vmcore *v, uint64_t addr, unsigned char *page, size_t size)
+static int vmcore_page(const struct vmcore *vmcore, uint64_t addr, unsigned char *page, size_t size)
 {
 	int found = 0;
 
 	memset(page, 0, size);
-	for (size_t i = v->loads; i-- > 0;) { /* backwards, so that the first one wins */
-		const struct load *l = &v->load[i];
-		uint64_t from = addr > l->start ? addr : l->start;
-		uint64_t to = addr + size < l->end ? addr + size : l->end;
+	for (size_t i = vmcore->loads; i-- > 0;) { /* backwards, so that the first one wins */
+		const struct load *load = &vmcore->load[i];
+		uint64_t from = addr > load->start ? addr : load->start;
+		uint64_t to = addr + size < load->end ? addr + size : load->end;
 
 		if (from >= to)
 			continue;
 		found = 1;
-		if (pread(v->fd, page + (from - addr), to - from, (off_t)(l->file + (from - l->start))) !=
+		if (pread(vmcore->fd, page + (from - addr), to - from, (off_t)(load->file + (from - load->start))) !=
 		    (ssize_t)(to - from))
 			die("VMCORE", "ends before the memory that its headers promise");
 	}
@@ -193,28 +193,28 @@ static int vmcore_page(const struct vmcore *v, uint64_t addr, unsigned char *pag
 
 /* ------------------------------------------------------------------------------------------ pages */
 
-static void trouble(uint64_t *n, const char *what, uint64_t pfn, const char *why)
+static void trouble(uint64_t *counts, const char *what, uint64_t pfn, const char *why)
 {
-	if ((*n)++ < SHOWN)
+	if ((*counts)++ < SHOWN)
 		fprintf(stderr, "# frame %#" PRIx64 ": %s%s%s\n", pfn, what, *why ? ": " : "", why);
 }
 
-static void one_page(kdump_ctx_t *ctx, const struct vmcore *v, uint64_t pfn, size_t size, struct count *c)
+static void one_page(kdump_ctx_t *ctx, const struct vmcore *vmcore, uint64_t pfn, size_t size, struct count *count)
 {
 	unsigned char want[MAX_PAGE], got[MAX_PAGE];
-	size_t len = size;
+	size_t length = size;
 
 	if (kdump_read(ctx, KDUMP_MACHPHYSADDR, pfn * size, got, &len) != KDUMP_OK) {
 		trouble(&c->errors, "cannot be read", pfn, kdump_get_err(ctx));
 		return;
 	}
-	c->read++;
+	count->read++;
 	for (int shift = 0; shift < 64; shift += 8)
-		c->digest = (c->digest ^ (pfn >> shift & 0xff)) * 0x100000001b3u;
-	if (!vmcore_page(v, pfn * size, want, size))
-		trouble(&c->alien, "is not in the vmcore", pfn, "");
+		count->digest = (count->digest ^ (pfn >> shift & 0xff)) * 0x100000001b3u;
+	if (!vmcore_page(vmcore, pfn * size, want, size))
+		trouble(&count->alien, "is not in the vmcore", pfn, "");
 	else if (memcmp(want, got, size) != 0)
-		trouble(&c->different, "differs", pfn, "");
+		trouble(&count->different, "differs", pfn, "");
 }
 
 /*
@@ -225,74 +225,74 @@ static void one_page(kdump_ctx_t *ctx, const struct vmcore *v, uint64_t pfn, siz
  */
 struct claims {
 	kdump_bmp_t *map;
-	struct vmcore elf;
+	struct vmcore vmcore;
 	unsigned char bits[BITS_AT_ONCE / 8]; /* of the frames from first on */
 	uint64_t first;
 };
 
-static void open_claims(struct claims *c, kdump_ctx_t *ctx, const char *path)
+static void open_claims(struct claims *claims, kdump_ctx_t *ctx, const char *path)
 {
 	kdump_attr_t attr;
 	const char *format;
 
 	if (kdump_get_string_attr(ctx, KDUMP_ATTR_FILE_FORMAT, &format) != KDUMP_OK)
 		die(path, "format is not known");
-	c->first = UINT64_MAX;
+	claims->first = UINT64_MAX;
 	if (strcmp(format, "elf") == 0 && is_elf(path))
-		c->elf = open_vmcore(path);
+		claims->vmcore = open_vmcore(path);
 	else if (kdump_get_attr(ctx, KDUMP_ATTR_FILE_PAGEMAP, &attr) == KDUMP_OK && attr.type == KDUMP_BITMAP)
 		c->map = attr.val.bitmap;
 	else
 		die(path, "has no page map");
 }
 
-static int claimed(struct claims *c, uint64_t pfn, size_t size)
+static int claimed(struct claims *claims, uint64_t pfn, size_t size)
 {
 	uint64_t first = pfn / BITS_AT_ONCE * BITS_AT_ONCE;
 
-	if (!c->map)
-		return vmcore_has(&c->elf, pfn * size, size);
-	if (first != c->first) {
-		memset(c->bits, 0, sizeof(c->bits));
-		(void)kdump_bmp_get_bits(c->map, first, first + BITS_AT_ONCE - 1, c->bits);
-		c->first = first;
+	if (!claims->map)
+		return vmcore_has(&claims->vmcore, pfn * size, size);
+	if (first != claims->first) {
+		memset(claims->bits, 0, sizeof(claims->bits));
+		(void)kdump_bmp_get_bits(claims->map, first, first + BITS_AT_ONCE - 1, claims->bits);
+		claims->first = first;
 	}
-	return c->bits[(pfn - first) / 8] >> pfn % 8 & 1;
+	return claims->bits[(pfn - first) / 8] >> pfn % 8 & 1;
 }
 
 /* The end of what DUMP claims above end, or end. */
-static uint64_t claims_end(const struct claims *c, uint64_t end, size_t size)
+static uint64_t claims_end(const struct claims *claims, uint64_t end, size_t size)
 {
 	kdump_addr_t pfn = end;
 
-	if (!c->map)
-		return vmcore_end(&c->elf) / size > end ? vmcore_end(&c->elf) / size : end;
+	if (!claims->map)
+		return vmcore_end(&claims->vmcore) / size > end ? vmcore_end(&claims->vmcore) / size : end;
 	return kdump_bmp_find_set(c->map, &pfn) == KDUMP_OK ? pfn + 1 : end;
 }
 
 static int pages(const char *dump, const char *vmcore, const char *claims_file)
 {
 	static struct claims claims;
-	struct vmcore v = open_vmcore(vmcore);
+	struct vmcore core = open_vmcore(vmcore);
 	kdump_ctx_t *ctx = open_dump(dump);
-	struct count c = { .digest = 0xcbf29ce484222325u };
+	struct count count = { .digest = 0xcbf29ce484222325u };
 	size_t size = page_size(ctx, dump);
 
 	open_claims(&claims, ctx, claims_file);
-	uint64_t end = claims_end(&claims, (vmcore_end(&v) + size - 1) / size, size);
+	uint64_t end = claims_end(&claims, (vmcore_end(&core) + size - 1) / size, size);
 	for (uint64_t pfn = 0; pfn < end; pfn++) {
 		if (claimed(&claims, pfn, size))
 			one_page(ctx, &v, pfn, size, &c);
-		else if (vmcore_has(&v, pfn * size, size))
-			c.excluded++;
+		else if (vmcore_has(&core, pfn * size, size))
+			count.excluded++;
 	}
 	printf("read %" PRIu64 " excluded %" PRIu64 " errors %" PRIu64 " different %" PRIu64 " alien %" PRIu64
 	       " set %016" PRIx64 "\n",
-	       c.read, c.excluded, c.errors, c.different, c.alien, c.digest);
+	       count.read, count.excluded, count.errors, count.different, count.alien, count.digest);
 	kdump_free(ctx);
-	free(v.load);
-	free(claims.elf.load);
-	return !c.read || c.errors || c.different || c.alien;
+	free(core.load);
+	free(claims.vmcore.load);
+	return !count.read || count.errors || count.different || count.alien;
 }
 
 /* An ELF dump has no shared page of zeros: zero pages are left out of it, and nothing else that the other format has.
@@ -302,17 +302,17 @@ static int zeros(const char *dump, const char *dump2, const char *vmcore)
 	static const unsigned char zero[MAX_PAGE];
 	static struct claims claims, claims2;
 	unsigned char page[MAX_PAGE];
-	struct vmcore v = open_vmcore(vmcore);
+	struct vmcore core = open_vmcore(vmcore);
 	kdump_ctx_t *ctx = open_dump(dump), *ctx2 = open_dump(dump2);
 	size_t size = page_size(ctx, dump);
 	uint64_t lost = 0, zero_pages = 0;
 
 	open_claims(&claims, ctx, dump);
 	open_claims(&claims2, ctx2, dump2);
-	for (uint64_t pfn = 0; pfn * size < vmcore_end(&v); pfn++) {
+	for (uint64_t pfn = 0; pfn * size < vmcore_end(&core); pfn++) {
 		if (!claimed(&claims, pfn, size) || claimed(&claims2, pfn, size))
 			continue;
-		vmcore_page(&v, pfn * size, page, size);
+		vmcore_page(&core, pfn * size, page, size);
 		if (memcmp(page, zero, size) == 0)
 			zero_pages++;
 		else
@@ -332,110 +332,114 @@ static int zeros(const char *dump, const char *dump2, const char *vmcore)
  * neither.  Page tables of an ELF core drgn walks by itself.
  */
 struct elf_out {
-	FILE *f;
+	FILE *file;
 	int big;
 	Elf64_Phdr *ph;
-	size_t n, room;
+	size_t count, room;
 	uint64_t offset; /* where the next byte of data goes */
 };
 
-static Elf64_Phdr *new_header(struct elf_out *e, uint32_t type, uint64_t addr, uint64_t virt)
+static Elf64_Phdr *new_header(struct elf_out *elf_out, uint32_t type, uint64_t addr, uint64_t virt)
 {
 	Elf64_Phdr *ph;
 
-	if (e->n == e->room) {
-		e->room = e->room ? 2 * e->room : 64;
-		e->ph = realloc(e->ph, e->room * sizeof(*e->ph));
-		if (!e->ph || e->room > PN_XNUM)
+	if (elf_out->count == elf_out->room) {
+		elf_out->room = elf_out->room ? 2 * elf_out->room : 64;
+		elf_out->ph = realloc(elf_out->ph, elf_out->room * sizeof(*elf_out->ph));
+		if (!elf_out->ph || elf_out->room > PN_XNUM)
 			die("OUT", "too many runs of pages");
 	}
-	ph = &e->ph[e->n++];
-	*ph = (Elf64_Phdr){ .p_type = type, .p_flags = PF_R, .p_vaddr = virt, .p_paddr = addr, .p_offset = e->offset };
+	ph = &elf_out->ph[elf_out->count++];
+	*ph = (Elf64_Phdr){
+		.p_type = type, .p_flags = PF_R, .p_vaddr = virt, .p_paddr = addr, .p_offset = elf_out->offset
+	};
 	return ph;
 }
 
-static void add_data(struct elf_out *e, Elf64_Phdr *ph, const void *data, size_t size)
+static void add_data(struct elf_out *elf_out, Elf64_Phdr *ph, const void *data, size_t size)
 {
-	if (fseek(e->f, (long)e->offset, SEEK_SET) != 0 || fwrite(data, 1, size, e->f) != size)
+	if (fseek(elf_out->file, (long)elf_out->offset, SEEK_SET) != 0 || fwrite(data, 1, size, elf_out->file) != size)
 		die("OUT", "cannot be written");
-	e->offset += size;
+	elf_out->offset += size;
 	ph->p_filesz += size;
 	ph->p_memsz += size;
 }
 
-static void add_notes(struct elf_out *e, const struct vmcore *v)
+static void add_notes(struct elf_out *elf_out, const struct vmcore *vmcore)
 {
-	size_t size = swap64(v->big, v->note.p_filesz);
+	size_t size = swap64(vmcore->big, vmcore->note.p_filesz);
 	char *notes = malloc(size);
 
-	if (!notes || pread(v->fd, notes, size, (off_t)swap64(v->big, v->note.p_offset)) != (ssize_t)size)
+	if (!notes ||
+	    pread(vmcore->fd, notes, size, (off_t)swap64(vmcore->big, vmcore->note.p_offset)) != (ssize_t)size)
 		die("VMCORE", "notes cannot be read");
-	add_data(e, new_header(e, PT_NOTE, 0, 0), notes, size);
+	add_data(elf_out, new_header(elf_out, PT_NOTE, 0, 0), notes, size);
 	free(notes);
 }
 
-static void finish_elf(struct elf_out *e, Elf64_Ehdr eh)
+static void finish_elf(struct elf_out *elf_out, Elf64_Ehdr eh)
 {
-	eh.e_phoff = swap64(e->big, e->offset);
-	eh.e_phnum = swap16(e->big, (uint16_t)e->n);
+	eh.e_phoff = swap64(elf_out->big, elf_out->offset);
+	eh.e_phnum = swap16(elf_out->big, (uint16_t)elf_out->count);
 	eh.e_shoff = 0;
 	eh.e_shnum = eh.e_shstrndx = 0;
-	for (size_t i = 0; i < e->n; i++) {
-		Elf64_Phdr *p = &e->ph[i];
+	for (size_t i = 0; i < elf_out->count; i++) {
+		Elf64_Phdr *phdr = &elf_out->ph[i];
 
-		p->p_type = swap32(e->big, p->p_type);
-		p->p_flags = swap32(e->big, p->p_flags);
-		p->p_offset = swap64(e->big, p->p_offset);
-		p->p_vaddr = swap64(e->big, p->p_vaddr);
-		p->p_paddr = swap64(e->big, p->p_paddr);
-		p->p_filesz = swap64(e->big, p->p_filesz);
-		p->p_memsz = swap64(e->big, p->p_memsz);
+		phdr->p_type = swap32(elf_out->big, phdr->p_type);
+		phdr->p_flags = swap32(elf_out->big, phdr->p_flags);
+		phdr->p_offset = swap64(elf_out->big, phdr->p_offset);
+		phdr->p_vaddr = swap64(elf_out->big, phdr->p_vaddr);
+		phdr->p_paddr = swap64(elf_out->big, phdr->p_paddr);
+		phdr->p_filesz = swap64(elf_out->big, phdr->p_filesz);
+		phdr->p_memsz = swap64(elf_out->big, phdr->p_memsz);
 	}
-	if (fwrite(e->ph, sizeof(*e->ph), e->n, e->f) != e->n || fseek(e->f, 0, SEEK_SET) != 0 ||
-	    fwrite(&eh, sizeof(eh), 1, e->f) != 1 || fclose(e->f) != 0)
+	if (fwrite(elf_out->ph, sizeof(*elf_out->ph), elf_out->count, elf_out->file) != elf_out->count ||
+	    fseek(elf_out->file, 0, SEEK_SET) != 0 || fwrite(&eh, sizeof(eh), 1, elf_out->file) != 1 ||
+	    fclose(elf_out->file) != 0)
 		die("OUT", "cannot be written");
-	free(e->ph);
+	free(elf_out->ph);
 }
 
 /* As the first PT_LOAD that has it says. */
-static uint64_t virtual_address(const struct vmcore *v, uint64_t addr)
+static uint64_t virtual_address(const struct vmcore *vmcore, uint64_t addr)
 {
-	for (size_t i = 0; i < v->loads; i++)
-		if (addr >= v->load[i].start && addr < v->load[i].end)
-			return v->load[i].virt + (addr - v->load[i].start);
+	for (size_t i = 0; i < vmcore->loads; i++)
+		if (addr >= vmcore->load[i].start && addr < vmcore->load[i].end)
+			return vmcore->load[i].virt + (addr - vmcore->load[i].start);
 	return 0;
 }
 
 static int to_elf(const char *dump, const char *vmcore, const char *out)
 {
 	static struct claims claims;
-	struct vmcore v = open_vmcore(vmcore);
+	struct vmcore core = open_vmcore(vmcore);
 	kdump_ctx_t *ctx = open_dump(dump);
-	size_t size = page_size(ctx, dump), len;
-	struct elf_out e = { .f = fopen(out, "wb"), .big = v.big, .offset = size };
+	size_t size = page_size(ctx, dump), length;
+	struct elf_out elf_out = { .file = fopen(out, "wb"), .big = core.big, .offset = size };
 	Elf64_Phdr *run = NULL;
 	char page[MAX_PAGE];
 
-	if (!e.f)
+	if (!elf_out.file)
 		die(out, "cannot be created");
 	open_claims(&claims, ctx, dump);
-	add_notes(&e, &v);
-	for (uint64_t pfn = 0; pfn * size < vmcore_end(&v); pfn++) {
+	add_notes(&elf_out, &core);
+	for (uint64_t pfn = 0; pfn * size < vmcore_end(&core); pfn++) {
 		if (!claimed(&claims, pfn, size)) {
 			run = NULL;
 			continue;
 		}
-		len = size;
+		length = size;
 		if (kdump_read(ctx, KDUMP_MACHPHYSADDR, pfn * size, page, &len) != KDUMP_OK)
 			die(dump, kdump_get_err(ctx));
-		uint64_t virt = virtual_address(&v, pfn * size);
+		uint64_t virt = virtual_address(&core, pfn * size);
 		if (!run || virt != run->p_vaddr + run->p_memsz)
-			run = new_header(&e, PT_LOAD, pfn * size, virt);
-		add_data(&e, run, page, size);
+			run = new_header(&elf_out, PT_LOAD, pfn * size, virt);
+		add_data(&elf_out, run, page, size);
 	}
-	finish_elf(&e, v.header);
+	finish_elf(&elf_out, core.header);
 	kdump_free(ctx);
-	free(v.load);
+	free(core.load);
 	return 0;
 }
 
@@ -443,14 +447,14 @@ static int to_elf(const char *dump, const char *vmcore, const char *out)
 
 static void print_blob(kdump_blob_t *blob)
 {
-	const unsigned char *b = kdump_blob_pin(blob);
+	const unsigned char *bytes = kdump_blob_pin(blob);
 
 	for (size_t i = 0; i < kdump_blob_size(blob); i++)
 		printf("%02x", b[i]);
 	kdump_blob_unpin(blob);
 }
 
-static void print_attr(const char *path, const kdump_attr_t *a)
+static void print_attr(const char *path, const kdump_attr_t *array)
 {
 	printf("%s=", path);
 	if (a->type == KDUMP_NUMBER)

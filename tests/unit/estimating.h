@@ -8,15 +8,15 @@
 
 #define PAGE 4096u
 
-static struct builder_image img;
+static struct builder_image image;
 
 static inline void build(const char *more)
 {
 	char text[2000], err[BUILDER_ERR] = "";
 
 	snprintf(text, sizeof text, "preset 6.1\nram 0 48M\n%s", more);
-	builder_image_free(&img);
-	if (builder_build(text, strlen(text), &img, err))
+	builder_image_free(&image);
+	if (builder_build(text, strlen(text), &image, err))
 		T_FAIL("%s", err);
 }
 
@@ -33,13 +33,13 @@ struct out {
 	uint64_t bytes;
 };
 
-static inline int count(void *user, uint64_t offset, const void *buf, size_t len)
+static inline int count(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	struct out *o = user;
+	struct out *out = user;
 
-	(void)buf;
-	if (offset + len > o->bytes)
-		o->bytes = offset + len;
+	(void)buffer;
+	if (offset + length > out->bytes)
+		out->bytes = offset + length;
 	return 0;
 }
 
@@ -53,60 +53,60 @@ struct how {
 
 static struct memory input;
 
-static inline struct dumpfilter *open_image(const struct how *h, const struct dumpfilter_new_opts *memory)
+static inline struct dumpfilter *open_image(const struct how *how, const struct dumpfilter_new_opts *memory)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops,
 					     .caps = DUMPFILTER_IO_CONCURRENT,
 					     .read = memory_read };
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(memory);
 
 	if (!df)
 		return NULL;
-	input = (struct memory){ .data = img.data, .size = img.size };
-	ops.length = img.size;
-	cfg.level = h->level;
-	cfg.format = h->format;
-	cfg.codec = h->codec;
-	cfg.compression_level = h->effort;
-	cfg.threads = h->threads ? h->threads : 1;
-	cfg.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
-	if (dumpfilter_open(df, &ops, &input) == 0 && dumpfilter_configure(df, &cfg) == 0)
+	input = (struct memory){ .data = image.data, .size = image.size };
+	ops.length = image.size;
+	config.level = how->level;
+	config.format = how->format;
+	config.codec = how->codec;
+	config.compression_level = how->effort;
+	config.threads = how->threads ? how->threads : 1;
+	config.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+	if (dumpfilter_open(df, &ops, &input) == 0 && dumpfilter_configure(df, &config) == 0)
 		return df;
 	dumpfilter_free(df);
 	return NULL;
 }
 
-static inline uint64_t written(struct dumpfilter *df, const struct how *h)
+static inline uint64_t written(struct dumpfilter *df, const struct how *how)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = count };
 	struct dumpfilter_sink *inner, *sink;
 	struct out out = { 0 };
 
-	ops.caps = h->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
+	ops.caps = how->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
 	inner = dumpfilter_sink_custom(df, &ops, &out);
-	sink = h->flat ? dumpfilter_sink_flat(df, inner) : inner;
+	sink = how->flat ? dumpfilter_sink_flat(df, inner) : inner;
 	CHECK(dumpfilter_run(df, sink) >= 0);
-	if (h->flat)
+	if (how->flat)
 		dumpfilter_sink_free(sink);
 	dumpfilter_sink_free(inner);
 	return out.bytes;
 }
 
-static inline struct dumpfilter_estimate estimate(struct dumpfilter *df, const struct how *h)
+static inline struct dumpfilter_estimate estimate(struct dumpfilter *df, const struct how *how)
 {
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-	int r;
+	struct dumpfilter_estimate found = DUMPFILTER_ESTIMATE_INIT;
+	int result;
 
-	opts.flags = h->flat ? DUMPFILTER_ESTIMATE_FLAT : 0;
-	opts.max_pages = h->max;
-	r = dumpfilter_estimate(df, &opts, &e);
-	if (r < 0)
+	opts.flags = how->flat ? DUMPFILTER_ESTIMATE_FLAT : 0;
+	opts.max_pages = how->max;
+	result = dumpfilter_estimate(df, &opts, &found);
+	if (result < 0)
 		T_FAIL("%s", dumpfilter_errmsg(df));
-	CHECK(e.low <= e.bytes && e.bytes <= e.high);
-	CHECK(e.sampled_pages <= e.pages);
-	return e;
+	CHECK(found.low <= found.bytes && found.bytes <= found.high);
+	CHECK(found.sampled_pages <= found.pages);
+	return found;
 }
 
 #endif

@@ -44,129 +44,129 @@ struct load {
 	uint64_t offset, paddr, filesz, memsz;
 };
 
-static uint64_t get(const uint8_t *p, unsigned width)
+static uint64_t get(const uint8_t *bytes, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
 }
 
-static bool load_at(const struct builder_image *b, unsigned i, struct load *l)
+static bool load_at(const struct builder_image *image, unsigned i, struct load *load)
 {
-	const uint8_t *p = b->data + get(b->data + 32, 8) + i * 56;
+	const uint8_t *bytes = image->data + get(image->data + 32, 8) + i * 56;
 
-	if (get(p, 4) != 1)
+	if (get(bytes, 4) != 1)
 		return false;
-	*l = (struct load){ get(p + 8, 8), get(p + 24, 8), get(p + 32, 8), get(p + 40, 8) };
+	*load = (struct load){ get(bytes + 8, 8), get(bytes + 24, 8), get(bytes + 32, 8), get(bytes + 40, 8) };
 	return true;
 }
 
-static const char *fill_memory(struct fi_image *img)
+static const char *fill_memory(struct fi_image *image)
 {
-	const struct builder_image *b = &img->built;
-	unsigned n = (unsigned)get(b->data + 56, 2);
-	struct load l;
+	const struct builder_image *other = &image->built;
+	unsigned count = (unsigned)get(other->data + 56, 2);
+	struct load load;
 
-	for (unsigned i = 0; i < n; i++)
-		if (load_at(b, i, &l) && (l.paddr + l.memsz + FI_PAGE - 1) / FI_PAGE > img->max_pfn)
-			img->max_pfn = (l.paddr + l.memsz + FI_PAGE - 1) / FI_PAGE;
-	img->memory = calloc(img->max_pfn, FI_PAGE);
-	img->present = calloc(img->max_pfn, 1);
-	if (!img->memory || !img->present)
+	for (unsigned i = 0; i < count; i++)
+		if (load_at(other, i, &load) && (load.paddr + load.memsz + FI_PAGE - 1) / FI_PAGE > image->max_pfn)
+			image->max_pfn = (load.paddr + load.memsz + FI_PAGE - 1) / FI_PAGE;
+	image->memory = calloc(image->max_pfn, FI_PAGE);
+	image->present = calloc(image->max_pfn, 1);
+	if (!image->memory || !image->present)
 		return "no memory";
 	/* the last header first: where loads overlap the first one counts */
-	while (n--) {
-		if (!load_at(b, n, &l))
+	while (count--) {
+		if (!load_at(other, count, &load))
 			continue;
-		if (l.offset + l.filesz > b->size)
+		if (load.offset + load.filesz > other->size)
 			return "the image is cut";
-		memcpy(img->memory + l.paddr, b->data + l.offset, l.filesz);
-		for (uint64_t pfn = l.paddr / FI_PAGE; pfn * FI_PAGE < l.paddr + l.filesz; pfn++)
-			img->present[pfn] = 1;
+		memcpy(image->memory + load.paddr, other->data + load.offset, load.filesz);
+		for (uint64_t pfn = load.paddr / FI_PAGE; pfn * FI_PAGE < load.paddr + load.filesz; pfn++)
+			image->present[pfn] = 1;
 	}
 	return NULL;
 }
 
-const char *fi_image_build(struct fi_image *img, const char *recipe, const char *more)
+const char *fi_image_build(struct fi_image *image, const char *recipe, const char *more)
 {
 	static char err[BUILDER_ERR];
 	char text[8192];
-	int n = snprintf(text, sizeof text, "%s%s", recipe, more ? more : "");
+	int count = snprintf(text, sizeof text, "%s%s", recipe, more ? more : "");
 
-	*img = (struct fi_image){ 0 };
+	*image = (struct fi_image){ 0 };
 	if (recipe == fi_recipe) {
-		img->untouchable = 0x1d0;
-		img->untouchable_end = 0x1d5;
+		image->untouchable = 0x1d0;
+		image->untouchable_end = 0x1d5;
 	}
-	if (builder_build(text, (size_t)n, &img->built, err))
+	if (builder_build(text, (size_t)count, &image->built, err))
 		return err;
-	return fill_memory(img);
+	return fill_memory(image);
 }
 
-void fi_image_free(struct fi_image *img)
+void fi_image_free(struct fi_image *image)
 {
-	builder_image_free(&img->built);
-	free(img->memory);
-	free(img->present);
-	*img = (struct fi_image){ 0 };
+	builder_image_free(&image->built);
+	free(image->memory);
+	free(image->present);
+	*image = (struct fi_image){ 0 };
 }
 
 /* ---- callbacks */
 
-static void enter(struct fi_guard *g)
+static void enter(struct fi_guard *guard)
 {
-	int others = atomic_fetch_add(&g->inside, 1);
+	int others = atomic_fetch_add(&guard->inside, 1);
 
-	if (g->concurrent)
+	if (guard->concurrent)
 		return;
 	if (others)
-		atomic_store(&g->overlapped, true);
-	if (!pthread_equal(g->owner, pthread_self()))
-		atomic_store(&g->wrong_thread, true);
+		atomic_store(&guard->overlapped, true);
+	if (!pthread_equal(guard->owner, pthread_self()))
+		atomic_store(&guard->wrong_thread, true);
 }
 
-static void leave(struct fi_guard *g)
+static void leave(struct fi_guard *guard)
 {
-	atomic_fetch_sub(&g->inside, 1);
+	atomic_fetch_sub(&guard->inside, 1);
 }
 
-static const char *guard_broken(const struct fi_guard *g, const char *thread, const char *overlap)
+static const char *guard_broken(const struct fi_guard *guard, const char *thread, const char *overlap)
 {
-	return atomic_load(&g->wrong_thread) ? thread : atomic_load(&g->overlapped) ? overlap : NULL;
+	return atomic_load(&guard->wrong_thread) ? thread : atomic_load(&guard->overlapped) ? overlap : NULL;
 }
 
-static int64_t give(struct fi_source *s, uint64_t offset, void *buf, size_t len)
+static int64_t give(struct fi_source *source, uint64_t offset, void *buffer, size_t length)
 {
-	unsigned long n = atomic_fetch_add(&s->reads, 1) + 1;
+	unsigned long count = atomic_fetch_add(&source->reads, 1) + 1;
 
-	if (fi_fails(n, s->fail_at, s->fail_on))
-		return -(s->error ? s->error : EIO);
-	if (offset >= s->size)
+	if (fi_fails(count, source->fail_at, source->fail_on))
+		return -(source->error ? source->error : EIO);
+	if (offset >= source->size)
 		return 0;
-	if (len > s->size - offset)
-		len = (size_t)(s->size - offset);
-	if (s->most && len > s->most)
-		len = s->most;
-	if (offset < s->fail_to && offset + len > s->fail_from) {
-		if (offset >= s->fail_from)
-			return -(s->error ? s->error : EIO);
-		len = (size_t)(s->fail_from - offset);
+	if (length > source->size - offset)
+		length = (size_t)(source->size - offset);
+	if (source->most && length > source->most)
+		length = source->most;
+	if (offset < source->fail_to && offset + length > source->fail_from) {
+		if (offset >= source->fail_from)
+			return -(source->error ? source->error : EIO);
+		length = (size_t)(source->fail_from - offset);
 	}
-	memcpy(buf, s->data + offset, len);
-	return (int64_t)len;
+	memcpy(buffer, source->data + offset, length);
+	return (int64_t)length;
 }
 
-static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t source_read(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	struct fi_source *s = user;
-	int64_t r;
+	struct fi_source *source = user;
+	int64_t result;
 
-	enter(&s->guard);
-	r = give(s, offset, buf, len);
-	leave(&s->guard);
-	return r;
+	enter(&source->guard);
+	result = give(source, offset, buffer, length);
+	leave(&source->guard);
+	return result;
 }
 
 /* ---- the disk */
@@ -177,243 +177,245 @@ static int64_t source_read(void *user, uint64_t offset, void *buf, size_t len)
 static struct {
 	pthread_mutex_t lock;
 	struct fi_disk spare[16];
-	unsigned n;
+	unsigned count;
 } shelf = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void take_disk(struct fi_disk *d)
+static void take_disk(struct fi_disk *disk)
 {
-	struct fi_disk *s = NULL;
+	struct fi_disk *store = NULL;
 
-	if (d->data)
+	if (disk->data)
 		return;
 	pthread_mutex_lock(&shelf.lock);
-	if (shelf.n)
-		s = &shelf.spare[--shelf.n];
-	d->data = s ? s->data : calloc(1, DISK);
-	d->touched = s ? s->touched : calloc(1, DISK);
-	d->block = s ? s->block : calloc(1, DISK / FI_PAGE);
+	if (shelf.count)
+		store = &shelf.spare[--shelf.count];
+	disk->data = store ? store->data : calloc(1, DISK);
+	disk->touched = store ? store->touched : calloc(1, DISK);
+	disk->block = store ? store->block : calloc(1, DISK / FI_PAGE);
 	pthread_mutex_unlock(&shelf.lock);
-	if (!d->data || !d->touched || !d->block)
+	if (!disk->data || !disk->touched || !disk->block)
 		abort();
 }
 
 /* Store up to where the disk is full; the bytes that fitted.  note: they must not come again without REWRITE. */
-static size_t store(struct fi_disk *d, uint64_t offset, const uint8_t *buf, size_t len, bool note)
+static size_t store(struct fi_disk *disk, uint64_t offset, const uint8_t *buffer, size_t length, bool note)
 {
 	size_t done = 0;
 
-	take_disk(d);
-	while (done < len) {
+	take_disk(disk);
+	while (done < length) {
 		uint64_t at = offset + done;
-		size_t n = FI_PAGE - at % FI_PAGE;
+		size_t count = FI_PAGE - at % FI_PAGE;
 
-		if (n > len - done)
-			n = len - done;
-		if (!d->block[at / FI_PAGE]) {
-			if (d->room && d->used == d->room)
+		if (count > length - done)
+			count = length - done;
+		if (!disk->block[at / FI_PAGE]) {
+			if (disk->room && disk->used == disk->room)
 				break;
-			d->block[at / FI_PAGE] = 1;
-			d->used++;
+			disk->block[at / FI_PAGE] = 1;
+			disk->used++;
 		}
-		for (size_t i = 0; i < n && !(d->caps & DUMPFILTER_IO_REWRITE); i++)
-			d->rewritten |= d->touched[at + i];
-		memcpy(d->data + at, buf + done, n);
+		for (size_t i = 0; i < count && !(disk->caps & DUMPFILTER_IO_REWRITE); i++)
+			disk->rewritten |= disk->touched[at + i];
+		memcpy(disk->data + at, buffer + done, count);
 		if (note)
-			memset(d->touched + at, 1, n);
-		done += n;
+			memset(disk->touched + at, 1, count);
+		done += count;
 	}
-	if (done && offset + done > d->end)
-		d->end = offset + done;
+	if (done && offset + done > disk->end)
+		disk->end = offset + done;
 	return done;
 }
 
-static int disk_write(void *user, uint64_t offset, const void *buf, size_t len)
+static int disk_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a disk that may be written to by several threads */
-	struct fi_disk *d = user;
-	int r = 0;
+	struct fi_disk *disk = user;
+	int result = 0;
 
-	if (offset > DISK || len > DISK - offset)
+	if (offset > DISK || length > DISK - offset)
 		return -EFBIG;
-	enter(&d->guard);
+	enter(&disk->guard);
 	pthread_mutex_lock(&lock);
-	if (!(d->caps & DUMPFILTER_IO_RANDOM) && offset != d->end)
-		d->out_of_order = true;
-	if (fi_fails(++d->writes, d->fail_at, d->fail_on)) {
+	if (!(disk->caps & DUMPFILTER_IO_RANDOM) && offset != disk->end)
+		disk->out_of_order = true;
+	if (fi_fails(++disk->writes, disk->fail_at, disk->fail_on)) {
 		/* not in the middle of a descriptor: nobody could mend what a disk tears there and dies */
-		store(d, offset, buf, len / 2 / 24 * 24, false);
-		r = -(d->error ? d->error : EIO);
-	} else if (store(d, offset, buf, len, true) < len) {
-		r = -ENOSPC;
+		store(disk, offset, buffer, length / 2 / 24 * 24, false);
+		result = -(disk->error ? disk->error : EIO);
+	} else if (store(disk, offset, buffer, length, true) < length) {
+		result = -ENOSPC;
 	}
 	pthread_mutex_unlock(&lock);
-	leave(&d->guard);
-	return r;
+	leave(&disk->guard);
+	return result;
 }
 
 static int disk_finish(void *user, int result)
 {
-	struct fi_disk *d = user;
+	struct fi_disk *disk = user;
 
-	enter(&d->guard);
-	d->finishes++;
-	d->finish_result = result;
-	leave(&d->guard);
-	return -d->finish_error;
+	enter(&disk->guard);
+	disk->finishes++;
+	disk->finish_result = result;
+	leave(&disk->guard);
+	return -disk->finish_error;
 }
 
-void fi_disk_free(struct fi_disk *d)
+void fi_disk_free(struct fi_disk *disk)
 {
-	if (!d->data)
+	if (!disk->data)
 		return;
-	memset(d->data, 0, d->end);
-	memset(d->touched, 0, d->end);
-	memset(d->block, 0, DISK / FI_PAGE);
+	memset(disk->data, 0, disk->end);
+	memset(disk->touched, 0, disk->end);
+	memset(disk->block, 0, DISK / FI_PAGE);
 	pthread_mutex_lock(&shelf.lock);
-	if (shelf.n < sizeof shelf.spare / sizeof *shelf.spare) {
-		shelf.spare[shelf.n++] = *d;
+	if (shelf.count < sizeof shelf.spare / sizeof *shelf.spare) {
+		shelf.spare[shelf.count++] = *disk;
 	} else {
-		free(d->data);
-		free(d->touched);
-		free(d->block);
+		free(disk->data);
+		free(disk->touched);
+		free(disk->block);
 	}
 	pthread_mutex_unlock(&shelf.lock);
-	d->data = d->touched = d->block = NULL;
-	d->end = d->used = 0;
+	disk->data = disk->touched = disk->block = NULL;
+	disk->end = disk->used = 0;
 }
 
 /* ---- one dump */
 
-static void on_progress(void *user, const struct dumpfilter_progress *p)
+static void on_progress(void *user, const struct dumpfilter_progress *progress)
 {
-	struct fi_run *x = user;
+	struct fi_run *run = user;
 
-	x->callbacks++;
-	x->strange_callbacks += !pthread_equal(x->caller, pthread_self());
-	if (x->progress)
-		x->progress(x, x->df, p);
+	run->callbacks++;
+	run->strange_callbacks += !pthread_equal(run->caller, pthread_self());
+	if (run->progress)
+		run->progress(run, run->df, progress);
 }
 
 static void on_log(void *user, int level, const char *line)
 {
-	struct fi_run *x = user;
+	struct fi_run *run = user;
 
 	(void)level;
-	x->callbacks++;
-	x->strange_callbacks += !pthread_equal(x->caller, pthread_self()) || strchr(line, '\n') || !*line;
+	run->callbacks++;
+	run->strange_callbacks += !pthread_equal(run->caller, pthread_self()) || strchr(line, '\n') || !*line;
 }
 
-void fi_run_init(struct fi_run *x, const struct fi_image *img)
+void fi_run_init(struct fi_run *run, const struct fi_image *image)
 {
-	*x = (struct fi_run){ .img = img, .cfg = DUMPFILTER_CONFIG_INIT };
-	x->cfg.level = 31;
-	x->cfg.codec = DUMPFILTER_CODEC_ZLIB;
-	x->cfg.threads = 1;
-	x->src.data = img->built.data;
-	x->src.size = img->built.size;
-	x->src.guard.concurrent = true;
-	x->disk.caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
+	*run = (struct fi_run){ .image = image, .config = DUMPFILTER_CONFIG_INIT };
+	run->config.level = 31;
+	run->config.codec = DUMPFILTER_CODEC_ZLIB;
+	run->config.threads = 1;
+	run->source.data = image->built.data;
+	run->source.size = image->built.size;
+	run->source.guard.concurrent = true;
+	run->disk.caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
 }
 
-static void step(struct fi_run *x, int n)
+static void step(struct fi_run *run, int count)
 {
-	if (x->step)
-		x->step(x, x->df, n);
+	if (run->step)
+		run->step(run, run->df, count);
 }
 
-static int open_source(struct fi_run *x)
+static int open_source(struct fi_run *run)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops,
-					     .caps = x->src.guard.concurrent ? DUMPFILTER_IO_CONCURRENT : 0,
+					     .caps = run->source.guard.concurrent ? DUMPFILTER_IO_CONCURRENT : 0,
 					     .read = source_read,
-					     .length = x->src.length ? x->src.length : x->src.size,
+					     .length = run->source.length ? run->source.length : run->source.size,
 					     .name = "the image" };
-	int r = dumpfilter_configure(x->df, &x->cfg);
+	int result = dumpfilter_configure(run->df, &run->config);
 
-	step(x, 0);
-	if (!r)
-		r = dumpfilter_open(x->df, &ops, &x->src);
-	x->opened = !r;
-	step(x, 1);
-	if (!r && x->plan_first)
-		r = dumpfilter_plan(x->df);
-	x->planned = x->opened && x->plan_first && r >= 0;
-	return r < 0 ? r : 0;
+	step(run, 0);
+	if (!result)
+		result = dumpfilter_open(run->df, &ops, &run->source);
+	run->opened = !result;
+	step(run, 1);
+	if (!result && run->plan_first)
+		result = dumpfilter_plan(run->df);
+	run->planned = run->opened && run->plan_first && result >= 0;
+	return result < 0 ? result : 0;
 }
 
-static int write_disk(struct fi_run *x)
+static int write_disk(struct fi_run *run)
 {
-	struct dumpfilter_sink_ops ops = {
-		.size = sizeof ops, .caps = x->disk.caps, .write = disk_write, .finish = disk_finish, .name = "the disk"
-	};
-	struct dumpfilter_sink *disk = dumpfilter_sink_custom(x->df, &ops, &x->disk), *flat = NULL;
-	int r = DUMPFILTER_E_NOMEM;
+	struct dumpfilter_sink_ops ops = { .size = sizeof ops,
+					   .caps = run->disk.caps,
+					   .write = disk_write,
+					   .finish = disk_finish,
+					   .name = "the disk" };
+	struct dumpfilter_sink *disk = dumpfilter_sink_custom(run->df, &ops, &run->disk), *flat = NULL;
+	int result = DUMPFILTER_E_NOMEM;
 
-	if (disk && x->flat)
-		flat = dumpfilter_sink_flat(x->df, disk);
-	step(x, 2);
-	if (disk && (flat || !x->flat)) {
-		r = x->limit ? dumpfilter_sink_limit(x->df, flat ? flat : disk, x->limit) : 0;
-		r = r ? r : dumpfilter_run(x->df, flat ? flat : disk);
-		x->at_limit = dumpfilter_sink_at_limit(flat ? flat : disk);
+	if (disk && run->flat)
+		flat = dumpfilter_sink_flat(run->df, disk);
+	step(run, 2);
+	if (disk && (flat || !run->flat)) {
+		result = run->limit ? dumpfilter_sink_limit(run->df, flat ? flat : disk, run->limit) : 0;
+		result = result ? result : dumpfilter_run(run->df, flat ? flat : disk);
+		run->at_limit = dumpfilter_sink_at_limit(flat ? flat : disk);
 	}
-	snprintf(x->message, sizeof x->message, "%s", dumpfilter_errmsg(x->df));
+	snprintf(run->message, sizeof run->message, "%s", dumpfilter_errmsg(run->df));
 	dumpfilter_sink_free(flat);
 	dumpfilter_sink_free(disk);
-	return r;
+	return result;
 }
 
-static const char *check_run(struct fi_run *x)
+static const char *check_run(struct fi_run *run)
 {
-	const char *bad = guard_broken(&x->src.guard, "the source was read on another thread",
+	const char *bad = guard_broken(&run->source.guard, "the source was read on another thread",
 				       "the source was read by two threads at once");
 
 	if (!bad)
-		bad = guard_broken(&x->disk.guard, "the sink was called on another thread",
+		bad = guard_broken(&run->disk.guard, "the sink was called on another thread",
 				   "the sink was called by two threads at once");
 	if (bad)
 		return bad;
-	if (atomic_load(&x->heap.live))
+	if (atomic_load(&run->heap.live))
 		return "memory was not given back";
-	if (x->strange_callbacks)
+	if (run->strange_callbacks)
 		return "a log or progress callback came on another thread, or a log line is none";
-	if (x->disk.finishes > 1)
+	if (run->disk.finishes > 1)
 		return "finish() of the sink was called twice";
-	if (x->disk.out_of_order || x->disk.rewritten)
+	if (run->disk.out_of_order || run->disk.rewritten)
 		return "the sink got what it had said it cannot take";
-	if ((x->result < 0 || x->result == DUMPFILTER_PARTIAL) && (!x->message[0] || strchr(x->message, '\n')))
+	if ((run->result < 0 || run->result == DUMPFILTER_PARTIAL) && (!run->message[0] || strchr(run->message, '\n')))
 		return "no line of text for a failure";
-	if (x->disk.finishes && x->disk.finish_result != x->result && !x->disk.finish_error && x->result < 0)
+	if (run->disk.finishes && run->disk.finish_result != run->result && !run->disk.finish_error && run->result < 0)
 		return "finish() of the sink was told another result";
 	return NULL;
 }
 
-const char *fi_run_go(struct fi_run *x)
+const char *fi_run_go(struct fi_run *run)
 {
-	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &x->heap };
+	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &run->heap };
 
-	x->caller = x->src.guard.owner = x->disk.guard.owner = pthread_self();
-	x->df = dumpfilter_new(&opts);
-	if (!x->df) {
-		x->result = DUMPFILTER_E_NOMEM;
-		snprintf(x->message, sizeof x->message, "no context");
-		return atomic_load(&x->heap.live) ? "memory of a context that was not made" : NULL;
+	run->caller = run->source.guard.owner = run->disk.guard.owner = pthread_self();
+	run->df = dumpfilter_new(&opts);
+	if (!run->df) {
+		run->result = DUMPFILTER_E_NOMEM;
+		snprintf(run->message, sizeof run->message, "no context");
+		return atomic_load(&run->heap.live) ? "memory of a context that was not made" : NULL;
 	}
-	dumpfilter_set_progress(x->df, on_progress, x);
-	dumpfilter_set_log(x->df, on_log, x, DUMPFILTER_LOG_DEBUG);
-	x->result = open_source(x);
-	snprintf(x->message, sizeof x->message, "%s", dumpfilter_errmsg(x->df));
-	if (!x->result)
-		x->result = write_disk(x);
-	x->report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
-	x->have_report = !dumpfilter_report(x->df, &x->report);
-	step(x, 3);
-	dumpfilter_free(x->df);
-	x->df = NULL;
-	return check_run(x);
+	dumpfilter_set_progress(run->df, on_progress, run);
+	dumpfilter_set_log(run->df, on_log, run, DUMPFILTER_LOG_DEBUG);
+	run->result = open_source(run);
+	snprintf(run->message, sizeof run->message, "%s", dumpfilter_errmsg(run->df));
+	if (!run->result)
+		run->result = write_disk(run);
+	run->report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
+	run->have_report = !dumpfilter_report(run->df, &run->report);
+	step(run, 3);
+	dumpfilter_free(run->df);
+	run->df = NULL;
+	return check_run(run);
 }
 
-void fi_run_free(struct fi_run *x)
+void fi_run_free(struct fi_run *run)
 {
-	fi_disk_free(&x->disk);
+	fi_disk_free(&run->disk);
 }

@@ -40,8 +40,8 @@ struct fi_image {
 /* The recipe of a small x86_64 machine with pages of every class; `more` lines are added to it. */
 extern const char fi_recipe[], fi_tiny[];
 /* NULL, or what is wrong. */
-const char *fi_image_build(struct fi_image *img, const char *recipe, const char *more);
-void fi_image_free(struct fi_image *img);
+const char *fi_image_build(struct fi_image *image, const char *recipe, const char *more);
+void fi_image_free(struct fi_image *image);
 
 /* ---- who calls: callbacks that are not declared concurrent come from one thread, one at a time */
 
@@ -88,23 +88,23 @@ struct fi_disk {
 	struct fi_guard guard;
 };
 
-void fi_disk_free(struct fi_disk *d);
+void fi_disk_free(struct fi_disk *disk);
 
 /* ---- one dump */
 
 struct fi_run {
-	const struct fi_image *img;
-	struct dumpfilter_config cfg;
+	const struct fi_image *image;
+	struct dumpfilter_config config;
 	bool flat;       /* flattened onto the disk */
 	uint64_t limit;  /* dumpfilter_sink_limit(); 0 = none */
 	bool at_limit;   /* result: dumpfilter_sink_at_limit() */
 	bool plan_first; /* dumpfilter_plan() before dumpfilter_run() */
 	struct fi_heap heap;
-	struct fi_source src;
+	struct fi_source source;
 	struct fi_disk disk;
 	/* called between the steps, may be NULL: 0 before open, 1 before plan, 2 before run, 3 before free */
-	void (*step)(struct fi_run *x, struct dumpfilter *df, int step);
-	void (*progress)(struct fi_run *x, struct dumpfilter *df, const struct dumpfilter_progress *p);
+	void (*step)(struct fi_run *run, struct dumpfilter *df, int step);
+	void (*progress)(struct fi_run *run, struct dumpfilter *df, const struct dumpfilter_progress *state);
 	void *user;
 	struct dumpfilter *df; /* while it runs */
 	pthread_t caller;
@@ -117,11 +117,11 @@ struct fi_run {
 	unsigned long callbacks, strange_callbacks; /* the second: on another thread */
 };
 
-void fi_run_init(struct fi_run *x, const struct fi_image *img);
+void fi_run_init(struct fi_run *run, const struct fi_image *image);
 /* Open, (plan,) run, report, free.  NULL, or which rule of the library was broken: a leak, a callback on a wrong
  * thread, a missing or multi-line message … */
-const char *fi_run_go(struct fi_run *x);
-void fi_run_free(struct fi_run *x);
+const char *fi_run_go(struct fi_run *run);
+void fi_run_free(struct fi_run *run);
 
 /* ---- what came out */
 
@@ -133,18 +133,18 @@ struct fi_dump {
 	uint64_t nkept, nlisted;
 };
 
-/* Read d as a dump of img.  NULL, or why it does not open or lists what is not there or wrong.  Frames whose contents
- * lie in the file range [x->src.fail_from, fail_to) may be zeros in ELF. */
-const char *fi_dump_read(struct fi_dump *out, const struct fi_run *x);
-void fi_dump_free(struct fi_dump *d);
+/* Read dump as a dump of image.  NULL, or why it does not open or lists what is not there or wrong.  Frames whose
+ * contents lie in the file range [run->src.fail_from, fail_to) may be zeros in ELF. */
+const char *fi_dump_read(struct fi_dump *dump, const struct fi_run *run);
+void fi_dump_free(struct fi_dump *dump);
 /* Every page that a has contents of, b has or keeps too. */
-bool fi_dump_covers(const struct fi_dump *b, const struct fi_dump *a);
+bool fi_dump_covers(const struct fi_dump *dump, const struct fi_dump *first);
 /* The same run without a fault, for comparison. */
-const char *fi_reference(struct fi_dump *out, const struct fi_run *x);
+const char *fi_reference(struct fi_dump *dump, const struct fi_run *run);
 /* The report tells what the disk holds.  NULL or the difference. */
-const char *fi_report_agrees(const struct fi_run *x, const struct fi_dump *d);
+const char *fi_report_agrees(const struct fi_run *run, const struct fi_dump *dump);
 
 /* A stream of records into what it stands for; NULL where it is none.  *complete: it has its end record. */
-uint8_t *fi_unflatten(const uint8_t *stream, uint64_t len, uint64_t *size, bool *complete);
+uint8_t *fi_unflatten(const uint8_t *stream, uint64_t length, uint64_t *size, bool *complete);
 
 #endif

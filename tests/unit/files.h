@@ -43,68 +43,68 @@ static inline void files_end(void)
 }
 
 /* Byte n of a pattern that does not repeat at any power of two. */
-static inline uint8_t pattern(uint64_t n)
+static inline uint8_t pattern(uint64_t count)
 {
-	return (uint8_t)(n * 2654435761u >> 13 ^ n >> 3);
+	return (uint8_t)(count * 2654435761u >> 13 ^ count >> 3);
 }
 
-static inline void fill_pattern(uint8_t *p, uint64_t offset, size_t len)
+static inline void fill_pattern(uint8_t *bytes, uint64_t offset, size_t length)
 {
-	for (size_t i = 0; i < len; i++)
-		p[i] = pattern(offset + i);
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = pattern(offset + i);
 }
 
-static inline bool is_pattern(const uint8_t *p, uint64_t offset, size_t len)
+static inline bool is_pattern(const uint8_t *bytes, uint64_t offset, size_t length)
 {
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != pattern(offset + i))
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i] != pattern(offset + i))
 			return false;
 	return true;
 }
 
-static inline void write_file(const char *path, const void *buf, size_t len)
+static inline void write_file(const char *path, const void *buffer, size_t length)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
 	CHECK(fd >= 0);
-	CHECK(write(fd, buf, len) == (ssize_t)len);
+	CHECK(write(fd, buffer, length) == (ssize_t)length);
 	CHECK(!close(fd));
 }
 
-static inline void write_pattern(const char *path, size_t len)
+static inline void write_pattern(const char *path, size_t length)
 {
-	uint8_t *p = malloc(len + 1);
+	uint8_t *bytes = malloc(length + 1);
 
-	CHECK(p);
-	fill_pattern(p, 0, len);
-	write_file(path, p, len);
-	free(p);
+	CHECK(bytes);
+	fill_pattern(bytes, 0, length);
+	write_file(path, bytes, length);
+	free(bytes);
 }
 
 /* All bytes of a file; free() them. */
-static inline uint8_t *read_file(const char *path, size_t *len)
+static inline uint8_t *read_file(const char *path, size_t *length)
 {
 	struct stat st;
-	uint8_t *p;
+	uint8_t *bytes;
 	int fd = open(path, O_RDONLY);
 
 	CHECK(fd >= 0);
 	CHECK(!fstat(fd, &st));
-	p = malloc((size_t)st.st_size + 1);
-	CHECK(p);
-	CHECK(read(fd, p, (size_t)st.st_size) == st.st_size);
+	bytes = malloc((size_t)st.st_size + 1);
+	CHECK(bytes);
+	CHECK(read(fd, bytes, (size_t)st.st_size) == st.st_size);
 	close(fd);
-	*len = (size_t)st.st_size;
-	return p;
+	*length = (size_t)st.st_size;
+	return bytes;
 }
 
-static inline bool file_is(const char *path, const void *want, size_t len)
+static inline bool file_is(const char *path, const void *want, size_t length)
 {
 	size_t got;
-	uint8_t *p = read_file(path, &got);
-	bool same = got == len && !memcmp(p, want, len);
+	uint8_t *bytes = read_file(path, &got);
+	bool same = got == length && !memcmp(bytes, want, length);
 
-	free(p);
+	free(bytes);
 	return same;
 }
 

@@ -12,70 +12,75 @@
 #define ELF_HEAD   64u
 #define MOST       (UINT64_C(64) << 20)
 
-static uint64_t get_be(const uint8_t *p)
+static uint64_t get_be(const uint8_t *bytes)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
+		value = value << 8 | bytes[i];
+	return value;
 }
 
-static uint64_t get(const uint8_t *p, unsigned width)
+static uint64_t get(const uint8_t *bytes, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
 }
 
 /* ---- the stream */
 
-static bool add_record(struct fr_stream *s, const struct fr_record *r)
+static bool add_record(struct fr_stream *fr_stream, const struct fr_record *fr_record)
 {
-	struct fr_record *more = s->n % 256 ? s->records : realloc(s->records, (s->n + 256) * sizeof *more);
+	struct fr_record *more = fr_stream->count % 256
+					 ? fr_stream->records
+					 : realloc(fr_stream->records, (fr_stream->count + 256) * sizeof *more);
 
 	if (!more)
 		return false;
-	s->records = more;
-	s->records[s->n++] = *r;
-	if (r->offset + r->size > s->size)
-		s->size = r->offset + r->size;
+	fr_stream->records = more;
+	fr_stream->records[fr_stream->count++] = *fr_record;
+	if (fr_record->offset + fr_record->size > fr_stream->size)
+		fr_stream->size = fr_record->offset + fr_record->size;
 	return true;
 }
 
-static bool make_file(struct fr_stream *s)
+static bool make_file(struct fr_stream *fr_stream)
 {
-	s->file = calloc(1, s->size + BLOCK);
-	for (size_t i = 0; s->file && i < s->n; i++)
-		memcpy(s->file + s->records[i].offset, s->data + s->records[i].at, s->records[i].size);
-	return s->file;
+	fr_stream->file = calloc(1, fr_stream->size + BLOCK);
+	for (size_t i = 0; fr_stream->file && i < fr_stream->count; i++)
+		memcpy(fr_stream->file + fr_stream->records[i].offset, fr_stream->data + fr_stream->records[i].at,
+		       fr_stream->records[i].size);
+	return fr_stream->file;
 }
 
-bool fr_parse(struct fr_stream *s, const uint8_t *data, uint64_t len)
+bool fr_parse(struct fr_stream *fr_stream, const uint8_t *data, uint64_t length)
 {
-	*s = (struct fr_stream){ .data = data, .len = len };
-	if (len < START || memcmp(data, "makedumpfile\0\0\0\0", 16) || get_be(data + 16) != 1 || get_be(data + 24) != 1)
+	*fr_stream = (struct fr_stream){ .data = data, .length = length };
+	if (length < START || memcmp(data, "makedumpfile\0\0\0\0", 16) || get_be(data + 16) != 1 ||
+	    get_be(data + 24) != 1)
 		return false;
-	for (uint64_t at = START; len - at >= RECORD;) {
-		struct fr_record r = { get_be(data + at), get_be(data + at + 8), at + RECORD };
+	for (uint64_t at = START; length - at >= RECORD;) {
+		struct fr_record fr_record = { get_be(data + at), get_be(data + at + 8), at + RECORD };
 
-		s->ended = r.offset == UINT64_MAX && r.size == UINT64_MAX;
-		if (s->ended || !r.size || r.size > len - r.at || r.offset > MOST)
+		fr_stream->ended = fr_record.offset == UINT64_MAX && fr_record.size == UINT64_MAX;
+		if (fr_stream->ended || !fr_record.size || fr_record.size > length - fr_record.at ||
+		    fr_record.offset > MOST)
 			break;
-		if (!add_record(s, &r))
+		if (!add_record(fr_stream, &fr_record))
 			return false;
-		at = r.at + r.size;
+		at = fr_record.at + fr_record.size;
 	}
-	return s->n && make_file(s);
+	return fr_stream->count && make_file(fr_stream);
 }
 
-void fr_free(struct fr_stream *s)
+void fr_free(struct fr_stream *fr_stream)
 {
-	free(s->records);
-	free(s->file);
-	*s = (struct fr_stream){ 0 };
+	free(fr_stream->records);
+	free(fr_stream->file);
+	*fr_stream = (struct fr_stream){ 0 };
 }
 
 static bool is_elf(const uint8_t *header)
@@ -88,9 +93,9 @@ static bool is_kdump(const uint8_t *header)
 	return !memcmp(header, "KDUMP   ", 8);
 }
 
-bool fr_is_elf(const struct fr_stream *s)
+bool fr_is_elf(const struct fr_stream *fr_stream)
 {
-	return is_elf(s->file);
+	return is_elf(fr_stream->file);
 }
 
 bool fr_is_marked(const uint8_t *header)
@@ -100,27 +105,28 @@ bool fr_is_marked(const uint8_t *header)
 
 /* ---- makedumpfile -R (1.7.2 to 1.7.9, and makedumpfile-R.pl): writes one record after the other */
 
-static const char *rearranged(const struct fr_stream *s, bool *marked)
+static const char *rearranged(const struct fr_stream *fr_stream, bool *marked)
 {
-	if (!s->ended)
+	if (!fr_stream->ended)
 		return "no end record";
-	*marked = fr_is_marked(s->file);
-	return is_elf(s->file) || is_kdump(s->file) ? NULL : "no dump";
+	*marked = fr_is_marked(fr_stream->file);
+	return is_elf(fr_stream->file) || is_kdump(fr_stream->file) ? NULL : "no dump";
 }
 
 /* ---- libkdumpfile (0.5.3 to 0.5.6), and drgn with it: the last record that has a byte counts */
 
-static const char *kdumpfile(const struct fr_stream *s, bool *marked)
+static const char *kdumpfile(const struct fr_stream *fr_stream, bool *marked)
 {
-	const uint8_t *e = s->file;
+	const uint8_t *entry = fr_stream->file;
 
-	if (!s->ended)
+	if (!fr_stream->ended)
 		return "no end record";
-	*marked = fr_is_marked(s->file);
-	for (uint64_t i = 0; is_elf(e) && i < get(e + 56, 2); i++) {
-		const uint8_t *p = e + get(e + 32, 8) + i * 56;
+	*marked = fr_is_marked(fr_stream->file);
+	for (uint64_t i = 0; is_elf(entry) && i < get(entry + 56, 2); i++) {
+		const uint8_t *bytes = entry + get(entry + 32, 8) + i * 56;
 
-		if (get(p, 4) == 1 && get(p + 32, 8) && get(p + 8, 8) + get(p + 32, 8) > s->size)
+		if (get(bytes, 4) == 1 && get(bytes + 32, 8) &&
+		    get(bytes + 8, 8) + get(bytes + 32, 8) > fr_stream->size)
 			return "a load behind the last record";
 	}
 	return NULL;
@@ -131,185 +137,191 @@ static const char *kdumpfile(const struct fr_stream *s, bool *marked)
  * dies. */
 
 struct sorted {
-	const struct fr_stream *s;
-	struct fr_record *v;
+	const struct fr_stream *fr_stream;
+	struct fr_record *fr_record;
 };
 
-static bool sort(struct sorted *x)
+static bool sort(struct sorted *sorted)
 {
-	x->v = malloc(x->s->n * sizeof *x->v);
-	for (size_t i = 0; x->v && i < x->s->n; i++) {
+	sorted->fr_record = malloc(sorted->fr_stream->count * sizeof *sorted->fr_record);
+	for (size_t i = 0; sorted->fr_record && i < sorted->fr_stream->count; i++) {
 		size_t at = i;
 
-		for (; at && x->v[at - 1].offset >= x->s->records[i].offset; at--)
-			x->v[at] = x->v[at - 1];
-		x->v[at] = x->s->records[i];
+		for (; at && sorted->fr_record[at - 1].offset >= sorted->fr_stream->records[i].offset; at--)
+			sorted->fr_record[at] = sorted->fr_record[at - 1];
+		sorted->fr_record[at] = sorted->fr_stream->records[i];
 	}
-	return x->v;
+	return sorted->fr_record;
 }
 
-static bool crash_read(const struct sorted *x, uint64_t offset, uint8_t *buf, uint64_t len)
+static bool crash_read(const struct sorted *sorted, uint64_t offset, uint8_t *buffer, uint64_t length)
 {
-	size_t low = 0, high = x->s->n;
+	size_t low = 0, high = sorted->fr_stream->count;
 
-	while (len) {
+	while (length) {
 		size_t at = (low + high) / 2;
-		const struct fr_record *r = &x->v[at];
+		const struct fr_record *fr_record = &sorted->fr_record[at];
 		uint64_t here;
 
-		if (r->offset <= offset && offset < r->offset + r->size) {
-			here = r->offset + r->size - offset < len ? r->offset + r->size - offset : len;
-			memcpy(buf, x->s->data + r->at + (offset - r->offset), here);
+		if (fr_record->offset <= offset && offset < fr_record->offset + fr_record->size) {
+			here = fr_record->offset + fr_record->size - offset < length
+				       ? fr_record->offset + fr_record->size - offset
+				       : length;
+			memcpy(buffer, sorted->fr_stream->data + fr_record->at + (offset - fr_record->offset), here);
 		} else if (at == low && low + 1 == high) {
-			if (high == x->s->n)
+			if (high == sorted->fr_stream->count)
 				return false;
-			r = &x->v[high];
-			here = offset + len <= r->offset ? len : r->offset - offset;
-			memset(buf, 0, here);
+			fr_record = &sorted->fr_record[high];
+			here = offset + length <= fr_record->offset ? length : fr_record->offset - offset;
+			memset(buffer, 0, here);
 		} else {
-			*(offset < r->offset ? &high : &low) = at;
+			*(offset < fr_record->offset ? &high : &low) = at;
 			continue;
 		}
 		offset += here;
-		buf += here;
-		len -= here;
+		buffer += here;
+		length -= here;
 		low = 0;
-		high = x->s->n;
+		high = sorted->fr_stream->count;
 	}
 	return true;
 }
 
-/* The bytes [offset, offset + len) as crash sees them are those of the file. */
-static const char *crash_sees(const struct sorted *x, uint64_t offset, uint64_t len)
+/* The bytes [offset, offset + length) as crash sees them are those of the file. */
+static const char *crash_sees(const struct sorted *sorted, uint64_t offset, uint64_t length)
 {
-	uint8_t *buf = malloc(len + 1);
+	uint8_t *buffer = malloc(length + 1);
 	const char *bad = NULL;
 
-	if (!buf || !crash_read(x, offset, buf, len))
+	if (!buffer || !crash_read(sorted, offset, buffer, length))
 		bad = "reads behind the last record";
-	else if (memcmp(buf, x->s->file + offset, len))
+	else if (memcmp(buffer, sorted->fr_stream->file + offset, length))
 		bad = "sees other bytes than -R";
-	free(buf);
+	free(buffer);
 	return bad;
 }
 
 /* In pieces of a page, as it reads most; whatever it reads of the headers begins at their first byte. */
-static const char *crash_sees_all(const struct sorted *x, uint64_t from, uint64_t to)
+static const char *crash_sees_all(const struct sorted *sorted, uint64_t from, uint64_t to)
 {
 	const char *bad = NULL;
 
 	for (; !bad && from < to; from += BLOCK)
-		bad = crash_sees(x, from, to - from < BLOCK ? to - from : BLOCK);
+		bad = crash_sees(sorted, from, to - from < BLOCK ? to - from : BLOCK);
 	return bad;
 }
 
-static const char *crash_reads_elf(const struct sorted *x, const uint8_t *head)
+static const char *crash_reads_elf(const struct sorted *sorted, const uint8_t *head)
 {
-	uint64_t n = get(head + 56, 2), first = UINT64_MAX;
+	uint64_t count = get(head + 56, 2), first = UINT64_MAX;
 	const char *bad;
 
-	if (n > 100 || !crash_read(x, 0, (uint8_t *)head, get(head + 32, 8) + n * 56))
+	if (count > 100 || !crash_read(sorted, 0, (uint8_t *)head, get(head + 32, 8) + count * 56))
 		return "reads behind the last record";
-	for (uint64_t i = 1; i < n; i++) {
-		const uint8_t *p = head + get(head + 32, 8) + i * 56;
-		uint64_t offset = get(p + 8, 8), size = get(p + 32, 8);
+	for (uint64_t i = 1; i < count; i++) {
+		const uint8_t *bytes = head + get(head + 32, 8) + i * 56;
+		uint64_t offset = get(bytes + 8, 8), size = get(bytes + 32, 8);
 
 		if (offset && offset < first)
 			first = offset;
-		bad = size ? crash_sees_all(x, offset, offset + size) : NULL;
+		bad = size ? crash_sees_all(sorted, offset, offset + size) : NULL;
 		if (bad)
 			return bad;
 	}
-	return first < UINT64_MAX ? crash_sees(x, 0, first) : NULL;
+	return first < UINT64_MAX ? crash_sees(sorted, 0, first) : NULL;
 }
 
-static const char *crash(const struct fr_stream *s, bool *marked)
+static const char *crash(const struct fr_stream *fr_stream, bool *marked)
 {
 	static uint8_t head[2 * BLOCK];
-	struct sorted x = { .s = s };
+	struct sorted sorted = { .fr_stream = fr_stream };
 	const char *bad = NULL;
 
-	if (!s->ended)
+	if (!fr_stream->ended)
 		return "no end record";
-	if (!sort(&x) || !crash_read(&x, 0, head, is_elf(s->file) ? 64 + 56 * 2 : BLOCK))
+	if (!sort(&sorted) || !crash_read(&sorted, 0, head, is_elf(fr_stream->file) ? 64 + 56 * 2 : BLOCK))
 		bad = "does not read the header";
 	*marked = !bad && fr_is_marked(head);
 	if (!bad && is_elf(head))
-		bad = crash_reads_elf(&x, head);
+		bad = crash_reads_elf(&sorted, head);
 	else if (!bad)
-		bad = is_kdump(head) ? crash_sees_all(&x, 0, s->size) : "no dump";
-	free(x.v);
+		bad = is_kdump(head) ? crash_sees_all(&sorted, 0, fr_stream->size) : "no dump";
+	free(sorted.fr_record);
 	return bad;
 }
 
 /* ---- hotkdump (2024.7.1, kdumpfile.py): wants nothing but headers and VMCOREINFO, and these each in one record */
 
-static const char *hotkdump(const struct fr_stream *s, bool *marked)
+static const char *hotkdump(const struct fr_stream *fr_stream, bool *marked)
 {
-	const struct fr_record *sub = NULL, *r = s->records;
-	const uint8_t *h = s->data + r->at;
-	uint64_t at, len;
+	const struct fr_record *fr_record = NULL, *r = fr_stream->records;
+	const uint8_t *header = fr_stream->data + r->at;
+	uint64_t at, length;
 
 	*marked = false;
 	if (r->size != KDUMP_HEAD || r->offset)
 		return "the first record is not the main header";
-	for (size_t i = 1; i < s->n && !sub; i++)
-		if (s->records[i].offset == get(h + 428, 4))
-			sub = &s->records[i];
-	if (!sub || sub->size < KDUMP_SUB)
+	for (size_t i = 1; i < fr_stream->count && !fr_record; i++)
+		if (fr_stream->records[i].offset == get(header + 428, 4))
+			fr_record = &fr_stream->records[i];
+	if (!fr_record || fr_record->size < KDUMP_SUB)
 		return "no record begins with the sub header";
-	at = get(s->data + sub->at + 32, 8);
-	len = get(s->data + sub->at + 40, 8);
-	for (size_t i = 1; i < s->n; i++) {
-		r = &s->records[i];
+	at = get(fr_stream->data + fr_record->at + 32, 8);
+	length = get(fr_stream->data + fr_record->at + 40, 8);
+	for (size_t i = 1; i < fr_stream->count; i++) {
+		r = &fr_stream->records[i];
 		if (at >= r->offset && at < r->offset + r->size)
-			return at + len <= r->offset + r->size ? NULL : "VMCOREINFO in two records";
+			return at + length <= r->offset + r->size ? NULL : "VMCOREINFO in two records";
 	}
 	return "VMCOREINFO in no record";
 }
 
 /* ---- zgetdump (s390-tools 2.0.0 to 2.43.0, dfi_kdump.c): each record at offset 0 is a main header */
 
-static const char *zgetdump(const struct fr_stream *s, bool *marked)
+static const char *zgetdump(const struct fr_stream *fr_stream, bool *marked)
 {
 	bool found = false;
 
 	*marked = false;
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->records[i].offset)
+	for (size_t i = 0; i < fr_stream->count; i++) {
+		if (fr_stream->records[i].offset)
 			continue;
-		if (s->records[i].size < KDUMP_HEAD || memcmp(s->data + s->records[i].at, "KDUMP", 5))
+		if (fr_stream->records[i].size < KDUMP_HEAD ||
+		    memcmp(fr_stream->data + fr_stream->records[i].at, "KDUMP", 5))
 			return "a record at offset 0 is no main header";
 		found = true;
 	}
-	return !found ? "no main header" : s->ended ? NULL : "no end record";
+	return !found ? "no main header" : fr_stream->ended ? NULL : "no end record";
 }
 
 /* ---- file (5.44, magic/Magdir/kdump): the 16 bytes behind the header of the stream are a record's header */
 
-static const char *file_command(const struct fr_stream *s, bool *marked)
+static const char *file_command(const struct fr_stream *fr_stream, bool *marked)
 {
 	*marked = false;
-	return is_kdump(s->data + START + RECORD) ? NULL : "data";
+	return is_kdump(fr_stream->data + START + RECORD) ? NULL : "data";
 }
 
 /* ---- what we promise ourselves: the whole first header in the first record, nothing twice but that, at the end */
 
-static const char *promised(const struct fr_stream *s, bool *marked)
+static const char *promised(const struct fr_stream *fr_stream, bool *marked)
 {
-	size_t n = s->n;
+	size_t count = fr_stream->count;
 
-	*marked = fr_is_marked(s->file);
-	if (s->records[0].offset || s->records[0].size != (is_elf(s->file) ? ELF_HEAD : KDUMP_HEAD))
+	*marked = fr_is_marked(fr_stream->file);
+	if (fr_stream->records[0].offset ||
+	    fr_stream->records[0].size != (is_elf(fr_stream->file) ? ELF_HEAD : KDUMP_HEAD))
 		return "the first record is not the header";
-	while (n > 1 && !s->records[n - 1].offset)
-		n--;
-	if (n < s->n && !*marked)
+	while (count > 1 && !fr_stream->records[count - 1].offset)
+		count--;
+	if (count < fr_stream->count && !*marked)
 		return "the header comes twice, and is not marked";
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = i + 1; k < n; k++)
-			if (s->records[i].offset < s->records[k].offset + s->records[k].size &&
-			    s->records[k].offset < s->records[i].offset + s->records[i].size)
+	for (size_t i = 0; i < count; i++)
+		for (size_t index = i + 1; index < count; index++)
+			if (fr_stream->records[i].offset <
+				    fr_stream->records[index].offset + fr_stream->records[index].size &&
+			    fr_stream->records[index].offset <
+				    fr_stream->records[i].offset + fr_stream->records[i].size)
 				return "records overlap";
 	return NULL;
 }

@@ -18,23 +18,23 @@ struct memory {
 	size_t cap;  /* 0: somebody else's bytes, which are only read; else what is behind size is zero */
 };
 
-static inline int64_t memory_read(void *user, uint64_t offset, void *buf, size_t len)
+static inline int64_t memory_read(void *user, uint64_t offset, void *buffer, size_t length)
 {
 	const struct memory *memory = user;
 
 	if (offset >= memory->size)
 		return 0;
-	len = memory->size - offset < len ? memory->size - (size_t)offset : len;
-	memcpy(buf, memory->data + offset, len);
-	return (int64_t)len;
+	length = memory->size - offset < length ? memory->size - (size_t)offset : length;
+	memcpy(buffer, memory->data + offset, length);
+	return (int64_t)length;
 }
 
-static inline int memory_write(void *user, uint64_t offset, const void *buf, size_t len)
+static inline int memory_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
 	struct memory *memory = user;
-	size_t end = (size_t)offset + len;
+	size_t end = (size_t)offset + length;
 
-	if (offset > MEMORY_MAX || len > MEMORY_MAX - offset)
+	if (offset > MEMORY_MAX || length > MEMORY_MAX - offset)
 		return -EFBIG;
 	if (end > memory->cap) {
 		uint8_t *data = realloc(memory->data, end * 2);
@@ -45,7 +45,7 @@ static inline int memory_write(void *user, uint64_t offset, const void *buf, siz
 		memory->data = data;
 		memory->cap = end * 2;
 	}
-	memcpy(memory->data + offset, buf, len);
+	memcpy(memory->data + offset, buffer, length);
 	if (end > memory->size)
 		memory->size = end;
 	return 0;
@@ -75,18 +75,18 @@ static inline void memory_free(struct memory *memory)
 	*memory = (struct memory){ 0 };
 }
 
-static inline bool memory_same(const struct memory *one, const struct memory *other)
+static inline bool memory_same(const struct memory *memory, const struct memory *other)
 {
-	return one->size == other->size && (!one->size || !memcmp(one->data, other->data, one->size));
+	return memory->size == other->size && (!memory->size || !memcmp(memory->data, other->data, memory->size));
 }
 
 /* A sink that takes all and keeps nothing. */
-static inline int nowhere_write(void *user, uint64_t offset, const void *buf, size_t len)
+static inline int nowhere_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
 	(void)user;
 	(void)offset;
-	(void)buf;
-	(void)len;
+	(void)buffer;
+	(void)length;
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 
 struct mk {
 	unsigned bits, align; /* 32 or 64; alignment of 64-bit numbers */
-	bool be;
+	bool big_endian;
 	unsigned version;
 	uint32_t block, status, level, split, nr_cpus;
 	uint64_t phys_base, time;
@@ -34,15 +34,15 @@ struct mk_file {
 extern const struct mk mk_plain;
 
 /* What a page that is stored holds. */
-void mk_page(const struct mk *m, uint64_t pfn, uint8_t *buf);
+void mk_page(const struct mk *made, uint64_t pfn, uint8_t *buffer);
 /* What the frame must hold, valid until the next call; NULL: nothing that could be read. */
-const uint8_t *mk_wanted(const struct mk *m, uint64_t pfn);
-void mk_build(const struct mk *m, struct mk_file *f);
-void mk_free(struct mk_file *f);
+const uint8_t *mk_wanted(const struct mk *made, uint64_t pfn);
+void mk_build(const struct mk *made, struct mk_file *file);
+void mk_free(struct mk_file *file);
 /* A number in the file's byte order. */
-void mk_put(const struct mk *m, uint8_t *at, unsigned width, uint64_t v);
+void mk_put(const struct mk *made, uint8_t *at, unsigned width, uint64_t value);
 /* Descriptor number i. */
-void mk_desc(const struct mk *m, struct mk_file *f, uint64_t i, uint64_t offset, uint32_t size, uint32_t flags);
+void mk_desc(const struct mk *made, struct mk_file *file, uint64_t i, uint64_t offset, uint32_t size, uint32_t flags);
 bool mk_can_pack(uint32_t packer);
 
 #endif

@@ -9,44 +9,44 @@
 
 #define TEXT_MAX (1u << 20)
 
-static int is_recipe(const struct dirent *d)
+static int is_recipe(const struct dirent *entry)
 {
-	size_t n = strlen(d->d_name);
+	size_t count = strlen(entry->d_name);
 
-	return n > 4 && !strcmp(d->d_name + n - 4, ".txt");
+	return count > 4 && !strcmp(entry->d_name + count - 4, ".txt");
 }
 
-static void one(const char *dir, const char *name, void (*fn)(const char *name, const char *text, size_t len))
+static void one(const char *dir, const char *name, void (*fn)(const char *name, const char *text, size_t length))
 {
 	char path[700], *text = calloc(1, TEXT_MAX);
-	size_t len;
+	size_t length;
 	FILE *in;
 
 	snprintf(path, sizeof path, "%s/%s", dir, name);
 	in = fopen(path, "rb");
-	len = in && text ? fread(text, 1, TEXT_MAX - 1, in) : 0;
+	length = in && text ? fread(text, 1, TEXT_MAX - 1, in) : 0;
 	if (in)
 		fclose(in);
 	if (text)
-		fn(name, text, len);
+		fn(name, text, length);
 	free(text);
 }
 
 bool rc_each(const char *only, bool (*picks)(int i, const char *name),
-	     void (*fn)(const char *name, const char *text, size_t len))
+	     void (*fn)(const char *name, const char *text, size_t length))
 {
 	const char *src = getenv("DF_SRC");
 	struct dirent **list;
 	char dir[400];
-	int n;
+	int count;
 
 	snprintf(dir, sizeof dir, "%s/tests/fixtures/recipes", src ? src : ".");
-	n = scandir(dir, &list, is_recipe, alphasort);
-	if (n <= 0) {
+	count = scandir(dir, &list, is_recipe, alphasort);
+	if (count <= 0) {
 		printf("not ok - no recipes in %s\n", dir);
 		return false;
 	}
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < count; i++) {
 		const char *name = list[i]->d_name;
 
 		if (only ? strstr(name, only) != NULL : !picks || picks(i, name))

@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 /* Calls fn for each recipe whose name has `only` in it; where that is NULL for those that picks() takes, which may be
- * NULL, too: all.  i: its number in the order of names.  text: len bytes and a NUL.  False, and a line that says so:
+ * NULL, too: all.  i: its number in the order of names.  text: length bytes and a NUL.  False, and a line that says so:
  * there are none. */
 bool rc_each(const char *only, bool (*picks)(int i, const char *name),
-	     void (*fn)(const char *name, const char *text, size_t len));
+	     void (*fn)(const char *name, const char *text, size_t length));
 
 /* For picks: under sanitizers, which are slow, every fifth or tenth stands for the others. */
 bool rc_fifth(int i, const char *name);

@@ -31,13 +31,13 @@ static inline void rf_log(void *user, int level, const char *line)
 	snprintf(seen->warning, sizeof seen->warning, "%s", line);
 }
 
-static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struct memory *out, struct rf_seen *seen)
+static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struct memory *memory, struct rf_seen *seen)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = memory_write };
 	struct dumpfilter_sink *inner, *sink;
 
 	ops.caps = how->flat ? 0 : DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE;
-	inner = dumpfilter_sink_custom(df, &ops, out);
+	inner = dumpfilter_sink_custom(df, &ops, memory);
 	sink = how->flat && inner ? dumpfilter_sink_flat(df, inner) : inner;
 	seen->result = sink ? dumpfilter_run(df, sink) : DUMPFILTER_E_NOMEM;
 	snprintf(seen->text, sizeof seen->text, "%s", dumpfilter_errmsg(df));
@@ -50,10 +50,11 @@ static inline void rf_run(struct dumpfilter *df, const struct rf_how *how, struc
 }
 
 /* The dump of in, into *out (emptied before).  The result: of open where that fails, else of run. */
-static inline int rf_dump(const struct memory *in, const struct rf_how *how, struct memory *out, struct rf_seen *seen)
+static inline int rf_dump(const struct memory *memory, const struct rf_how *how, struct memory *out,
+			  struct rf_seen *seen)
 {
-	struct dumpfilter_source_ops source = memory_source(in, "input");
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_source_ops source = memory_source(memory, "input");
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	if (how->slow_source) {
@@ -62,14 +63,14 @@ static inline int rf_dump(const struct memory *in, const struct rf_how *how, str
 	}
 	memory_free(out);
 	*seen = (struct rf_seen){ 0 };
-	cfg.level = how->level;
-	cfg.format = how->format;
-	cfg.codec = how->codec;
-	cfg.threads = how->threads ? how->threads : 1;
+	config.level = how->level;
+	config.format = how->format;
+	config.codec = how->codec;
+	config.threads = how->threads ? how->threads : 1;
 	dumpfilter_set_log(df, rf_log, seen, DUMPFILTER_LOG_WARN);
-	seen->opened = seen->result = dumpfilter_open(df, &source, (void *)(uintptr_t)in);
+	seen->opened = seen->result = dumpfilter_open(df, &source, (void *)(uintptr_t)memory);
 	if (!seen->opened)
-		seen->opened = seen->result = dumpfilter_configure(df, &cfg);
+		seen->opened = seen->result = dumpfilter_configure(df, &config);
 	seen->image = (struct dumpfilter_image_info)DUMPFILTER_IMAGE_INFO_INIT;
 	if (!seen->opened && !dumpfilter_image_info(df, &seen->image)) {
 		seen->image.osrelease = seen->image.build_id = NULL; /* they end with the context */

@@ -13,15 +13,15 @@ static struct df_err err;
 
 static inline struct dumpfilter_sink *open_path(const char *name, unsigned flags)
 {
-	struct dumpfilter_sink *s = df_sink_path(&env, in_dir(name), flags, &err);
+	struct dumpfilter_sink *sink = df_sink_path(&env, in_dir(name), flags, &err);
 
-	CHECK(s);
-	return s;
+	CHECK(sink);
+	return sink;
 }
 
-static inline void done(struct dumpfilter_sink *s)
+static inline void done(struct dumpfilter_sink *sink)
 {
-	df_sink_free(s);
+	df_sink_free(sink);
 	CHECK_EQ(env.mem_used, 0);
 }
 
@@ -33,37 +33,38 @@ struct target {
 	int finished, result;
 };
 
-static inline int target_write(void *user, uint64_t offset, const void *buf, size_t len)
+static inline int target_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	struct target *t = user;
+	struct target *target = user;
 
-	if (++t->writes == t->fail_at)
+	if (++target->writes == target->fail_at)
 		return -ENOSPC;
-	if (t->fail)
-		return t->fail;
-	if (offset < sizeof t->first)
-		memcpy(t->first + offset, buf, sizeof t->first - offset < len ? sizeof t->first - (size_t)offset : len);
+	if (target->fail)
+		return target->fail;
+	if (offset < sizeof target->first)
+		memcpy(target->first + offset, buffer,
+		       sizeof target->first - offset < length ? sizeof target->first - (size_t)offset : length);
 	return 0;
 }
 
 static inline int target_finish(void *user, int result)
 {
-	struct target *t = user;
+	struct target *target = user;
 
-	t->finished++;
-	t->result = result;
-	return t->fail;
+	target->finished++;
+	target->result = result;
+	return target->fail;
 }
 
-static inline struct dumpfilter_sink *target_sink(struct target *t, unsigned caps)
+static inline struct dumpfilter_sink *target_sink(struct target *target, unsigned caps)
 {
 	struct dumpfilter_sink_ops ops = {
 		.size = sizeof ops, .caps = caps, .write = target_write, .finish = target_finish
 	};
-	struct dumpfilter_sink *s = df_sink_custom(&env, &ops, t, &err);
+	struct dumpfilter_sink *sink = df_sink_custom(&env, &ops, target, &err);
 
-	CHECK(s);
-	return s;
+	CHECK(sink);
+	return sink;
 }
 
 #endif

@@ -15,40 +15,40 @@ static FILE *file;          /* and as a file */
 
 enum state { NEW, OPEN, PLANNED, FAILED_PLAN, DONE, CLOSED, STATES };
 
-static inline void cancel_plan(void *user, const struct dumpfilter_progress *p)
+static inline void cancel_plan(void *user, const struct dumpfilter_progress *progress)
 {
-	(void)p;
+	(void)progress;
 	dumpfilter_cancel(user);
 }
 
-static inline struct dumpfilter *in_state(enum state s)
+static inline struct dumpfilter *in_state(enum state state)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
 
 	CHECK(df && sink);
-	cfg.level = 31;
-	cfg.threads = 1;
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	if (s != NEW)
+	config.level = 31;
+	config.threads = 1;
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
+	if (state != NEW)
 		CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
-	if (s == PLANNED)
+	if (state == PLANNED)
 		CHECK_EQ(dumpfilter_plan(df), 0);
-	if (s == FAILED_PLAN) {
+	if (state == FAILED_PLAN) {
 		dumpfilter_set_progress(df, cancel_plan, df);
 		CHECK_EQ(-dumpfilter_plan(df), -DUMPFILTER_E_CANCELLED);
 		dumpfilter_set_progress(df, NULL, NULL);
 	}
-	if (s >= DONE)
+	if (state >= DONE)
 		CHECK_EQ(dumpfilter_run(df, sink), 0);
-	if (s == CLOSED)
+	if (state == CLOSED)
 		dumpfilter_close(df);
 	dumpfilter_sink_free(sink);
 	return df;
 }
 
-/* Make img and file; false: said why not. */
+/* Make image and file; false: said why not. */
 static inline bool states_begin(void)
 {
 	const char *bad = fi_image_build(&img, fi_tiny, NULL);

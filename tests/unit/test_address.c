@@ -19,27 +19,27 @@ static const char recipe[] = "preset 6.1\n"
 #define RAM    UINT64_C(0x2000000)
 #define PAGE   4096u
 
-static struct builder_image img;
+static struct builder_image image;
 
-static uint64_t get(const uint8_t *p, unsigned n)
+static uint64_t get(const uint8_t *bytes, unsigned count)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
-	while (n--)
-		v = v << 8 | p[n];
-	return v;
+	while (count--)
+		value = value << 8 | bytes[count];
+	return value;
 }
 
-static void put(uint8_t *p, unsigned n, uint64_t v)
+static void put(uint8_t *bytes, unsigned count, uint64_t value)
 {
-	for (; n--; v >>= 8)
-		*p++ = (uint8_t)v;
+	for (; count--; value >>= 8)
+		*bytes++ = (uint8_t)value;
 }
 
 /* Program header i. */
 static uint8_t *phdr(unsigned i)
 {
-	return img.data + get(img.data + 32, 8) + 56 * i;
+	return image.data + get(image.data + 32, 8) + 56 * i;
 }
 
 #define P_OFFSET(i) get(phdr(i) + 8, 8)
@@ -49,49 +49,49 @@ static void build(const char *more)
 	char text[2000], err[BUILDER_ERR] = "";
 
 	snprintf(text, sizeof text, "%s%s", recipe, more);
-	builder_image_free(&img);
-	if (builder_build(text, strlen(text), &img, err))
+	builder_image_free(&image);
+	if (builder_build(text, strlen(text), &image, err))
 		T_FAIL("%s", err);
 }
 
 /* Bytes of the file are also there behind FAR: as /proc/kcore has them. */
 #define FAR (UINT64_C(1) << 46)
 
-static int64_t read_far(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_far(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	struct memory f = { .data = img.data, .size = img.size };
+	struct memory memory = { .data = image.data, .size = image.size };
 
 	(void)user;
-	return memory_read(&f, offset >= FAR ? offset - FAR : offset, buf, len);
+	return memory_read(&memory, offset >= FAR ? offset - FAR : offset, buffer, length);
 }
 
 static struct dumpfilter *open_far(uint64_t length)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_far, .length = length };
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-	cfg.level = 31;
-	cfg.threads = 1;
+	config.level = 31;
+	config.threads = 1;
 	CHECK(df);
 	if (dumpfilter_open(df, &ops, NULL) < 0)
 		T_FAIL("%s", dumpfilter_errmsg(df));
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
 	return df;
 }
 
 static struct dumpfilter *open_image(void)
 {
-	return open_far(img.size);
+	return open_far(image.size);
 }
 
 static void is_at(struct dumpfilter *df, uint64_t vaddr, uint64_t want)
 {
 	uint64_t paddr = 1;
-	int r = dumpfilter_translate(df, vaddr, &paddr);
+	int result = dumpfilter_translate(df, vaddr, &paddr);
 
-	if (r)
-		T_FAIL("%#" PRIx64 ": %d: %s", vaddr, r, dumpfilter_errmsg(df));
+	if (result)
+		T_FAIL("%#" PRIx64 ": %d: %s", vaddr, result, dumpfilter_errmsg(df));
 	CHECK_EQ(paddr, want);
 }
 
@@ -145,12 +145,12 @@ static void translate_damaged(void)
 {
 	struct dumpfilter *df;
 	uint64_t paddr;
-	int r;
+	int result;
 
 	build("paging off\n");
 	df = open_image();
-	r = dumpfilter_translate(df, TEXT, &paddr);
-	CHECK(r < 0 && r != DUMPFILTER_E_NODATA);
+	result = dumpfilter_translate(df, TEXT, &paddr);
+	CHECK(result < 0 && result != DUMPFILTER_E_NODATA);
 	dumpfilter_free(df);
 }
 
@@ -183,49 +183,49 @@ static void far_offsets(void)
 static size_t move_note(uint64_t paddr)
 {
 	uint64_t at = P_OFFSET(0), end = at + get(phdr(0) + 32, 8);
-	size_t len = 0;
+	size_t length = 0;
 
-	for (uint64_t p = at; p + 12 < end;) {
-		uint64_t name = get(img.data + p, 4), desc = get(img.data + p + 4, 4);
-		size_t n = (size_t)(12 + (name + 3) / 4 * 4 + (desc + 3) / 4 * 4);
+	for (uint64_t pfn = at; pfn + 12 < end;) {
+		uint64_t name = get(image.data + pfn, 4), desc = get(image.data + pfn + 4, 4);
+		size_t count = (size_t)(12 + (name + 3) / 4 * 4 + (desc + 3) / 4 * 4);
 
-		if (!memcmp(img.data + p + 12, "VMCOREINFO", 10)) {
-			memcpy(img.data + P_OFFSET(2) + paddr, img.data + p, n);
-			img.data[p + 12] = 'X';
-			len = n;
+		if (!memcmp(image.data + pfn + 12, "VMCOREINFO", 10)) {
+			memcpy(image.data + P_OFFSET(2) + paddr, image.data + pfn, count);
+			image.data[pfn + 12] = 'X';
+			length = count;
 		}
-		p += n;
+		pfn += count;
 	}
-	CHECK(len);
-	return len;
+	CHECK(length);
+	return length;
 }
 
 static void note_in_memory(void)
 {
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
 	struct dumpfilter *df;
-	size_t len;
+	size_t length;
 
 	build("");
-	len = move_note(0x5000);
+	length = move_note(0x5000);
 	df = open_image();
 	CHECK_EQ(dumpfilter_image_info(df, &i), 0);
 	CHECK_EQ(i.has_vmcoreinfo, 0);
 	CHECK_EQ(dumpfilter_plan(df), DUMPFILTER_E_NOINFO);
 	/* wrong places change nothing */
-	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x6000, len), DUMPFILTER_E_CORRUPT);
-	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, RAM - 8, len), DUMPFILTER_E_NODATA);
-	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, UINT64_MAX - 8, len), DUMPFILTER_E_NODATA);
+	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x6000, length), DUMPFILTER_E_CORRUPT);
+	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, RAM - 8, length), DUMPFILTER_E_NODATA);
+	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, UINT64_MAX - 8, length), DUMPFILTER_E_NODATA);
 	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, 0), DUMPFILTER_E_INVAL);
 	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, SIZE_MAX), DUMPFILTER_E_INVAL);
 	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, 12), DUMPFILTER_E_CORRUPT);
-	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, len + 24), 0);
+	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, length + 24), 0);
 	CHECK_EQ(dumpfilter_image_info(df, &i), 0);
 	CHECK_EQ(i.has_vmcoreinfo, 1);
 	CHECK_HAS(i.osrelease, "6.1");
 	CHECK_EQ(dumpfilter_plan(df), 0);
 	is_at(df, TEXT, KERNEL);
-	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, len), DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(dumpfilter_add_vmcoreinfo_at(df, 0x5000, length), DUMPFILTER_E_SEQUENCE);
 	dumpfilter_free(df);
 }
 
@@ -250,9 +250,9 @@ static void cut_once(uint64_t start, uint64_t end, uint64_t left)
 {
 	uint64_t cut[] = { (start + PAGE - 1) / PAGE, end / PAGE };
 	struct dumpfilter *df = open_image();
-	int r = dumpfilter_cut(df, start, end - start);
+	int result = dumpfilter_cut(df, start, end - start);
 
-	if (r)
+	if (result)
 		T_FAIL("%#" PRIx64 ": %s", start, dumpfilter_errmsg(df));
 	CHECK_EQ(present(df), left);
 	CHECK_EQ(dumpfilter_plan(df), 0);
@@ -295,24 +295,24 @@ static void cut_and_written(void)
 {
 	struct rf_how how = { .level = 0, .format = DUMPFILTER_FORMAT_ELF };
 	struct rf_seen seen = { 0 };
-	struct memory out = { 0 };
+	struct memory memory = { 0 };
 	struct dumpfilter *df;
 
 	build("");
 	df = open_image();
 	CHECK_EQ(dumpfilter_cut(df, 0x300000, 0x100000), 0);
-	rf_run(df, &how, &out, &seen);
+	rf_run(df, &how, &memory, &seen);
 	dumpfilter_free(df);
 	CHECK_EQ(seen.result, 0);
-	builder_image_free(&img);
-	img.data = out.data;
-	img.size = out.size;
+	builder_image_free(&image);
+	image.data = memory.data;
+	image.size = memory.size;
 	df = open_image();
 	CHECK_EQ(present(df), seen.report.present_pages);
 	CHECK_EQ(present(df), RAM / PAGE - 0x100);
 	dumpfilter_free(df);
-	img = (struct builder_image){ 0 };
-	memory_free(&out);
+	image = (struct builder_image){ 0 };
+	memory_free(&memory);
 }
 
 static void cut_wrong(void)
@@ -334,24 +334,24 @@ static void cut_wrong(void)
 static void cut_kdump(void)
 {
 	struct rf_how how = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP };
-	struct memory out = { 0 };
+	struct memory memory = { 0 };
 	struct rf_seen seen = { 0 };
 	struct dumpfilter *df;
 
 	build("");
 	df = open_image();
-	rf_run(df, &how, &out, &seen);
+	rf_run(df, &how, &memory, &seen);
 	dumpfilter_free(df);
 	CHECK(seen.result >= 0);
-	builder_image_free(&img);
-	img.data = out.data;
-	img.size = out.size;
+	builder_image_free(&image);
+	image.data = memory.data;
+	image.size = memory.size;
 	df = open_image();
 	CHECK_EQ(dumpfilter_cut(df, 0x300000, PAGE), DUMPFILTER_E_UNSUPPORTED);
 	is_at(df, TEXT, KERNEL);
 	dumpfilter_free(df);
-	img = (struct builder_image){ 0 };
-	memory_free(&out);
+	image = (struct builder_image){ 0 };
+	memory_free(&memory);
 }
 
 int main(void)
@@ -366,6 +366,6 @@ int main(void)
 	RUN(cut_and_written);
 	RUN(cut_wrong);
 	RUN(cut_kdump);
-	builder_image_free(&img);
+	builder_image_free(&image);
 	return T_END();
 }

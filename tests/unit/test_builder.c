@@ -6,45 +6,45 @@
 
 #include "t.h"
 
-static struct builder_image img;
+static struct builder_image image;
 static bool big;
 
 static void build(const char *recipe)
 {
 	char err[BUILDER_ERR];
 
-	builder_image_free(&img);
-	if (builder_build(recipe, strlen(recipe), &img, err))
+	builder_image_free(&image);
+	if (builder_build(recipe, strlen(recipe), &image, err))
 		T_FAIL("%s", err);
-	big = img.data[5] == 2;
+	big = image.data[5] == 2;
 }
 
 static uint64_t num(uint64_t at, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
-	if (at + width > img.size)
+	if (at + width > image.size)
 		T_FAIL("%#" PRIx64 " lies behind the end", at);
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)img.data[at + (big ? width - 1 - i : i)] << 8 * i;
-	return v;
+		value |= (uint64_t)image.data[at + (big ? width - 1 - i : i)] << 8 * i;
+	return value;
 }
 
 /* File offset of a physical address: first PT_LOAD of an ELF64. */
-static uint64_t file_at(uint64_t pa)
+static uint64_t file_at(uint64_t paddr)
 {
-	uint64_t ph = num(32, 8), n = num(56, 2);
+	uint64_t ph = num(32, 8), count = num(56, 2);
 
-	for (uint64_t i = 0; i < n; i++, ph += 56)
-		if (num(ph, 4) == 1 && pa >= num(ph + 24, 8) && pa < num(ph + 24, 8) + num(ph + 32, 8))
-			return num(ph + 8, 8) + pa - num(ph + 24, 8);
-	T_FAIL("no PT_LOAD has %#" PRIx64, pa);
+	for (uint64_t i = 0; i < count; i++, ph += 56)
+		if (num(ph, 4) == 1 && paddr >= num(ph + 24, 8) && paddr < num(ph + 24, 8) + num(ph + 32, 8))
+			return num(ph + 8, 8) + paddr - num(ph + 24, 8);
+	T_FAIL("no PT_LOAD has %#" PRIx64, paddr);
 	return 0;
 }
 
-static uint64_t phys(uint64_t pa, unsigned width)
+static uint64_t phys(uint64_t paddr, unsigned width)
 {
-	return num(file_at(pa), width);
+	return num(file_at(paddr), width);
 }
 
 /* The text of the VMCOREINFO note in PT_NOTE number seg; empty where there is none.  Lives until the next call. */
@@ -57,8 +57,8 @@ static const char *info_in(unsigned seg)
 	while (at + 12 <= end) {
 		uint64_t name = num(at, 4), desc = num(at + 4, 4), body = at + 12 + (name + 3) / 4 * 4;
 
-		if (!strcmp((char *)img.data + at + 12, "VMCOREINFO") && desc < sizeof text) {
-			memcpy(text, img.data + body, desc);
+		if (!strcmp((char *)image.data + at + 12, "VMCOREINFO") && desc < sizeof text) {
+			memcpy(text, image.data + body, desc);
 			text[desc] = '\0';
 		}
 		at = body + (desc + 3) / 4 * 4;
@@ -69,13 +69,13 @@ static const char *info_in(unsigned seg)
 static const char *line(const char *key)
 {
 	static char out[256];
-	const char *s = info_in(0);
-	size_t n = strlen(key);
+	const char *text = info_in(0);
+	size_t count = strlen(key);
 
-	for (; s && *s; s = strchr(s, '\n'), s += s != NULL) {
-		if (strncmp(s, key, n) || s[n] != '=')
+	for (; text && *text; text = strchr(text, '\n'), text += text != NULL) {
+		if (strncmp(text, key, count) || text[count] != '=')
 			continue;
-		snprintf(out, sizeof out, "%.*s", (int)strcspn(s + n + 1, "\n"), s + n + 1);
+		snprintf(out, sizeof out, "%.*s", (int)strcspn(text + count + 1, "\n"), text + count + 1);
 		return out;
 	}
 	return NULL;
@@ -83,20 +83,20 @@ static const char *line(const char *key)
 
 static uint64_t hex(const char *key)
 {
-	const char *s = line(key);
+	const char *text = line(key);
 
-	if (!s)
+	if (!text)
 		T_FAIL("no %s in the note", key);
-	return strtoull(s, NULL, 16);
+	return strtoull(text, NULL, 16);
 }
 
 static int64_t dec(const char *key)
 {
-	const char *s = line(key);
+	const char *text = line(key);
 
-	if (!s)
+	if (!text)
 		T_FAIL("no %s in the note", key);
-	return strtoll(s, NULL, 10);
+	return strtoll(text, NULL, 10);
 }
 
 static uint64_t dec_or_0(const char *key)
@@ -105,20 +105,20 @@ static uint64_t dec_or_0(const char *key)
 }
 
 /* x86_64: the physical address, or -1. */
-static uint64_t walk(uint64_t va)
+static uint64_t walk(uint64_t vaddr)
 {
 	unsigned shift = dec_or_0("NUMBER(pgtable_l5_enabled)") ? 48 : 39;
 	uint64_t mask = 0x000ffffffffff000 & ~dec_or_0("NUMBER(sme_mask)");
 	uint64_t table = hex("SYMBOL(swapper_pg_dir)") - 0xffffffff80000000 + dec_or_0("NUMBER(phys_base)");
 
 	for (;; shift -= 9) {
-		uint64_t e = phys(table + 8 * (va >> shift & 511), 8), size = 1ull << shift;
+		uint64_t end = phys(table + 8 * (vaddr >> shift & 511), 8), size = 1ull << shift;
 
-		if (!(e & 1))
+		if (!(end & 1))
 			return UINT64_MAX;
-		if (shift == 12 || (e & 0x80))
-			return (e & mask & ~(size - 1)) | (va & (size - 1));
-		table = e & mask;
+		if (shift == 12 || (end & 0x80))
+			return (end & mask & ~(size - 1)) | (vaddr & (size - 1));
+		table = end & mask;
 	}
 }
 
@@ -134,7 +134,7 @@ static uint64_t field(uint64_t vmemmap, uint64_t pfn, unsigned off, unsigned wid
 static void test_headers(void)
 {
 	build("preset 6.1\n");
-	CHECK(!memcmp(img.data, "\177ELF\2\1\1", 7));
+	CHECK(!memcmp(image.data, "\177ELF\2\1\1", 7));
 	CHECK_EQ(num(16, 2), 4);
 	CHECK_EQ(num(18, 2), 62);
 	CHECK_EQ(num(32, 8), 64);
@@ -146,9 +146,9 @@ static void test_headers(void)
 	CHECK_EQ(num(64 + 56 + 24, 8), 16 << 20);
 	CHECK_EQ(num(64 + 112 + 16, 8), 0xffff888000000000);
 	CHECK_EQ(num(64 + 112 + 32, 8), 32 << 20);
-	CHECK_EQ(img.present.n, 1);
-	CHECK_EQ(builder_ranges_count(&img.present), 8192);
-	CHECK_EQ(img.page_size, 4096);
+	CHECK_EQ(image.present.count, 1);
+	CHECK_EQ(builder_ranges_count(&image.present), 8192);
+	CHECK_EQ(image.page_size, 4096);
 }
 
 static void test_note(void)
@@ -248,15 +248,16 @@ static const struct where {
 	{ "7.1", 64, 1, 48, 4, 0xf4000000 },
 };
 
-static void one_order(const struct where *w)
+static void one_order(const struct where *where)
 {
 	char recipe[128];
 
-	snprintf(recipe, sizeof recipe, "preset %s\ncompound 0x180 order=7 kind=pool\n", w->preset);
+	snprintf(recipe, sizeof recipe, "preset %s\ncompound 0x180 order=7 kind=pool\n", where->preset);
 	build(recipe);
-	CHECK_EQ(field(VM, 0x180, w->order_at, w->order_width), 7);
-	CHECK_EQ(field(VM, 0x180, w->huge_at, w->huge_width), w->huge);
-	CHECK_EQ(field(VM, 0x181, 8, 8) & 1, w->preset[0] != '4' || w->preset[2] != '1' || w->preset[3] == '8');
+	CHECK_EQ(field(VM, 0x180, where->order_at, where->order_width), 7);
+	CHECK_EQ(field(VM, 0x180, where->huge_at, where->huge_width), where->huge);
+	CHECK_EQ(field(VM, 0x181, 8, 8) & 1,
+		 where->preset[0] != '4' || where->preset[2] != '1' || where->preset[3] == '8');
 }
 
 static void test_orders(void)
@@ -267,15 +268,15 @@ static void test_orders(void)
 
 static void test_old_compound(void)
 {
-	uint64_t pa;
+	uint64_t paddr;
 
 	build("preset 3.10\ncompound 0x200 order=9 kind=pool\n");
-	pa = walk(VM + 64 * 0x200);
-	CHECK_EQ(phys(pa, 8), 1 << 14);
-	CHECK_EQ(phys(pa + 64, 8), 1 << 15);
-	CHECK_EQ(phys(pa + 64 + 32, 8), hex("SYMBOL(free_huge_page)"));
-	CHECK_EQ(phys(pa + 64 + 40, 8), 9);
-	CHECK_EQ(phys(pa + 64 + 48, 8), VM + 64 * 0x200);
+	paddr = walk(VM + 64 * 0x200);
+	CHECK_EQ(phys(paddr, 8), 1 << 14);
+	CHECK_EQ(phys(paddr + 64, 8), 1 << 15);
+	CHECK_EQ(phys(paddr + 64 + 32, 8), hex("SYMBOL(free_huge_page)"));
+	CHECK_EQ(phys(paddr + 64 + 40, 8), 9);
+	CHECK_EQ(phys(paddr + 64 + 48, 8), VM + 64 * 0x200);
 }
 
 static void test_translation(void)
@@ -344,19 +345,19 @@ static void test_free_list(void)
 
 static void test_s390x(void)
 {
-	uint64_t root, table, va = 0x37200000000 + 64 * 0x101;
+	uint64_t root, table, vaddr = 0x37200000000 + 64 * 0x101;
 
 	build("machine s390x\npreset 6.12-s390x\npage 0x101 kind=anon\n");
 	CHECK_EQ(num(18, 2), 22);
 	root = hex("SYMBOL(swapper_pg_dir)") - hex("KERNELOFFSET") + hex("KERNELOFFPHYS");
-	table = phys(root + 8 * (va >> 31 & 2047), 8);
+	table = phys(root + 8 * (vaddr >> 31 & 2047), 8);
 	CHECK_EQ(table & 0xfff, 7);
-	table = phys((table & ~0xfffull) + 8 * (va >> 20 & 2047), 8);
+	table = phys((table & ~0xfffull) + 8 * (vaddr >> 20 & 2047), 8);
 	CHECK_EQ(table & 0x7ff, 0);
-	table = phys(table + 8 * (va >> 12 & 255), 8);
+	table = phys(table + 8 * (vaddr >> 12 & 255), 8);
 	CHECK_EQ(table & 0xc00, 0);
-	CHECK_EQ(phys((table & ~0xfffull) + (va & 4095), 8), 1 << 5 | 1 << 17);
-	CHECK_EQ(phys((table & ~0xfffull) + (va & 4095) + 24, 8) & 3, 1);
+	CHECK_EQ(phys((table & ~0xfffull) + (vaddr & 4095), 8), 1 << 5 | 1 << 17);
+	CHECK_EQ(phys((table & ~0xfffull) + (vaddr & 4095) + 24, 8) & 3, 1);
 	CHECK_EQ(phys(phys(0xe18, 8), 8), 0x4f53494e464f535a);
 	CHECK_EQ(phys(root, 8) & 0xc, 4);
 }
@@ -377,7 +378,7 @@ static void test_32bit(void)
 	uint64_t ph, off;
 
 	build("machine i386\npreset 5.10-32bit\nmemmodel flat\npage 0x101 kind=file\n");
-	CHECK_EQ(img.data[4], 1);
+	CHECK_EQ(image.data[4], 1);
 	CHECK_EQ(num(18, 2), 3);
 	ph = num(28, 4);
 	CHECK_EQ(num(ph, 4), 4);
@@ -387,7 +388,7 @@ static void test_32bit(void)
 	CHECK_EQ(num(ph + 32 + 16, 4), 32 << 20);
 	CHECK_EQ(num(off + 0x2000000 - 8192 * 32 + 0x101 * 32, 4) & 1 << 4, 1 << 4);
 	build("machine ppc\npreset 5.10-32bit\nmemmodel flat\n");
-	CHECK_EQ(img.data[5], 2);
+	CHECK_EQ(image.data[5], 2);
 	CHECK_EQ(num(18, 2), 20);
 }
 
@@ -401,7 +402,7 @@ static void test_qemu(void)
 	CHECK_EQ(num(192, 4), 4);
 	CHECK_EQ(num(192 + 56 + 8, 8), num(192 + 8, 8) + num(192 + 32, 8));
 	CHECK_EQ(num(192 + 56 + 16, 8), 0);
-	CHECK(!strcmp((char *)img.data + img.size - 10, ".shstrtab"));
+	CHECK(!strcmp((char *)image.data + image.size - 10, ".shstrtab"));
 }
 
 static void test_loads(void)
@@ -411,15 +412,15 @@ static void test_loads(void)
 	CHECK_EQ(num(num(40, 8) + 44, 4), 3);
 	build("ram 0 32M\nload 0x1000 0x2800 memsz=0x8000 vaddr=0x77\nload 0x3800 0x800\nload 0x10000 0x1000 offset=-1 "
 	      "filesz=0\n");
-	CHECK_EQ(img.present.n, 1);
-	CHECK_EQ(img.present.v[0].first, 1);
-	CHECK_EQ(img.present.v[0].last, 3);
+	CHECK_EQ(image.present.count, 1);
+	CHECK_EQ(image.present.range[0].first, 1);
+	CHECK_EQ(image.present.range[0].last, 3);
 	CHECK_EQ(num(64 + 56 + 40, 8), 0x8000);
 	CHECK_EQ(num(64 + 56 + 16, 8), 0x77);
 	CHECK_EQ(num(64 + 3 * 56 + 8, 8), UINT64_MAX);
 	build("ram 0 32M\nload 0 1M split=4\nelf order=reverse\nphdr 1 p_paddr=0x123456789abcd000\nehdr e_flags=1\ncut "
 	      "300\n");
-	CHECK_EQ(img.size, 300);
+	CHECK_EQ(image.size, 300);
 	CHECK_EQ(num(48, 4), 1);
 	CHECK_EQ(num(64 + 56 + 24, 8), 0x123456789abcd000);
 	CHECK_EQ(num(64 + 112 + 24, 8), 0x80000);
@@ -469,7 +470,7 @@ static void test_errors(void)
 		if (!builder_build(wrongs[i].recipe, strlen(wrongs[i].recipe), &out, err))
 			T_FAIL("accepted: %s", wrongs[i].recipe);
 		CHECK_HAS(err, wrongs[i].err);
-		CHECK(!out.data && !out.present.v);
+		CHECK(!out.data && !out.present.range);
 	}
 }
 
@@ -479,26 +480,26 @@ static void test_expect(void)
 				   "  # expect class=cache drop=0x40+2 may=0x50\n# expect class=private drop=0x60\n"
 				   "# expect class=offline drop=1\n# expect level=31 keep=0x10 may=0x99\n"
 				   "# expect present=77\n# expect outcome=fail\npage 1 kind=anon\n# expected nothing\n";
-	struct builder_expect e;
+	struct builder_expect expect;
 	char err[BUILDER_ERR];
 
-	CHECK(!builder_expect_parse(text, strlen(text), &e, err));
-	CHECK_EQ(builder_expect_verdict(&e, 8, 0x10), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 31, 0x10), BUILDER_KEEP);
-	CHECK_EQ(builder_expect_verdict(&e, 31, 0x11), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 23, 0x11), BUILDER_KEEP);
-	CHECK_EQ(builder_expect_verdict(&e, 2, 0x41), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 4, 0x41), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 4, 0x42), BUILDER_KEEP);
-	CHECK_EQ(builder_expect_verdict(&e, 2, 0x50), BUILDER_EITHER);
-	CHECK_EQ(builder_expect_verdict(&e, 2, 0x60), BUILDER_KEEP);
-	CHECK_EQ(builder_expect_verdict(&e, 4, 0x60), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 0, 1), BUILDER_DROP);
-	CHECK_EQ(builder_expect_verdict(&e, 31, 0x99), BUILDER_EITHER);
-	CHECK(e.has_present && e.present == 77 && e.outcome == BUILDER_FAIL);
-	CHECK_EQ(builder_ranges_count(&e.drop[BUILDER_USER]), 17);
-	builder_expect_free(&e);
-	CHECK(builder_expect_parse("\n# expect class=user keep=1\n", 27, &e, err));
+	CHECK(!builder_expect_parse(text, strlen(text), &expect, err));
+	CHECK_EQ(builder_expect_verdict(&expect, 8, 0x10), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 31, 0x10), BUILDER_KEEP);
+	CHECK_EQ(builder_expect_verdict(&expect, 31, 0x11), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 23, 0x11), BUILDER_KEEP);
+	CHECK_EQ(builder_expect_verdict(&expect, 2, 0x41), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 4, 0x41), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 4, 0x42), BUILDER_KEEP);
+	CHECK_EQ(builder_expect_verdict(&expect, 2, 0x50), BUILDER_EITHER);
+	CHECK_EQ(builder_expect_verdict(&expect, 2, 0x60), BUILDER_KEEP);
+	CHECK_EQ(builder_expect_verdict(&expect, 4, 0x60), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 0, 1), BUILDER_DROP);
+	CHECK_EQ(builder_expect_verdict(&expect, 31, 0x99), BUILDER_EITHER);
+	CHECK(expect.has_present && expect.present == 77 && expect.outcome == BUILDER_FAIL);
+	CHECK_EQ(builder_ranges_count(&expect.drop[BUILDER_USER]), 17);
+	builder_expect_free(&expect);
+	CHECK(builder_expect_parse("\n# expect class=user keep=1\n", 27, &expect, err));
 	CHECK_HAS(err, "line 2");
 }
 
@@ -522,6 +523,6 @@ int main(void)
 	RUN(test_contents);
 	RUN(test_errors);
 	RUN(test_expect);
-	builder_image_free(&img);
+	builder_image_free(&image);
 	return T_END();
 }

@@ -30,66 +30,66 @@ struct guarded {
 static struct guarded guard(size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct guarded g = { .size = (size + page - 1) / page * page + page };
+	struct guarded guarded = { .size = (size + page - 1) / page * page + page };
 
-	g.map = mmap(NULL, g.size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(g.map != MAP_FAILED);
-	g.end = g.map + g.size;
-	CHECK(!mprotect(g.end, page, PROT_NONE));
-	g.size += page;
-	return g;
+	guarded.map = mmap(NULL, guarded.size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(guarded.map != MAP_FAILED);
+	guarded.end = guarded.map + guarded.size;
+	CHECK(!mprotect(guarded.end, page, PROT_NONE));
+	guarded.size += page;
+	return guarded;
 }
 
-/* len bytes right before the guard; everything in front of them is 0xa5. */
-static uint8_t *place(const struct guarded *g, size_t len)
+/* length bytes right before the guard; everything in front of them is 0xa5. */
+static uint8_t *place(const struct guarded *guarded, size_t length)
 {
-	memset(g->map, 0xa5, (size_t)(g->end - g->map));
-	return g->end - len;
+	memset(guarded->map, 0xa5, (size_t)(guarded->end - guarded->map));
+	return guarded->end - length;
 }
 
 /* The first byte is right, and each of the others is as the one before it. */
-static bool front_intact(const struct guarded *g, const uint8_t *at)
+static bool front_intact(const struct guarded *guarded, const uint8_t *at)
 {
-	size_t n = (size_t)(at - g->map);
+	size_t count = (size_t)(at - guarded->map);
 
-	return !n || (g->map[0] == 0xa5 && !memcmp(g->map, g->map + 1, n - 1));
+	return !count || (guarded->map[0] == 0xa5 && !memcmp(guarded->map, guarded->map + 1, count - 1));
 }
 
 enum kind { ZERO, RANDOM, TEXT, POINTERS, LAST_BYTE, RECORDS, KINDS };
 
-static void fill(uint8_t *b, size_t n, enum kind kind)
+static void fill(uint8_t *bytes, size_t count, enum kind kind)
 {
 	static const char *const words[] = { "CONFIG_", "kernel ", "= 0x", "\n\t", "page ", "static ", "vmcore " };
 
-	memset(b, 0, n);
-	for (size_t i = 0; kind == RANDOM && i < n; i++)
-		b[i] = (uint8_t)(rnd() >> 24);
-	for (size_t i = 0; kind == TEXT && i < n;) {
-		const char *w = words[rnd() % 7];
-		size_t len = strlen(w) < n - i ? strlen(w) : n - i;
+	memset(bytes, 0, count);
+	for (size_t i = 0; kind == RANDOM && i < count; i++)
+		bytes[i] = (uint8_t)(rnd() >> 24);
+	for (size_t i = 0; kind == TEXT && i < count;) {
+		const char *word = words[rnd() % 7];
+		size_t length = strlen(word) < count - i ? strlen(word) : count - i;
 
-		memcpy(b + i, w, len);
-		i += len;
+		memcpy(bytes + i, word, length);
+		i += length;
 	}
-	for (size_t i = 0; kind == POINTERS && i + 8 <= n; i += 8) {
-		uint64_t v = rnd() % 3 ? UINT64_C(0xffff888000000000) + rnd() % 4096 * 64 : 0;
+	for (size_t i = 0; kind == POINTERS && i + 8 <= count; i += 8) {
+		uint64_t value = rnd() % 3 ? UINT64_C(0xffff888000000000) + rnd() % 4096 * 64 : 0;
 
-		memcpy(b + i, &v, 8);
+		memcpy(bytes + i, &value, 8);
 	}
 	if (kind == LAST_BYTE)
-		b[n - 1] = 1;
-	for (size_t i = 0; kind == RECORDS && i + 64 <= n; i += 64) {
+		bytes[count - 1] = 1;
+	for (size_t i = 0; kind == RECORDS && i + 64 <= count; i += 64) {
 		/* a struct page of a list: flags, neighbours, nothing, counts */
-		uint64_t v[8] = { 0x17ffffc0000000,
-				  0xffffea0000000008 + (i + 64),
-				  0xffffea0000000008 + (i - 64),
-				  0,
-				  i / 64,
-				  0,
-				  0xffffffff,
-				  0xffff888100203000 };
+		uint64_t values[8] = { 0x17ffffc0000000,
+				       0xffffea0000000008 + (i + 64),
+				       0xffffea0000000008 + (i - 64),
+				       0,
+				       i / 64,
+				       0,
+				       0xffffffff,
+				       0xffff888100203000 };
 
-		memcpy(b + i, v, 64);
+		memcpy(bytes + i, values, 64);
 	}
 }
 
@@ -98,66 +98,67 @@ struct bench {
 	const struct df_codec *codec;
 	struct df_env env;
 	void *state;
-	struct guarded in, packed, out;
+	struct guarded guarded, packed, out;
 };
 
-static void bench_init(struct bench *b, const struct df_codec *codec)
+static void bench_init(struct bench *bench, const struct df_codec *codec)
 {
-	*b = (struct bench){ .codec = codec };
-	b->state = codec->state_new(&b->env, 0, BIG);
-	CHECK(b->state);
-	b->in = guard(BIG);
-	b->packed = guard(codec->bound(BIG));
-	b->out = guard(BIG);
+	*bench = (struct bench){ .codec = codec };
+	bench->state = codec->state_new(&bench->env, 0, BIG);
+	CHECK(bench->state);
+	bench->guarded = guard(BIG);
+	bench->packed = guard(codec->bound(BIG));
+	bench->out = guard(BIG);
 }
 
-static void bench_fini(struct bench *b)
+static void bench_fini(struct bench *bench)
 {
-	b->codec->state_free(&b->env, b->state);
-	CHECK_EQ(b->env.mem_used, 0);
-	munmap(b->in.map, b->in.size);
-	munmap(b->packed.map, b->packed.size);
-	munmap(b->out.map, b->out.size);
+	bench->codec->state_free(&bench->env, bench->state);
+	CHECK_EQ(bench->env.mem_used, 0);
+	munmap(bench->guarded.map, bench->guarded.size);
+	munmap(bench->packed.map, bench->packed.size);
+	munmap(bench->out.map, bench->out.size);
 }
 
 /* Decode in[n], both ends guarded; the input is moved so that it ends at its guard. */
-static bool decode(struct bench *b, void *state, const uint8_t *in, size_t n, size_t len)
+static bool decode(struct bench *bench, void *state, const uint8_t *in, size_t count, size_t length)
 {
-	uint8_t *src = b->in.end - n, *out = place(&b->out, len);
+	uint8_t *src = bench->guarded.end - count, *out = place(&bench->out, length);
 	bool ok;
 
-	memmove(src, in, n);
-	ok = b->codec->decompress(state, src, n, out, len);
-	CHECK(front_intact(&b->out, out));
+	memmove(src, in, count);
+	ok = bench->codec->decompress(state, src, count, out, length);
+	CHECK(front_intact(&bench->out, out));
 	return ok;
 }
 
-static void round_trip(struct bench *b, enum kind kind, size_t n)
+static void round_trip(struct bench *bench, enum kind kind, size_t count)
 {
-	const struct df_codec *c = b->codec;
-	size_t cap = c->bound(n), len, again;
-	uint8_t *in = place(&b->in, n), *packed = place(&b->packed, cap), *copy = malloc(n), *first = malloc(cap);
+	const struct df_codec *codec = bench->codec;
+	size_t cap = codec->bound(count), length, again;
+	uint8_t *in = place(&bench->guarded, count), *packed = place(&bench->packed, cap), *copy = malloc(count),
+		*first = malloc(cap);
 
-	fill(in, n, kind);
-	memcpy(copy, in, n);
-	len = c->compress(b->state, in, n, packed, cap);
-	CHECK(len > 0 && len <= cap);
-	CHECK(front_intact(&b->packed, packed));
-	CHECK(!memcmp(in, copy, n));
+	fill(in, count, kind);
+	memcpy(copy, in, count);
+	length = codec->compress(bench->state, in, count, packed, cap);
+	CHECK(length > 0 && length <= cap);
+	CHECK(front_intact(&bench->packed, packed));
+	CHECK(!memcmp(in, copy, count));
 	if (kind == RANDOM)
-		CHECK(len >= n);
+		CHECK(length >= count);
 	else
-		CHECK(len < n);
+		CHECK(length < count);
 	if (kind == ZERO)
-		CHECK(len < n / 8);
-	memcpy(first, packed, len);
-	again = c->compress(b->state, in, n, packed, cap);
-	CHECK_EQ(again, len);
-	CHECK(!memcmp(first, packed, len));
-	CHECK(decode(b, b->state, first, len, n));
-	CHECK(!memcmp(b->out.end - n, copy, n));
-	CHECK(decode(b, NULL, first, len, n));
-	CHECK(!memcmp(b->out.end - n, copy, n));
+		CHECK(length < count / 8);
+	memcpy(first, packed, length);
+	again = codec->compress(bench->state, in, count, packed, cap);
+	CHECK_EQ(again, length);
+	CHECK(!memcmp(first, packed, length));
+	CHECK(decode(bench, bench->state, first, length, count));
+	CHECK(!memcmp(bench->out.end - count, copy, count));
+	CHECK(decode(bench, NULL, first, length, count));
+	CHECK(!memcmp(bench->out.end - count, copy, count));
 	free(copy);
 	free(first);
 }
@@ -165,41 +166,41 @@ static void round_trip(struct bench *b, enum kind kind, size_t n)
 static void round_trips(const struct df_codec *codec)
 {
 	static const size_t sizes[] = { 4096, 16384, BIG, 4096, 1, 100 };
-	struct bench b;
+	struct bench bench;
 
-	bench_init(&b, codec);
+	bench_init(&bench, codec);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (enum kind kind = ZERO; kind < KINDS; kind++)
 			if (sizes[i] >= 4096 || kind == RANDOM)
-				round_trip(&b, kind, sizes[i]);
-	bench_fini(&b);
+				round_trip(&bench, kind, sizes[i]);
+	bench_fini(&bench);
 }
 
 /* What a state did before leaves no trace in its output, and neither does which state it is. */
 static void deterministic(const struct df_codec *codec)
 {
 	static uint8_t in[4096];
-	size_t cap = codec->bound(BIG), len[2], n;
+	size_t cap = codec->bound(BIG), length[2], count;
 	uint8_t *out[2] = { malloc(cap), malloc(cap) }, *other = malloc(BIG);
-	struct bench b;
+	struct bench bench;
 
-	bench_init(&b, codec);
+	bench_init(&bench, codec);
 	fill(in, sizeof in, TEXT);
-	len[0] = codec->compress(b.state, in, sizeof in, out[0], cap);
+	length[0] = codec->compress(bench.state, in, sizeof in, out[0], cap);
 	for (int i = 0; i < 300; i++) {
-		n = i % 10 ? 4096 : BIG;
-		fill(other, n, (enum kind)(rnd() % KINDS));
-		CHECK(codec->compress(b.state, other, n, out[1], cap));
-		len[1] = codec->compress(b.state, in, sizeof in, out[1], cap);
-		CHECK_EQ(len[1], len[0]);
-		CHECK(!memcmp(out[0], out[1], len[0]));
+		count = i % 10 ? 4096 : BIG;
+		fill(other, count, (enum kind)(rnd() % KINDS));
+		CHECK(codec->compress(bench.state, other, count, out[1], cap));
+		length[1] = codec->compress(bench.state, in, sizeof in, out[1], cap);
+		CHECK_EQ(length[1], length[0]);
+		CHECK(!memcmp(out[0], out[1], length[0]));
 	}
-	bench_fini(&b);
-	bench_init(&b, codec);
-	len[1] = codec->compress(b.state, in, sizeof in, out[1], cap);
-	CHECK_EQ(len[1], len[0]);
-	CHECK(!memcmp(out[0], out[1], len[0]));
-	bench_fini(&b);
+	bench_fini(&bench);
+	bench_init(&bench, codec);
+	length[1] = codec->compress(bench.state, in, sizeof in, out[1], cap);
+	CHECK_EQ(length[1], length[0]);
+	CHECK(!memcmp(out[0], out[1], length[0]));
+	bench_fini(&bench);
 	free(out[0]);
 	free(out[1]);
 	free(other);
@@ -209,93 +210,94 @@ static void deterministic(const struct df_codec *codec)
 static void wrong_length(const struct df_codec *codec)
 {
 	static uint8_t in[4096], packed[8192];
-	struct bench b;
-	size_t len;
+	struct bench bench;
+	size_t length;
 
-	bench_init(&b, codec);
+	bench_init(&bench, codec);
 	fill(in, sizeof in, TEXT);
-	len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
-	CHECK(len > 100);
-	for (size_t n = 0; n < len; n++) {
-		CHECK(!decode(&b, b.state, packed, n, sizeof in));
-		CHECK(!decode(&b, NULL, packed, n, sizeof in));
+	length = codec->compress(bench.state, in, sizeof in, packed, sizeof packed);
+	CHECK(length > 100);
+	for (size_t count = 0; count < length; count++) {
+		CHECK(!decode(&bench, bench.state, packed, count, sizeof in));
+		CHECK(!decode(&bench, NULL, packed, count, sizeof in));
 	}
 	for (size_t want = 0; want <= 8192; want += want < 4000 ? 97 : 1)
-		CHECK_EQ(decode(&b, b.state, packed, len, want), want == sizeof in);
-	bench_fini(&b);
+		CHECK_EQ(decode(&bench, bench.state, packed, length, want), want == sizeof in);
+	bench_fini(&bench);
 }
 
 /* Damaged blocks may decode to something, but never over the end, and the state works on afterwards. */
 static void corrupt(const struct df_codec *codec)
 {
 	static uint8_t in[4096], packed[8192], bad[8192];
-	struct bench b;
-	size_t len, refused = 0;
+	struct bench bench;
+	size_t length, refused = 0;
 
-	bench_init(&b, codec);
+	bench_init(&bench, codec);
 	fill(in, sizeof in, POINTERS);
-	len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
+	length = codec->compress(bench.state, in, sizeof in, packed, sizeof packed);
 	for (int i = 0; i < 4000; i++) {
-		memcpy(bad, packed, len);
-		for (uint64_t k = rnd() % 4 + 1; k; k--)
-			bad[rnd() % (i % 2 ? len : 24)] ^= (uint8_t)(rnd() >> 16);
-		refused += !decode(&b, i % 3 ? b.state : NULL, bad, len, sizeof in);
+		memcpy(bad, packed, length);
+		for (uint64_t index = rnd() % 4 + 1; index; index--)
+			bad[rnd() % (i % 2 ? length : 24)] ^= (uint8_t)(rnd() >> 16);
+		refused += !decode(&bench, i % 3 ? bench.state : NULL, bad, length, sizeof in);
 	}
 	CHECK(refused > 0);
 	for (int i = 0; i < 4000; i++) {
-		size_t n = rnd() % 300;
+		size_t count = rnd() % 300;
 
-		for (size_t k = 0; k < n; k++)
-			bad[k] = (uint8_t)(rnd() >> 16);
-		decode(&b, i % 3 ? b.state : NULL, bad, n, i % 2 ? 4096 : BIG);
+		for (size_t index = 0; index < count; index++)
+			bad[index] = (uint8_t)(rnd() >> 16);
+		decode(&bench, i % 3 ? bench.state : NULL, bad, count, i % 2 ? 4096 : BIG);
 	}
-	CHECK(decode(&b, b.state, packed, len, sizeof in));
-	CHECK(!memcmp(b.out.end - sizeof in, in, sizeof in));
-	bench_fini(&b);
+	CHECK(decode(&bench, bench.state, packed, length, sizeof in));
+	CHECK(!memcmp(bench.out.end - sizeof in, in, sizeof in));
+	bench_fini(&bench);
 }
 
 /* A block of 64 KiB is no block of 4 KiB, however good it is. */
 static void larger_than_asked(const struct df_codec *codec)
 {
 	static uint8_t in[BIG];
-	size_t cap = codec->bound(BIG), len;
+	size_t cap = codec->bound(BIG), length;
 	uint8_t *packed = malloc(cap);
-	struct bench b;
+	struct bench bench;
 
-	bench_init(&b, codec);
+	bench_init(&bench, codec);
 	for (enum kind kind = ZERO; kind < KINDS; kind++) {
 		fill(in, BIG, kind);
-		len = codec->compress(b.state, in, BIG, packed, cap);
-		CHECK(len > 0);
-		if (len > BIG) /* more than its guarded copy holds */
-			len = BIG;
-		CHECK(!decode(&b, b.state, packed, len, 4096));
-		CHECK(!decode(&b, NULL, packed, len, 4096));
-		CHECK(!decode(&b, NULL, packed, len, 0));
+		length = codec->compress(bench.state, in, BIG, packed, cap);
+		CHECK(length > 0);
+		if (length > BIG) /* more than its guarded copy holds */
+			length = BIG;
+		CHECK(!decode(&bench, bench.state, packed, length, 4096));
+		CHECK(!decode(&bench, NULL, packed, length, 4096));
+		CHECK(!decode(&bench, NULL, packed, length, 0));
 	}
-	bench_fini(&b);
+	bench_fini(&bench);
 	free(packed);
 }
 
 /* What a level of a codec makes of a page. */
-static size_t pack_at(const struct df_codec *codec, int level, const uint8_t *in, size_t n, uint8_t *packed, size_t cap)
+static size_t pack_at(const struct df_codec *codec, int level, const uint8_t *in, size_t count, uint8_t *packed,
+		      size_t cap)
 {
-	struct bench b = { .codec = codec };
-	size_t len, before;
+	struct bench bench = { .codec = codec };
+	size_t length, before;
 
-	b.state = codec->state_new(&b.env, level, n);
-	CHECK(b.state);
-	before = atomic_load(&b.env.mem_used);
-	b.in = guard(BIG);
-	b.packed = guard(16);
-	b.out = guard(BIG);
-	len = codec->compress(b.state, in, n, packed, cap);
-	CHECK(len > 0);
-	CHECK_EQ(atomic_load(&b.env.mem_used), before); /* nothing is allocated while blocks are compressed */
-	CHECK(decode(&b, b.state, packed, len, n));
-	CHECK(!memcmp(b.out.end - n, in, n));
-	bench_fini(&b);
-	return len;
+	bench.state = codec->state_new(&bench.env, level, count);
+	CHECK(bench.state);
+	before = atomic_load(&bench.env.mem_used);
+	bench.guarded = guard(BIG);
+	bench.packed = guard(16);
+	bench.out = guard(BIG);
+	length = codec->compress(bench.state, in, count, packed, cap);
+	CHECK(length > 0);
+	CHECK_EQ(atomic_load(&bench.env.mem_used), before); /* nothing is allocated while blocks are compressed */
+	CHECK(decode(&bench, bench.state, packed, length, count));
+	CHECK(!memcmp(bench.out.end - count, in, count));
+	bench_fini(&bench);
+	return length;
 }
 
 /* Every level gives something that decodes, and the highest one less than the default. */
@@ -332,22 +334,22 @@ static void levels_of_large_pages(const struct df_codec *codec)
 static void unpack_only(const struct df_codec *codec)
 {
 	static uint8_t in[4096], packed[8192];
-	struct bench b;
-	size_t len;
+	struct bench bench;
+	size_t length;
 
 	fill(in, sizeof in, TEXT);
-	bench_init(&b, codec);
-	len = codec->compress(b.state, in, sizeof in, packed, sizeof packed);
-	CHECK(len > 0);
-	codec->state_free(&b.env, b.state);
-	b.state = codec->state_new(&b.env, DF_CODEC_UNPACK, 0);
-	CHECK(b.state);
+	bench_init(&bench, codec);
+	length = codec->compress(bench.state, in, sizeof in, packed, sizeof packed);
+	CHECK(length > 0);
+	codec->state_free(&bench.env, bench.state);
+	bench.state = codec->state_new(&bench.env, DF_CODEC_UNPACK, 0);
+	CHECK(bench.state);
 	for (unsigned i = 0; i < 3; i++) {
-		CHECK(decode(&b, b.state, packed, len, sizeof in));
-		CHECK(!memcmp(b.out.end - sizeof in, in, sizeof in));
-		CHECK(!decode(&b, b.state, packed, len - 1, sizeof in));
+		CHECK(decode(&bench, bench.state, packed, length, sizeof in));
+		CHECK(!memcmp(bench.out.end - sizeof in, in, sizeof in));
+		CHECK(!decode(&bench, bench.state, packed, length - 1, sizeof in));
 	}
-	bench_fini(&b);
+	bench_fini(&bench);
 }
 
 static void no_memory(const struct df_codec *codec)
@@ -356,22 +358,22 @@ static void no_memory(const struct df_codec *codec)
 	int refused = 0;
 
 	fill(in, sizeof in, TEXT);
-	for (unsigned n = 1; n < 40; n++) { /* the n-th allocation fails */
-		struct fi_heap f = { .fail_at = n };
-		struct df_env env = { .alloc = fi_heap_alloc, .release = fi_heap_free, .alloc_user = &f };
+	for (unsigned count = 1; count < 40; count++) { /* the n-th allocation fails */
+		struct fi_heap heap = { .fail_at = count };
+		struct df_env env = { .alloc = fi_heap_alloc, .release = fi_heap_free, .alloc_user = &heap };
 		void *state = codec->state_new(&env, 0, sizeof in);
 
 		if (state) {
-			unsigned long before = f.calls;
-			size_t len = codec->compress(state, in, sizeof in, packed, sizeof packed);
+			unsigned long before = heap.calls;
+			size_t length = codec->compress(state, in, sizeof in, packed, sizeof packed);
 
-			CHECK(len > 0);
-			CHECK_EQ(f.calls, before); /* what a block needs was allocated with the state */
-			codec->decompress(state, packed, len, in, sizeof in);
+			CHECK(length > 0);
+			CHECK_EQ(heap.calls, before); /* what a block needs was allocated with the state */
+			codec->decompress(state, packed, length, in, sizeof in);
 			codec->state_free(&env, state);
 		}
 		refused += !state;
-		CHECK_EQ(f.live, 0);
+		CHECK_EQ(heap.live, 0);
 		CHECK_EQ(env.mem_used, 0);
 	}
 	CHECK(refused >= 1);
@@ -383,64 +385,64 @@ static void known_zlib(void)
 {
 	static const uint8_t stored[] = { 0x78, 0x01, 1, 3, 0, 0xfc, 0xff, 'a', 'b', 'c', 0x02, 0x4d, 0x01, 0x27 };
 	static const uint8_t fixed[] = { 0x78, 0x01, 0x4b, 0x4c, 0x4a, 0x06, 0x00, 0x02, 0x4d, 0x01, 0x27 };
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZLIB);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_ZLIB);
 	uint8_t out[3], in[sizeof stored];
 
-	CHECK(c->decompress(NULL, stored, sizeof stored, out, 3));
+	CHECK(codec->decompress(NULL, stored, sizeof stored, out, 3));
 	CHECK(!memcmp(out, "abc", 3));
 	memset(out, 0, 3);
-	CHECK(c->decompress(NULL, fixed, sizeof fixed, out, 3));
+	CHECK(codec->decompress(NULL, fixed, sizeof fixed, out, 3));
 	CHECK(!memcmp(out, "abc", 3));
 	memcpy(in, stored, sizeof in);
 	in[sizeof in - 1] ^= 1; /* the checksum is looked at */
-	CHECK(!c->decompress(NULL, in, sizeof in, out, 3));
-	CHECK(!c->decompress(NULL, stored + 2, sizeof stored - 6, out, 3)); /* raw deflate is something else */
+	CHECK(!codec->decompress(NULL, in, sizeof in, out, 3));
+	CHECK(!codec->decompress(NULL, stored + 2, sizeof stored - 6, out, 3)); /* raw deflate is something else */
 }
 
 static void zlib_header(void)
 {
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZLIB);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_ZLIB);
 	struct df_env env = { 0 };
 	uint8_t in[4096] = { 0 }, out[8192];
-	void *state = c->state_new(&env, 0, sizeof in);
-	size_t len = c->compress(state, in, sizeof in, out, sizeof out);
+	void *state = codec->state_new(&env, 0, sizeof in);
+	size_t length = codec->compress(state, in, sizeof in, out, sizeof out);
 
-	CHECK(len > 6);
+	CHECK(length > 6);
 	CHECK_EQ(out[0], 0x78);
 	CHECK_EQ((out[0] * 256 + out[1]) % 31, 0);
-	c->state_free(&env, state);
+	codec->state_free(&env, state);
 }
 
 /* The content size stands in the frame header: readers need not guess. */
 static void zstd_header(void)
 {
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZSTD);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_ZSTD);
 	struct df_env env = { 0 };
 	uint8_t in[4096] = { 0 }, out[8192];
 	void *state;
 
-	if (!c)
+	if (!codec)
 		return;
-	state = c->state_new(&env, 0, sizeof in);
-	CHECK(c->compress(state, in, sizeof in, out, sizeof out) > 8);
+	state = codec->state_new(&env, 0, sizeof in);
+	CHECK(codec->compress(state, in, sizeof in, out, sizeof out) > 8);
 	CHECK(!memcmp(out, "\x28\xb5\x2f\xfd", 4));
 	/* single segment, two bytes of content size less 256 */
 	CHECK_EQ(out[4] & 0xe0, 0x60);
 	CHECK_EQ(out[5] + out[6] * 256 + 256, 4096);
-	c->state_free(&env, state);
+	codec->state_free(&env, state);
 }
 
 /* A block of a few bytes that says it holds gigabytes. */
 static void snappy_lies(void)
 {
 	static const uint8_t lie[] = { 0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 'a' };
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_SNAPPY);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_SNAPPY);
 	uint8_t out[16];
 
-	if (!c)
+	if (!codec)
 		return;
 	memset(out, 0xa5, sizeof out);
-	CHECK(!c->decompress(NULL, lie, sizeof lie, out, 4));
+	CHECK(!codec->decompress(NULL, lie, sizeof lie, out, 4));
 	for (size_t i = 0; i < sizeof out; i++)
 		CHECK_EQ(out[i], 0xa5);
 }
@@ -451,15 +453,15 @@ static void table(void)
 	static const uint32_t flags[] = { 0, 1, 2, 4, 0x20 };
 
 	for (int id = 0; id < 5; id++) {
-		const struct df_codec *c = df_codec_find(id);
+		const struct df_codec *codec = df_codec_find(id);
 
 		CHECK_STR(df_codec_name(id), names[id]);
-		if (!c)
+		if (!codec)
 			continue;
-		CHECK_EQ(c->id, id);
-		CHECK_STR(c->name, names[id]);
-		CHECK_EQ(c->kdump_flag, flags[id]);
-		CHECK(df_codec_by_flag(flags[id]) == c);
+		CHECK_EQ(codec->id, id);
+		CHECK_STR(codec->name, names[id]);
+		CHECK_EQ(codec->kdump_flag, flags[id]);
+		CHECK(df_codec_by_flag(flags[id]) == codec);
 	}
 	CHECK(df_codec_find(DUMPFILTER_CODEC_ZLIB)); /* in every build */
 	CHECK(!df_codec_find(DUMPFILTER_CODEC_NONE));
@@ -473,48 +475,49 @@ struct codec_case {
 	void (*fn)(const struct df_codec *codec);
 };
 
-static void run_case(const struct df_codec *codec, const struct codec_case *c)
+static void run_case(const struct df_codec *codec, const struct codec_case *codec_case)
 {
 	char name[64];
 
-	snprintf(name, sizeof name, "%s: %s", codec->name, c->name);
-	T_RUN(name, c->fn(codec));
+	snprintf(name, sizeof name, "%s: %s", codec->name, codec_case->name);
+	T_RUN(name, codec_case->fn(codec));
 }
 
 /* The way of our own into LZO1X: pages of records are taken and come out of liblzo2 as they were, whatever is changed
  * in them; others are left alone. */
 static void records(void)
 {
-	const struct df_codec *lzo = df_codec_find(DUMPFILTER_CODEC_LZO);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_LZO);
 	static uint8_t in[65536], packed[65536], out[65536];
 	unsigned taken = 0;
 
-	for (size_t n = 4096; n <= sizeof in; n *= 2) {
-		fill(in, n, RECORDS);
-		CHECK(df_lzo_records(in, n, packed, n) > 0);
-		CHECK_EQ(df_lzo_records(in, n, packed, n - 1), 0);
-		for (enum kind k = ZERO; k < RECORDS; k++) {
-			fill(in, n, k);
-			CHECK_EQ(df_lzo_records(in, n, packed, n), 0);
+	for (size_t count = 4096; count <= sizeof in; count *= 2) {
+		fill(in, count, RECORDS);
+		CHECK(df_lzo_records(in, count, packed, count) > 0);
+		CHECK_EQ(df_lzo_records(in, count, packed, count - 1), 0);
+		for (enum kind kind = ZERO; kind < RECORDS; kind++) {
+			fill(in, count, kind);
+			CHECK_EQ(df_lzo_records(in, count, packed, count), 0);
 		}
 	}
-	for (unsigned round = 0; lzo && round < 3000; round++) {
-		size_t n = round % 16 ? 4096 : sizeof in, len;
+	for (unsigned round = 0; codec && round < 3000; round++) {
+		size_t count = round % 16 ? 4096 : sizeof in, length;
 
-		fill(in, n, RECORDS);
+		fill(in, count, RECORDS);
 		for (uint64_t changes = rnd() % (round % 3 ? 20 : 400); changes; changes--)
-			memset(in + rnd() % (n - 700), (int)(rnd() >> 40), round % 5 ? 1 + rnd() % 9 : rnd() % 700);
+			memset(in + rnd() % (count - 700), (int)(rnd() >> 40), round % 5 ? 1 + rnd() % 9 : rnd() % 700);
 		memset(packed, 0xa5, sizeof packed);
-		len = df_lzo_records(in, n, packed, n);
-		if (!len)
+		length = df_lzo_records(in, count, packed, count);
+		if (!length)
 			continue;
 		taken++;
-		CHECK(packed[n / 4 + n / 64] == 0xa5 &&
-		      !memcmp(packed + n / 4 + n / 64, packed + n / 4 + n / 64 + 1, n - n / 4 - n / 64 - 1));
-		CHECK(lzo->decompress(NULL, packed, len, out, n));
-		CHECK(!memcmp(in, out, n));
+		CHECK(packed[count / 4 + count / 64] == 0xa5 &&
+		      !memcmp(packed + count / 4 + count / 64, packed + count / 4 + count / 64 + 1,
+			      count - count / 4 - count / 64 - 1));
+		CHECK(codec->decompress(NULL, packed, length, out, count));
+		CHECK(!memcmp(in, out, count));
 	}
-	if (lzo)
+	if (codec)
 		CHECK(taken > 750);
 }
 

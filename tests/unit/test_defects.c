@@ -7,7 +7,7 @@
 #include "faults.h"
 #include "t.h"
 
-static struct fi_image img;
+static struct fi_image image;
 static struct fi_run run;
 static struct fi_dump dump;
 
@@ -25,11 +25,11 @@ static void on_log(void *user, int level, const char *line)
 	snprintf(seen.last, sizeof seen.last, "%s", line);
 }
 
-static void on_step(struct fi_run *x, struct dumpfilter *df, int step)
+static void on_step(struct fi_run *part, struct dumpfilter *df, int step)
 {
 	struct dumpfilter_image_info info = DUMPFILTER_IMAGE_INFO_INIT;
 
-	(void)x;
+	(void)part;
 	if (step == 0)
 		dumpfilter_set_log(df, on_log, NULL, DUMPFILTER_LOG_WARN);
 	if (step == 1 && !dumpfilter_image_info(df, &info))
@@ -40,7 +40,7 @@ static void end(void)
 {
 	fi_dump_free(&dump);
 	fi_run_free(&run);
-	fi_image_free(&img);
+	fi_image_free(&image);
 }
 
 /* The dump of a recipe at a level, read back. */
@@ -48,9 +48,9 @@ static void make(const char *recipe, const char *more, int level)
 {
 	end();
 	memset(&seen, 0, sizeof seen);
-	FINE(fi_image_build(&img, recipe, more));
-	fi_run_init(&run, &img);
-	run.cfg.level = level;
+	FINE(fi_image_build(&image, recipe, more));
+	fi_run_init(&run, &image);
+	run.config.level = level;
 	run.step = on_step;
 	FINE(fi_run_go(&run));
 	if (run.result < 0)
@@ -61,11 +61,11 @@ static void make(const char *recipe, const char *more, int level)
 
 static uint64_t frames_present(void)
 {
-	uint64_t n = 0;
+	uint64_t count = 0;
 
-	for (uint64_t pfn = 0; pfn < img.max_pfn; pfn++)
-		n += img.present[pfn];
-	return n;
+	for (uint64_t pfn = 0; pfn < image.max_pfn; pfn++)
+		count += image.present[pfn];
+	return count;
 }
 
 /* D6: for the incumbent one struct page that cannot be read ended the run: no dump at all.  Here its frames are kept,

@@ -19,46 +19,46 @@
 /* A sink that takes bytes in order only. */
 struct paper {
 	char text[TEXT_MAX];
-	size_t len, limit;
+	size_t length, limit;
 	int finished, result;
 };
 
-static int write_paper(void *user, uint64_t offset, const void *buf, size_t len)
+static int write_paper(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	struct paper *p = user;
+	struct paper *sheet = user;
 
-	if (offset != p->len || len >= TEXT_MAX - p->len)
+	if (offset != sheet->length || length >= TEXT_MAX - sheet->length)
 		return -EIO;
-	if (p->limit && p->len + len > p->limit)
+	if (sheet->limit && sheet->length + length > sheet->limit)
 		return -ENOSPC;
-	memcpy(p->text + p->len, buf, len);
-	p->len += len;
-	p->text[p->len] = '\0';
+	memcpy(sheet->text + sheet->length, buffer, length);
+	sheet->length += length;
+	sheet->text[sheet->length] = '\0';
 	return 0;
 }
 
 static int finish_paper(void *user, int result)
 {
-	struct paper *p = user;
+	struct paper *sheet = user;
 
-	p->finished++;
-	p->result = result;
+	sheet->finished++;
+	sheet->result = result;
 	return 0;
 }
 
 static struct paper paper;
-static struct builder_image img;
+static struct builder_image image;
 static struct memory memory;
 static struct dumpfilter *df;
 
-static void build(const char *text, size_t len)
+static void build(const char *text, size_t length)
 {
 	char err[BUILDER_ERR] = "";
 
-	builder_image_free(&img);
-	if (builder_build(text, len, &img, err))
+	builder_image_free(&image);
+	if (builder_build(text, length, &image, err))
 		T_FAIL("%s", err);
-	memory = (struct memory){ img.data, img.size, 0 };
+	memory = (struct memory){ image.data, image.size, 0 };
 }
 
 static void open_image(void)
@@ -83,27 +83,27 @@ static int get_log(unsigned flags, size_t limit)
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = write_paper, .finish = finish_paper };
 	struct dumpfilter_dmesg_opts opts = DUMPFILTER_DMESG_OPTS_INIT;
 	struct dumpfilter_sink *sink;
-	int r;
+	int result;
 
-	paper.len = 0;
+	paper.length = 0;
 	paper.limit = limit;
 	paper.text[0] = '\0';
 	paper.finished = 0;
 	opts.flags = flags;
 	sink = dumpfilter_sink_custom(df, &ops, &paper);
 	CHECK(sink);
-	r = dumpfilter_dmesg(df, &opts, sink);
-	if ((r < 0 || r == DUMPFILTER_PARTIAL) && !dumpfilter_errmsg(df)[0])
-		T_FAIL("result %d without a text", r);
+	result = dumpfilter_dmesg(df, &opts, sink);
+	if ((result < 0 || result == DUMPFILTER_PARTIAL) && !dumpfilter_errmsg(df)[0])
+		T_FAIL("result %d without a text", result);
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 /* ---- recipes */
 
-static bool starts(const char *s, const char *with)
+static bool starts(const char *text, const char *with)
 {
-	return !strncmp(s, with, strlen(with));
+	return !strncmp(text, with, strlen(with));
 }
 
 /* All lines "# NAME| …" of the recipe, without that; false where there is none of it. */
@@ -115,32 +115,32 @@ static bool expected(const char *recipe, const char *name, char *out)
 	snprintf(mark, sizeof mark, "# %s|", name);
 	snprintf(none, sizeof none, "# %s empty", name);
 	*out = '\0';
-	for (const char *p = recipe; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		size_t n = strcspn(p, "\n");
+	for (const char *text = recipe; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		size_t count = strcspn(text, "\n");
 
-		any |= starts(p, mark) || starts(p, none);
-		if (!starts(p, mark))
+		any |= starts(text, mark) || starts(text, none);
+		if (!starts(text, mark))
 			continue;
-		p += strlen(mark);
-		n -= strlen(mark);
-		p += n && *p == ' ';
-		n -= n && p[-1] == ' ';
-		out += sprintf(out, "%.*s\n", (int)n, p);
+		text += strlen(mark);
+		count -= strlen(mark);
+		text += count && *text == ' ';
+		count -= count && text[-1] == ' ';
+		out += sprintf(out, "%.*s\n", (int)count, text);
 	}
 	return any;
 }
 
-static void check_result(const char *recipe, int r)
+static void check_result(const char *recipe, int result)
 {
-	const char *p = strstr(recipe, "# log result="), *word = p ? p + 13 : "ok";
+	const char *text = strstr(recipe, "# log result="), *word = text ? text + 13 : "ok";
 	int want = starts(word, "partial") ? DUMPFILTER_PARTIAL : starts(word, "fail") ? -1 : DUMPFILTER_OK;
-	size_t n = strcspn(word, " \n");
+	size_t count = strcspn(word, " \n");
 	char part[200] = "";
 
-	if (want == -1 ? r >= 0 : r != want)
-		T_FAIL("result %d: %s", r, dumpfilter_errmsg(df));
-	if (word[n] == ' ')
-		snprintf(part, sizeof part, "%.*s", (int)strcspn(word + n + 1, "\n"), word + n + 1);
+	if (want == -1 ? result >= 0 : result != want)
+		T_FAIL("result %d: %s", result, dumpfilter_errmsg(df));
+	if (word[count] == ' ')
+		snprintf(part, sizeof part, "%.*s", (int)strcspn(word + count + 1, "\n"), word + count + 1);
 	CHECK_HAS(dumpfilter_errmsg(df), part);
 }
 
@@ -167,16 +167,16 @@ static void check_recipe(const char *recipe)
 
 	make(recipe);
 	for (unsigned i = 0; i < 3; i++) {
-		int r;
+		int result;
 
 		if (!expected(recipe, modes[i].name, want))
 			continue;
-		r = get_log(modes[i].flags, 0);
-		check_result(recipe, r);
+		result = get_log(modes[i].flags, 0);
+		check_result(recipe, result);
 		compare(modes[i].name, want);
-		if (r >= 0) {
+		if (result >= 0) {
 			CHECK_EQ(paper.finished, 1);
-			CHECK_EQ(paper.result, r);
+			CHECK_EQ(paper.result, result);
 		}
 		checked++;
 	}
@@ -184,9 +184,9 @@ static void check_recipe(const char *recipe)
 }
 
 /* Of the recipes that say what comes of the log. */
-static void one_recipe(const char *name, const char *text, size_t len)
+static void one_recipe(const char *name, const char *text, size_t length)
 {
-	(void)len;
+	(void)length;
 	if (starts(name, "log-"))
 		T_RUN(name, check_recipe(text));
 }
@@ -260,9 +260,9 @@ static void full_disk(void)
 {
 	make(MANY);
 	CHECK_EQ(get_log(0, 0), 0);
-	CHECK(paper.len > 70000);
+	CHECK(paper.length > 70000);
 	CHECK_EQ(get_log(0, 70000), DUMPFILTER_PARTIAL); /* the second piece does not fit */
-	CHECK_EQ(paper.len, 65536);
+	CHECK_EQ(paper.length, 65536);
 	CHECK_EQ(paper.finished, 1);
 	CHECK_EQ(paper.result, DUMPFILTER_PARTIAL);
 	CHECK_EQ(get_log(0, 100), DUMPFILTER_E_NOSPACE);
@@ -274,18 +274,18 @@ static void cancelled(void)
 	make(MANY);
 	dumpfilter_cancel(df);
 	CHECK_EQ(get_log(0, 0), DUMPFILTER_E_CANCELLED);
-	CHECK_EQ(paper.len, 0);
+	CHECK_EQ(paper.length, 0);
 }
 
 static void no_memory(void)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	size_t enough = 0;
 
 	for (size_t limit = 50000; limit < 4000000 && !enough; limit += 20000) {
 		make(MANY);
-		cfg.memory_limit = limit;
-		CHECK(!dumpfilter_configure(df, &cfg));
+		config.memory_limit = limit;
+		CHECK(!dumpfilter_configure(df, &config));
 		if (!get_log(0, 0))
 			enough = limit;
 		else
@@ -301,19 +301,19 @@ static void empty_file(void)
 	char path[] = "/tmp/df-dmesg-XXXXXX";
 	int fd = mkstemp(path);
 	struct dumpfilter_sink *sink;
-	FILE *f;
+	FILE *file;
 
 	CHECK(fd >= 0);
-	f = fdopen(fd, "w");
-	CHECK(f && fputs("old", f) >= 0 && !fclose(f));
+	file = fdopen(fd, "w");
+	CHECK(file && fputs("old", file) >= 0 && !fclose(file));
 	make(RING "log clear\n");
 	opts.flags = DUMPFILTER_DMESG_PARTIAL;
 	sink = dumpfilter_sink_path(df, path, DUMPFILTER_SINK_OVERWRITE);
 	CHECK(sink);
 	CHECK_EQ(dumpfilter_dmesg(df, &opts, sink), 0);
 	dumpfilter_sink_free(sink);
-	f = fopen(path, "r");
-	CHECK(f && fgetc(f) == EOF && !fclose(f));
+	file = fopen(path, "r");
+	CHECK(file && fgetc(file) == EOF && !fclose(file));
 	remove(path);
 }
 
@@ -329,6 +329,6 @@ int main(int argc, char **argv)
 	RUN(no_memory);
 	RUN(empty_file);
 	dumpfilter_free(df);
-	builder_image_free(&img);
+	builder_image_free(&image);
 	return T_END();
 }

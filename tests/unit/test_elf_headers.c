@@ -14,88 +14,89 @@ struct header {
 	uint64_t offset, filesz, memsz, align;
 };
 
-static uint64_t get(const uint8_t *p, unsigned width)
+static uint64_t get(const uint8_t *bytes, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
 }
 
 /* Program header number i of an ELF64 file; false: there are not so many. */
-static bool header_at(const uint8_t *file, unsigned i, struct header *out)
+static bool header_at(const uint8_t *file, unsigned i, struct header *header)
 {
-	const uint8_t *p = file + get(file + 32, 8) + i * 56;
+	const uint8_t *bytes = file + get(file + 32, 8) + i * 56;
 
 	if (i >= get(file + 56, 2))
 		return false;
-	*out = (struct header){ (uint32_t)get(p, 4), get(p + 8, 8), get(p + 32, 8), get(p + 40, 8), get(p + 48, 8) };
+	*header = (struct header){ (uint32_t)get(bytes, 4), get(bytes + 8, 8), get(bytes + 32, 8), get(bytes + 40, 8),
+				   get(bytes + 48, 8) };
 	return true;
 }
 
-static void init(struct fi_run *x, const struct fi_image *img)
+static void init(struct fi_run *run, const struct fi_image *image)
 {
-	fi_run_init(x, img);
-	x->cfg.level = 31;
-	x->cfg.format = DUMPFILTER_FORMAT_ELF;
-	x->cfg.codec = DUMPFILTER_CODEC_NONE;
-	x->disk.caps = REWRITE;
+	fi_run_init(run, image);
+	run->config.level = 31;
+	run->config.format = DUMPFILTER_FORMAT_ELF;
+	run->config.codec = DUMPFILTER_CODEC_NONE;
+	run->disk.caps = REWRITE;
 }
 
 /* p_align of PT_NOTE is the input's: crash tells kdump's files from netdump's by alignments. */
 static void note_alignment(uint64_t align, const char *more)
 {
-	struct fi_image img;
-	struct fi_run x;
-	struct header h;
+	struct fi_image image;
+	struct fi_run run;
+	struct header header;
 
-	FINE(fi_image_build(&img, fi_tiny, more));
-	init(&x, &img);
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.result, 0);
-	CHECK(header_at(x.disk.data, 0, &h));
-	CHECK_EQ(h.type, PT_NOTE);
-	CHECK_EQ(h.align, align);
-	CHECK(header_at(x.disk.data, 1, &h));
-	CHECK_EQ(h.type, PT_LOAD);
-	CHECK_EQ(h.align, 0);
-	fi_run_free(&x);
-	fi_image_free(&img);
+	FINE(fi_image_build(&image, fi_tiny, more));
+	init(&run, &image);
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.result, 0);
+	CHECK(header_at(run.disk.data, 0, &header));
+	CHECK_EQ(header.type, PT_NOTE);
+	CHECK_EQ(header.align, align);
+	CHECK(header_at(run.disk.data, 1, &header));
+	CHECK_EQ(header.type, PT_LOAD);
+	CHECK_EQ(header.align, 0);
+	fi_run_free(&run);
+	fi_image_free(&image);
 }
 
 /* No header speaks of bytes behind the end of the file, also of none: crash says that such a file may be truncated. */
-static void promised(const struct fi_run *x, unsigned *empty)
+static void promised(const struct fi_run *run, unsigned *empty)
 {
-	struct header h;
+	struct header header;
 
-	for (unsigned i = 0; header_at(x->disk.data, i, &h); i++) {
-		CHECK(h.filesz <= h.memsz);
-		CHECK(h.offset + h.filesz <= x->disk.end);
-		*empty += !h.filesz && h.offset;
+	for (unsigned i = 0; header_at(run->disk.data, i, &header); i++) {
+		CHECK(header.filesz <= header.memsz);
+		CHECK(header.offset + header.filesz <= run->disk.end);
+		*empty += !header.filesz && header.offset;
 	}
 }
 
 static void full_disks(void)
 {
 	unsigned partial = 0, empty = 0;
-	struct fi_image img;
+	struct fi_image image;
 
-	FINE(fi_image_build(&img, fi_recipe, NULL));
-	for (uint64_t limit = 16 << 10; limit < img.built.size; limit += 250001) {
-		struct fi_run x;
+	FINE(fi_image_build(&image, fi_recipe, NULL));
+	for (uint64_t limit = 16 << 10; limit < image.built.size; limit += 250001) {
+		struct fi_run run;
 
-		init(&x, &img);
-		x.limit = limit;
-		FINE(fi_run_go(&x));
-		CHECK(x.result == 0 || x.result == DUMPFILTER_PARTIAL);
-		partial += x.result == DUMPFILTER_PARTIAL;
-		promised(&x, &empty);
-		fi_run_free(&x);
+		init(&run, &image);
+		run.limit = limit;
+		FINE(fi_run_go(&run));
+		CHECK(run.result == 0 || run.result == DUMPFILTER_PARTIAL);
+		partial += run.result == DUMPFILTER_PARTIAL;
+		promised(&run, &empty);
+		fi_run_free(&run);
 	}
 	CHECK(partial > 5);
 	CHECK(empty > 5);
-	fi_image_free(&img);
+	fi_image_free(&image);
 }
 
 int main(void)

@@ -5,18 +5,18 @@
 static int run_once(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r;
+	int result;
 
 	CHECK(sink);
-	r = dumpfilter_run(df, sink);
+	result = dumpfilter_run(df, sink);
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 static void null_arguments(void)
 {
 	struct dumpfilter *df = in_state(NEW);
-	uint64_t n;
+	uint64_t count;
 
 	CHECK_EQ(-dumpfilter_open(df, NULL, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_open_path(df, NULL, 0), -DUMPFILTER_E_INVAL);
@@ -37,10 +37,10 @@ static void null_arguments(void)
 	CHECK_EQ(-dumpfilter_plan_foreach(df, NULL, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_plan_count(df, 0, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_plan_kept(df, 0, NULL), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_count(df, -1, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_count(df, DUMPFILTER_CLASS_COUNT, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_kept(df, -1, &n), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(-dumpfilter_plan_kept(df, 32, &n), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_count(df, -1, &count), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_count(df, DUMPFILTER_CLASS_COUNT, &count), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_kept(df, -1, &count), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(-dumpfilter_plan_kept(df, 32, &count), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_dmesg(df, NULL, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_estimate(df, NULL, NULL), -DUMPFILTER_E_INVAL);
 	CHECK_EQ(-dumpfilter_translate(df, 0, NULL), -DUMPFILTER_E_INVAL);
@@ -63,43 +63,43 @@ static void strange_numbers(void)
 	struct dumpfilter *df = in_state(NEW);
 
 	for (int i = 0; i < 12; i++) {
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 		static const int odd[] = { -1, 32, 1 << 30, -2147483647 - 1 };
 
-		*(i < 4 ? &cfg.level : i < 8 ? &cfg.format : &cfg.codec) = odd[i % 4];
-		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
+		*(i < 4 ? &config.level : i < 8 ? &config.format : &config.codec) = odd[i % 4];
+		CHECK_EQ(-dumpfilter_configure(df, &config), -DUMPFILTER_E_INVAL);
 		CHECK(dumpfilter_errmsg(df)[0]);
 		CHECK(!dumpfilter_codec_name(odd[i % 4]));
 		CHECK(!dumpfilter_codec_available(odd[i % 4]));
 	}
 	for (unsigned bit = 1; bit < 32; bit++) {
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-		cfg.flags = DUMPFILTER_EXCLUDE_VMEMMAP | 1u << bit;
-		CHECK_EQ(-dumpfilter_configure(df, &cfg), -DUMPFILTER_E_INVAL);
+		config.flags = DUMPFILTER_EXCLUDE_VMEMMAP | 1u << bit;
+		CHECK_EQ(-dumpfilter_configure(df, &config), -DUMPFILTER_E_INVAL);
 		CHECK_HAS(dumpfilter_errmsg(df), "flags");
 	}
-	for (int r = -100; r < 100; r++)
-		CHECK(dumpfilter_strerror(r)[0]);
+	for (int result = -100; result < 100; result++)
+		CHECK(dumpfilter_strerror(result)[0]);
 	dumpfilter_free(df);
 }
 
 static void many_threads(void)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = in_state(OPEN);
 
-	cfg.threads = UINT32_MAX;
-	cfg.memory_limit = 64 << 20; /* too little for as many as there may be */
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	config.threads = UINT32_MAX;
+	config.memory_limit = 64 << 20; /* too little for as many as there may be */
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
 	for (int i = 0; i < 2; i++) {
-		int r = run_once(df);
+		int result = run_once(df);
 
-		CHECK(r == 0 || (r == DUMPFILTER_E_NOMEM && i == 0));
-		if (r == 0)
+		CHECK(result == 0 || (result == DUMPFILTER_E_NOMEM && i == 0));
+		if (result == 0)
 			break;
-		cfg.threads = 2;
-		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+		config.threads = 2;
+		CHECK_EQ(dumpfilter_configure(df, &config), 0);
 	}
 	dumpfilter_free(df);
 }

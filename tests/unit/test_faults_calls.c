@@ -40,9 +40,9 @@ static int call_open_path(struct dumpfilter *df)
 static int call_open_paths(struct dumpfilter *df)
 {
 	static const char *const paths[] = { "/dev/null", "/dev/null" };
-	int r = dumpfilter_open_paths(df, paths, 2, 0);
+	int result = dumpfilter_open_paths(df, paths, 2, 0);
 
-	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+	return result == DUMPFILTER_E_FORMAT ? 0 : result;
 }
 
 static int call_open_pieces(struct dumpfilter *df)
@@ -50,9 +50,9 @@ static int call_open_pieces(struct dumpfilter *df)
 	struct dumpfilter_source_ops ops = memory_source(&image, NULL);
 	const struct dumpfilter_source_ops *const both[] = { &ops, &ops };
 	void *const user[] = { &image, &image };
-	int r = dumpfilter_open_pieces(df, both, user, 2);
+	int result = dumpfilter_open_pieces(df, both, user, 2);
 
-	return r == DUMPFILTER_E_FORMAT ? 0 : r;
+	return result == DUMPFILTER_E_FORMAT ? 0 : result;
 }
 
 static int call_open(struct dumpfilter *df)
@@ -72,26 +72,26 @@ static int call_add(struct dumpfilter *df)
 /* No vmlinux: refused, with an error of its own, where it fits; changes nothing. */
 static int call_vmlinux(struct dumpfilter *df)
 {
-	int r = dumpfilter_add_vmlinux(df, "/dev/null", 0);
+	int result = dumpfilter_add_vmlinux(df, "/dev/null", 0);
 
-	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
+	return result == DUMPFILTER_E_INVAL || result == DUMPFILTER_E_UNSUPPORTED ? 0 : result;
 }
 
 static int call_write_vmcoreinfo(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r = dumpfilter_write_vmcoreinfo(df, "/dev/null", sink);
+	int result = dumpfilter_write_vmcoreinfo(df, "/dev/null", sink);
 
 	dumpfilter_sink_free(sink);
-	return r == DUMPFILTER_E_INVAL || r == DUMPFILTER_E_UNSUPPORTED ? 0 : r;
+	return result == DUMPFILTER_E_INVAL || result == DUMPFILTER_E_UNSUPPORTED ? 0 : result;
 }
 
 /* There is no note at that address: the same. */
 static int call_add_at(struct dumpfilter *df)
 {
-	int r = dumpfilter_add_vmcoreinfo_at(df, 0, 64);
+	int result = dumpfilter_add_vmcoreinfo_at(df, 0, 64);
 
-	return r == DUMPFILTER_E_CORRUPT ? 0 : r;
+	return result == DUMPFILTER_E_CORRUPT ? 0 : result;
 }
 
 static int call_cut(struct dumpfilter *df)
@@ -102,137 +102,137 @@ static int call_cut(struct dumpfilter *df)
 static int call_translate(struct dumpfilter *df)
 {
 	uint64_t paddr;
-	int r = dumpfilter_translate(df, 0, &paddr);
+	int result = dumpfilter_translate(df, 0, &paddr);
 
-	return r == DUMPFILTER_E_NODATA ? 0 : r;
+	return result == DUMPFILTER_E_NODATA ? 0 : result;
 }
 
 /* The image has no log. */
 static int call_dmesg(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r = dumpfilter_dmesg(df, NULL, sink);
+	int result = dumpfilter_dmesg(df, NULL, sink);
 
 	dumpfilter_sink_free(sink);
-	return r == DUMPFILTER_E_NODATA ? 0 : r;
+	return result == DUMPFILTER_E_NODATA ? 0 : result;
 }
 
 static int call_info(struct dumpfilter *df)
 {
 	struct dumpfilter_image_info i = DUMPFILTER_IMAGE_INFO_INIT;
-	int r = dumpfilter_image_info(df, &i);
+	int result = dumpfilter_image_info(df, &i);
 
-	if (!r)
+	if (!result)
 		CHECK_EQ(i.page_size, 4096);
-	return r;
+	return result;
 }
 
 static int call_facts(struct dumpfilter *df)
 {
-	unsigned n = 0;
-	int r = dumpfilter_fact_foreach(df, on_fact, &n);
+	unsigned count = 0;
+	int result = dumpfilter_fact_foreach(df, on_fact, &count);
 
-	CHECK(r || n > 10);
-	return r;
+	CHECK(result || count > 10);
+	return result;
 }
 
 static int call_explain(struct dumpfilter *df)
 {
-	unsigned n = 0;
-	int r = dumpfilter_explain(df, on_line, &n);
+	unsigned count = 0;
+	int result = dumpfilter_explain(df, on_line, &count);
 
-	CHECK(r || n > 5);
-	return r;
+	CHECK(result || count > 5);
+	return result;
 }
 
 static int call_configure(struct dumpfilter *df)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-	cfg.threads = 1;
-	return dumpfilter_configure(df, &cfg);
+	config.threads = 1;
+	return dumpfilter_configure(df, &config);
 }
 
 static int call_count(struct dumpfilter *df)
 {
-	uint64_t n;
+	uint64_t count;
 
-	return dumpfilter_plan_count(df, DUMPFILTER_CLASS_USER, &n);
+	return dumpfilter_plan_count(df, DUMPFILTER_CLASS_USER, &count);
 }
 
 static int call_kept(struct dumpfilter *df)
 {
-	uint64_t n;
+	uint64_t count;
 
-	return dumpfilter_plan_kept(df, 31, &n);
+	return dumpfilter_plan_kept(df, 31, &count);
 }
 
 static int call_foreach(struct dumpfilter *df)
 {
-	unsigned n = 0;
-	int r = dumpfilter_plan_foreach(df, on_range, &n);
+	unsigned count = 0;
+	int result = dumpfilter_plan_foreach(df, on_range, &count);
 
-	CHECK(r || n);
-	return r;
+	CHECK(result || count);
+	return result;
 }
 
 static int call_estimate(struct dumpfilter *df)
 {
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-	int r = dumpfilter_estimate(df, NULL, &e);
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
+	int result = dumpfilter_estimate(df, NULL, &estimate);
 
-	CHECK(r || e.bytes > FI_PAGE);
-	return r;
+	CHECK(result || estimate.bytes > FI_PAGE);
+	return result;
 }
 
 static int call_run(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r;
+	int result;
 
 	CHECK(sink);
-	r = dumpfilter_run(df, sink);
+	result = dumpfilter_run(df, sink);
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 static int call_split(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
-	int r = dumpfilter_run_split(df, sinks, 2, NULL);
+	int result = dumpfilter_run_split(df, sinks, 2, NULL);
 
 	dumpfilter_sink_free(sinks[0]);
 	dumpfilter_sink_free(sinks[1]);
-	return r;
+	return result;
 }
 
 /* What was run was not split. */
 static int call_piece(struct dumpfilter *df)
 {
 	struct dumpfilter_piece piece = DUMPFILTER_PIECE_INIT;
-	int r = dumpfilter_piece(df, 0, &piece);
+	int result = dumpfilter_piece(df, 0, &piece);
 
-	return r == DUMPFILTER_E_INVAL ? 0 : r;
+	return result == DUMPFILTER_E_INVAL ? 0 : result;
 }
 
 static int call_report(struct dumpfilter *df)
 {
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 
-	return dumpfilter_report(df, &rep);
+	return dumpfilter_report(df, &report);
 }
 
 static int call_rearrange(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int fds[2], r;
+	int fds[2], result;
 
 	CHECK(sink && !pipe(fds));
 	close(fds[1]);
-	r = dumpfilter_rearrange(df, fds[0], NULL, sink);
+	result = dumpfilter_rearrange(df, fds[0], NULL, sink);
 	close(fds[0]);
 	dumpfilter_sink_free(sink);
-	return r == DUMPFILTER_E_FORMAT ? 0 : r; /* an empty pipe */
+	return result == DUMPFILTER_E_FORMAT ? 0 : result; /* an empty pipe */
 }
 
 static int call_sinks(struct dumpfilter *df)
@@ -303,26 +303,27 @@ static const struct {
 };
 #define CALLS (sizeof calls / sizeof *calls)
 
-static void one_call(struct dumpfilter *df, size_t c, enum state s)
+static void one_call(struct dumpfilter *df, size_t column, enum state state)
 {
-	int r = calls[c].call(df);
+	int result = calls[column].call(df);
 
-	if (!(calls[c].fits >> s & 1)) {
-		if (r != DUMPFILTER_E_SEQUENCE)
-			T_FAIL("%s, %s: %d", calls[c].name, state_names[s], r);
+	if (!(calls[column].fits >> state & 1)) {
+		if (result != DUMPFILTER_E_SEQUENCE)
+			T_FAIL("%s, %s: %d", calls[column].name, state_names[state], result);
 		CHECK(dumpfilter_errmsg(df)[0]);
-	} else if (r == DUMPFILTER_E_SEQUENCE || (r < 0 && calls[c].call != call_open_path && s != FAILED_PLAN)) {
-		T_FAIL("%s, %s: %d, %s", calls[c].name, state_names[s], r, dumpfilter_errmsg(df));
+	} else if (result == DUMPFILTER_E_SEQUENCE ||
+		   (result < 0 && calls[column].call != call_open_path && state != FAILED_PLAN)) {
+		T_FAIL("%s, %s: %d, %s", calls[column].name, state_names[state], result, dumpfilter_errmsg(df));
 	}
 }
 
 static void every_call_in_every_state(void)
 {
-	for (int s = 0; s < STATES; s++) {
-		for (size_t c = 0; c < CALLS; c++) {
-			struct dumpfilter *df = in_state((enum state)s);
+	for (int status = 0; status < STATES; status++) {
+		for (size_t column = 0; column < CALLS; column++) {
+			struct dumpfilter *df = in_state((enum state)status);
 
-			one_call(df, c, (enum state)s);
+			one_call(df, column, (enum state)status);
 			dumpfilter_free(df);
 		}
 	}
@@ -331,27 +332,28 @@ static void every_call_in_every_state(void)
 /* A call that does not fit changes nothing: after all of them the dump goes on. */
 static void wrong_calls_change_nothing(void)
 {
-	for (int s = 0; s < STATES; s++) {
-		struct dumpfilter *df = in_state((enum state)s);
-		unsigned n = 0;
+	for (int status = 0; status < STATES; status++) {
+		struct dumpfilter *df = in_state((enum state)status);
+		unsigned count = 0;
 
-		for (size_t c = 0; c < CALLS; c++)
-			if (!(calls[c].fits >> s & 1))
-				one_call(df, c, (enum state)s);
-		for (size_t c = 0; c < CALLS && s != FAILED_PLAN; c++)
-			if (calls[c].fits >> s & 1 && calls[c].call != call_open_fd && calls[c].call != call_open &&
-			    calls[c].call != dumpfilter_plan && calls[c].call != dumpfilter_survey &&
-			    calls[c].call != call_estimate && calls[c].call != call_run &&
-			    calls[c].call != call_split && calls[c].call != call_configure)
-				n++, one_call(df, c, (enum state)s);
-		CHECK(n || s == FAILED_PLAN);
+		for (size_t column = 0; column < CALLS; column++)
+			if (!(calls[column].fits >> status & 1))
+				one_call(df, column, (enum state)status);
+		for (size_t column = 0; column < CALLS && status != FAILED_PLAN; column++)
+			if (calls[column].fits >> status & 1 && calls[column].call != call_open_fd &&
+			    calls[column].call != call_open && calls[column].call != dumpfilter_plan &&
+			    calls[column].call != dumpfilter_survey && calls[column].call != call_estimate &&
+			    calls[column].call != call_run && calls[column].call != call_split &&
+			    calls[column].call != call_configure)
+				count++, one_call(df, column, (enum state)status);
+		CHECK(count || status == FAILED_PLAN);
 		dumpfilter_free(df);
 	}
 }
 
 static void one_context_many_dumps(void)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct fi_heap heap = { .live = 0 };
 	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &heap };
 	struct dumpfilter *df = dumpfilter_new(&opts);
@@ -360,25 +362,25 @@ static void one_context_many_dumps(void)
 	CHECK(df);
 	empty = heap.live;
 	for (int i = 0; i < 30; i++) {
-		struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+		struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 		struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
 		static uint64_t written[6];
 
 		CHECK(sink);
-		cfg.level = i % 2 ? 31 : 0;
-		cfg.format = i % 3 == 2 ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
-		cfg.codec = i % 3 ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
-		cfg.threads = 1 + i % 2;
-		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+		config.level = i % 2 ? 31 : 0;
+		config.format = i % 3 == 2 ? DUMPFILTER_FORMAT_ELF : DUMPFILTER_FORMAT_KDUMP;
+		config.codec = i % 3 ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+		config.threads = 1 + i % 2;
+		CHECK_EQ(dumpfilter_configure(df, &config), 0);
 		CHECK_EQ(i % 5 ? call_open_fd(df) : call_open(df), 0);
 		if (i % 4 == 1)
 			CHECK_EQ(dumpfilter_plan(df), 0);
 		if (i % 7 != 3) {
 			CHECK_EQ(dumpfilter_run(df, sink), 0);
-			CHECK_EQ(dumpfilter_report(df, &rep), 0);
-			CHECK(!written[i % 6] || written[i % 6] == rep.written_pages);
+			CHECK_EQ(dumpfilter_report(df, &report), 0);
+			CHECK(!written[i % 6] || written[i % 6] == report.written_pages);
 			CHECK_EQ(-dumpfilter_run(df, sink), -DUMPFILTER_E_SEQUENCE);
-			written[i % 6] = rep.written_pages;
+			written[i % 6] = report.written_pages;
 		}
 		dumpfilter_sink_free(sink);
 		dumpfilter_close(df);

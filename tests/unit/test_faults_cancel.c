@@ -39,125 +39,125 @@ static void *cancel_it(void *df)
 	return NULL;
 }
 
-static void cancel(struct plot *p, struct dumpfilter *df)
+static void cancel(struct plot *plot, struct dumpfilter *df)
 {
-	pthread_t t;
+	pthread_t thread;
 
-	if (p->other_thread && !pthread_create(&t, NULL, cancel_it, df))
-		pthread_join(t, NULL);
+	if (plot->other_thread && !pthread_create(&thread, NULL, cancel_it, df))
+		pthread_join(thread, NULL);
 	else
 		dumpfilter_cancel(df);
 }
 
-static void on_step(struct fi_run *x, struct dumpfilter *df, int step)
+static void on_step(struct fi_run *run, struct dumpfilter *df, int step)
 {
-	struct plot *p = x->user;
+	struct plot *plot = run->user;
 
-	if (step == p->at_step)
-		cancel(p, df);
+	if (step == plot->at_step)
+		cancel(plot, df);
 }
 
-static void on_progress(struct fi_run *x, struct dumpfilter *df, const struct dumpfilter_progress *pr)
+static void on_progress(struct fi_run *run, struct dumpfilter *df, const struct dumpfilter_progress *progress)
 {
-	struct plot *p = x->user;
+	struct plot *plot = run->user;
 
-	if (++p->calls != p->at)
+	if (++plot->calls != plot->at)
 		return;
-	p->phase = pr->phase;
-	cancel(p, df);
+	plot->phase = progress->phase;
+	cancel(plot, df);
 }
 
-static void init(struct fi_run *x, const struct shape *s, struct plot *p)
+static void init(struct fi_run *run, const struct shape *shape, struct plot *plot)
 {
-	fi_run_init(x, &img);
-	x->cfg.level = s->level;
-	x->cfg.format = s->format;
-	x->cfg.codec = s->format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
-	x->cfg.threads = s->threads;
-	x->plan_first = s->plan_first;
-	x->flat = s->flat;
-	if (s->flat)
-		x->disk.caps = 0;
-	x->step = on_step;
-	x->progress = on_progress;
-	x->user = p;
+	fi_run_init(run, &img);
+	run->config.level = shape->level;
+	run->config.format = shape->format;
+	run->config.codec = shape->format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+	run->config.threads = shape->threads;
+	run->plan_first = shape->plan_first;
+	run->flat = shape->flat;
+	if (shape->flat)
+		run->disk.caps = 0;
+	run->step = on_step;
+	run->progress = on_progress;
+	run->user = plot;
 }
 
-static void judge(struct fi_run *x)
+static void judge(struct fi_run *run)
 {
-	struct fi_dump d;
+	struct fi_dump dump;
 
-	if (x->result == DUMPFILTER_E_CANCELLED) {
-		CHECK_EQ(x->disk.writes, 0);
-		CHECK_HAS(x->message, "cancel");
+	if (run->result == DUMPFILTER_E_CANCELLED) {
+		CHECK_EQ(run->disk.writes, 0);
+		CHECK_HAS(run->message, "cancel");
 		return;
 	}
-	FINE(fi_dump_read(&d, x));
-	FINE(fi_report_agrees(x, &d));
-	CHECK_EQ(d.incomplete, x->result == DUMPFILTER_PARTIAL);
-	if (x->result == DUMPFILTER_PARTIAL) {
-		CHECK_HAS(x->message, "cancel");
-		CHECK(x->report.lost_pages > 0);
+	FINE(fi_dump_read(&dump, run));
+	FINE(fi_report_agrees(run, &dump));
+	CHECK_EQ(dump.incomplete, run->result == DUMPFILTER_PARTIAL);
+	if (run->result == DUMPFILTER_PARTIAL) {
+		CHECK_HAS(run->message, "cancel");
+		CHECK(run->report.lost_pages > 0);
 	} else {
-		CHECK_EQ(x->result, 0);
+		CHECK_EQ(run->result, 0);
 	}
-	fi_dump_free(&d);
+	fi_dump_free(&dump);
 }
 
 /* Before open, before plan, before run: nothing is written. */
-static void before(const struct shape *s)
+static void before(const struct shape *shape)
 {
 	for (int step = 1; step <= 2; step++) {
-		struct plot p = { .at_step = step };
-		struct fi_run x;
+		struct plot plot = { .at_step = step };
+		struct fi_run run;
 
-		init(&x, s, &p);
-		FINE(fi_run_go(&x));
-		CHECK_EQ(-x.result, -DUMPFILTER_E_CANCELLED);
-		judge(&x);
-		fi_run_free(&x);
+		init(&run, shape, &plot);
+		FINE(fi_run_go(&run));
+		CHECK_EQ(-run.result, -DUMPFILTER_E_CANCELLED);
+		judge(&run);
+		fi_run_free(&run);
 	}
 }
 
-static void at_progress(const struct shape *s, bool other_thread)
+static void at_progress(const struct shape *shape, bool other_thread)
 {
-	unsigned long n = 0, partial = 0, cancelled = 0;
+	unsigned long count = 0, partial = 0, cancelled = 0;
 
 	for (;;) {
-		struct plot p = { .at_step = -1, .at = ++n, .other_thread = other_thread };
-		struct fi_run x;
+		struct plot plot = { .at_step = -1, .at = ++count, .other_thread = other_thread };
+		struct fi_run run;
 
-		init(&x, s, &p);
-		FINE(fi_run_go(&x));
-		judge(&x);
-		if (p.calls >= n) {
-			partial += x.result == DUMPFILTER_PARTIAL;
-			cancelled += x.result == DUMPFILTER_E_CANCELLED;
+		init(&run, shape, &plot);
+		FINE(fi_run_go(&run));
+		judge(&run);
+		if (plot.calls >= count) {
+			partial += run.result == DUMPFILTER_PARTIAL;
+			cancelled += run.result == DUMPFILTER_E_CANCELLED;
 			/* too late: all was on its way already */
-			if (x.result == 0)
-				CHECK_EQ(p.phase, DUMPFILTER_PHASE_COPY);
+			if (run.result == 0)
+				CHECK_EQ(plot.phase, DUMPFILTER_PHASE_COPY);
 			/* there the first byte is long written */
-			if (p.phase == DUMPFILTER_PHASE_COPY)
-				CHECK(x.result != DUMPFILTER_E_CANCELLED);
+			if (plot.phase == DUMPFILTER_PHASE_COPY)
+				CHECK(run.result != DUMPFILTER_E_CANCELLED);
 		}
-		fi_run_free(&x);
-		if (p.calls < n)
+		fi_run_free(&run);
+		if (plot.calls < count)
 			break;
-		CHECK(n < 1000);
+		CHECK(count < 1000);
 	}
-	CHECK(n > 4);
+	CHECK(count > 4);
 	CHECK(partial > 1);
 	CHECK(cancelled > 0);
 }
 
-static void during(const struct shape *s)
+static void during(const struct shape *shape)
 {
-	at_progress(s, false);
+	at_progress(shape, false);
 }
 
-static void from_another_thread(const struct shape *s)
+static void from_another_thread(const struct shape *shape)
 {
-	at_progress(s, true);
+	at_progress(shape, true);
 }
 
 /* A thread that cancels while the run goes on; for ThreadSanitizer.  It is done before the context goes: where the run
@@ -171,41 +171,41 @@ struct meanwhile {
 
 static void *cancel_later(void *arg)
 {
-	struct meanwhile *m = arg;
+	struct meanwhile *meanwhile = arg;
 
-	for (volatile unsigned i = 0; i < m->wait; i++)
+	for (volatile unsigned i = 0; i < meanwhile->wait; i++)
 		;
-	dumpfilter_cancel(m->df);
+	dumpfilter_cancel(meanwhile->df);
 	return NULL;
 }
 
-static void around_run(struct fi_run *x, struct dumpfilter *df, int step)
+static void around_run(struct fi_run *run, struct dumpfilter *df, int step)
 {
-	struct meanwhile *m = x->user;
+	struct meanwhile *meanwhile = run->user;
 
 	if (step == 2) {
-		m->df = df;
-		m->started = !pthread_create(&m->thread, NULL, cancel_later, m);
+		meanwhile->df = df;
+		meanwhile->started = !pthread_create(&meanwhile->thread, NULL, cancel_later, meanwhile);
 	}
-	if (step == 3 && m->started)
-		pthread_join(m->thread, NULL);
+	if (step == 3 && meanwhile->started)
+		pthread_join(meanwhile->thread, NULL);
 }
 
-static void meanwhile(const struct shape *s)
+static void meanwhile(const struct shape *shape)
 {
-	for (unsigned n = 0; n < 20; n++) {
-		struct meanwhile m = { .wait = n * n * 5000 };
+	for (unsigned count = 0; count < 20; count++) {
+		struct meanwhile during = { .wait = count * count * 5000 };
 		struct plot none = { .at_step = -1 };
-		struct fi_run x;
+		struct fi_run run;
 
-		init(&x, s, &none);
-		x.step = around_run;
-		x.progress = NULL;
-		x.user = &m;
-		FINE(fi_run_go(&x));
-		CHECK(m.started);
-		judge(&x);
-		fi_run_free(&x);
+		init(&run, shape, &none);
+		run.step = around_run;
+		run.progress = NULL;
+		run.user = &during;
+		FINE(fi_run_go(&run));
+		CHECK(during.started);
+		judge(&run);
+		fi_run_free(&run);
 	}
 }
 
@@ -235,66 +235,66 @@ static void close_ends_it(void)
 struct stream {
 	struct dumpfilter *df;
 	unsigned long at, calls;
-	struct memory out;
+	struct memory memory;
 };
 
-static void count_down(void *user, const struct dumpfilter_progress *pr)
+static void count_down(void *user, const struct dumpfilter_progress *progress)
 {
-	struct stream *s = user;
+	struct stream *stream = user;
 
-	if (pr->phase == DUMPFILTER_PHASE_REARRANGE && ++s->calls == s->at)
-		dumpfilter_cancel(s->df);
+	if (progress->phase == DUMPFILTER_PHASE_REARRANGE && ++stream->calls == stream->at)
+		dumpfilter_cancel(stream->df);
 }
 
 static void rearranging(void)
 {
 	struct plot none = { .at_step = -1 };
-	struct stream *s = calloc(1, sizeof *s);
-	FILE *f = tmpfile();
-	unsigned long n = 0;
-	struct fi_run x;
-	int r;
+	struct stream *stream = calloc(1, sizeof *stream);
+	FILE *file = tmpfile();
+	unsigned long count = 0;
+	struct fi_run run;
+	int result;
 
-	CHECK(s && f);
-	init(&x, &shapes[5], &none);
-	FINE(fi_run_go(&x));
-	CHECK(fwrite(x.disk.data, 1, x.disk.end, f) == x.disk.end && !fflush(f));
+	CHECK(stream && file);
+	init(&run, &shapes[5], &none);
+	FINE(fi_run_go(&run));
+	CHECK(fwrite(run.disk.data, 1, run.disk.end, file) == run.disk.end && !fflush(file));
 	do {
 		struct dumpfilter_sink_ops ops = { .size = sizeof ops,
 						   .caps = DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE,
 						   .write = memory_write };
 		struct dumpfilter_sink *sink;
 
-		memory_empty(&s->out);
-		s->calls = 0;
-		s->df = dumpfilter_new(NULL);
-		sink = dumpfilter_sink_custom(s->df, &ops, &s->out);
-		CHECK(s->df && sink);
-		s->at = ++n;
-		dumpfilter_set_progress(s->df, count_down, s);
-		rewind(f);
-		r = dumpfilter_rearrange(s->df, fileno(f), "stream", sink);
-		if (r)
-			CHECK_EQ(-r, -DUMPFILTER_E_CANCELLED);
+		memory_empty(&stream->memory);
+		stream->calls = 0;
+		stream->df = dumpfilter_new(NULL);
+		sink = dumpfilter_sink_custom(stream->df, &ops, &stream->memory);
+		CHECK(stream->df && sink);
+		stream->at = ++count;
+		dumpfilter_set_progress(stream->df, count_down, stream);
+		rewind(file);
+		result = dumpfilter_rearrange(stream->df, fileno(file), "stream", sink);
+		if (result)
+			CHECK_EQ(-result, -DUMPFILTER_E_CANCELLED);
 		/* ELF header, if it came: marked */
-		if (r && s->out.size >= 64)
-			CHECK(s->out.data[48] & 1);
+		if (result && stream->memory.size >= 64)
+			CHECK(stream->memory.data[48] & 1);
 		dumpfilter_sink_free(sink);
-		dumpfilter_free(s->df);
-	} while (s->calls >= n && n < 1000);
-	CHECK_EQ(r, 0);
-	CHECK(n > 1);
-	fclose(f);
-	memory_free(&s->out);
-	free(s);
-	fi_run_free(&x);
+		dumpfilter_free(stream->df);
+	} while (stream->calls >= count && count < 1000);
+	CHECK_EQ(result, 0);
+	CHECK(count > 1);
+	fclose(file);
+	memory_free(&stream->memory);
+	free(stream);
+	fi_run_free(&run);
 }
 
 int main(void)
 {
 	static const struct {
 		const char *name;
-		void (*run)(const struct shape *s);
+		void (*run)(const struct shape *shape);
 	} cases[] = {
 		{ "before", before },
 		{ "during", during },
@@ -307,12 +307,12 @@ int main(void)
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
 	}
-	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+	for (size_t column = 0; column < sizeof cases / sizeof *cases; column++) {
 		for (size_t i = 0; i < SHAPES; i++) {
 			char name[64];
 
-			snprintf(name, sizeof name, "%s_%s", cases[c].name, shapes[i].name);
-			T_RUN(name, cases[c].run(&shapes[i]));
+			snprintf(name, sizeof name, "%s_%s", cases[column].name, shapes[i].name);
+			T_RUN(name, cases[column].run(&shapes[i]));
 		}
 	}
 	RUN(close_ends_it);

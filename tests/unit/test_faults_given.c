@@ -9,19 +9,19 @@
 
 #define NOTE_AT UINT64_C(0x9000) /* a copy of the image's note lies there */
 
-static struct fi_image img;
+static struct fi_image image;
 static const char *text; /* of its note */
 static size_t text_len, note_len;
 
 /* ---- the image, with its note once more in memory */
 
-static uint64_t get(uint64_t at, unsigned n)
+static uint64_t get(uint64_t at, unsigned count)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
-	while (n--)
-		v = v << 8 | img.built.data[at + n];
-	return v;
+	while (count--)
+		value = value << 8 | image.built.data[at + count];
+	return value;
 }
 
 /* Program header i of an ELF64 file: PT_NOTE is the first. */
@@ -34,7 +34,7 @@ static uint8_t *memory(uint64_t paddr)
 {
 	for (unsigned i = 1; i < get(56, 2); i++)
 		if (paddr - phdr(i, 24) < phdr(i, 32))
-			return img.built.data + phdr(i, 8) + (paddr - phdr(i, 24));
+			return image.built.data + phdr(i, 8) + (paddr - phdr(i, 24));
 	return NULL;
 }
 
@@ -48,13 +48,13 @@ static const char *copy_note(void)
 		uint64_t desc = at + 12 + (get(at, 4) + 3) / 4 * 4;
 
 		next = desc + (get(at + 4, 4) + 3) / 4 * 4;
-		if (memcmp(img.built.data + at + 12, "VMCOREINFO", 10) != 0)
+		if (memcmp(image.built.data + at + 12, "VMCOREINFO", 10) != 0)
 			continue;
-		text = (const char *)img.built.data + desc;
+		text = (const char *)image.built.data + desc;
 		text_len = get(at + 4, 4);
 		note_len = next - at;
 		if (to && note_len <= FI_PAGE)
-			memcpy(to, img.built.data + at, note_len);
+			memcpy(to, image.built.data + at, note_len);
 		return to && note_len <= FI_PAGE ? NULL : "no room for a note";
 	}
 	return "no note";
@@ -85,19 +85,19 @@ static int cut_end(struct dumpfilter *df)
 static int translate(struct dumpfilter *df)
 {
 	uint64_t paddr = 1;
-	int r = dumpfilter_translate(df, UINT64_C(0xffffffff81000000), &paddr);
+	int result = dumpfilter_translate(df, UINT64_C(0xffffffff81000000), &paddr);
 
-	CHECK(!r || paddr == 1);
-	return r;
+	CHECK(!result || paddr == 1);
+	return result;
 }
 
 static int log_text(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r = sink ? dumpfilter_dmesg(df, NULL, sink) : DUMPFILTER_E_NOMEM;
+	int result = sink ? dumpfilter_dmesg(df, NULL, sink) : DUMPFILTER_E_NOMEM;
 
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 /* A vmlinux, but not of this kernel. */
@@ -111,20 +111,20 @@ static int give_vmlinux(struct dumpfilter *df)
 static int write_vmlinux(struct dumpfilter *df)
 {
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r = sink ? dumpfilter_write_vmcoreinfo(df, vmlinux, sink) : DUMPFILTER_E_NOMEM;
+	int result = sink ? dumpfilter_write_vmcoreinfo(df, vmlinux, sink) : DUMPFILTER_E_NOMEM;
 
 	dumpfilter_sink_free(sink);
-	return r;
+	return result;
 }
 
 /* ---- what the context says of itself */
 
 #define OF(sum, value) ((sum)*UINT64_C(0x100000001b3) ^ (uint64_t)(value))
 
-static void add_text(uint64_t *sum, const char *s)
+static void add_text(uint64_t *sum, const char *string)
 {
-	for (; *s; s++)
-		*sum = OF(*sum, *s);
+	for (; *string; string++)
+		*sum = OF(*sum, *string);
 }
 
 static void add_fact(void *user, const char *name, uint64_t value, const char *origin)
@@ -155,11 +155,11 @@ static uint64_t sum_of(struct dumpfilter *df)
 
 static uint64_t kept(struct dumpfilter *df)
 {
-	uint64_t n = 0;
+	uint64_t count = 0;
 
 	CHECK_EQ(dumpfilter_plan(df), 0);
-	CHECK_EQ(dumpfilter_plan_kept(df, 31, &n), 0);
-	return n;
+	CHECK_EQ(dumpfilter_plan_kept(df, 31, &count), 0);
+	return count;
 }
 
 /* ---- allocations that fail */
@@ -170,65 +170,65 @@ struct context {
 	struct dumpfilter *df;
 };
 
-static void begin(struct context *c)
+static void begin(struct context *context)
 {
 	struct dumpfilter_source_ops ops;
-	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &c->heap };
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &context->heap };
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-	*c = (struct context){ .image = { img.built.data, img.built.size, 0 } };
-	ops = memory_source(&c->image, NULL);
-	c->df = dumpfilter_new(&opts);
-	CHECK(c->df);
-	cfg.level = 31;
-	cfg.threads = 1;
-	CHECK_EQ(dumpfilter_configure(c->df, &cfg), 0);
-	CHECK_EQ(dumpfilter_open(c->df, &ops, &c->image), 0);
+	*context = (struct context){ .image = { image.built.data, image.built.size, 0 } };
+	ops = memory_source(&context->image, NULL);
+	context->df = dumpfilter_new(&opts);
+	CHECK(context->df);
+	config.level = 31;
+	config.threads = 1;
+	CHECK_EQ(dumpfilter_configure(context->df, &config), 0);
+	CHECK_EQ(dumpfilter_open(context->df, &ops, &context->image), 0);
 }
 
-static void end(struct context *c)
+static void end(struct context *context)
 {
-	dumpfilter_free(c->df);
-	CHECK_EQ(c->heap.live, 0);
+	dumpfilter_free(context->df);
+	CHECK_EQ(context->heap.live, 0);
 }
 
 static void every_allocation(int (*call)(struct dumpfilter *df), bool on)
 {
 	uint64_t before, after, pages;
-	struct context c;
-	unsigned long n = 0, errors = 0;
-	int r, right;
+	struct context context;
+	unsigned long count = 0, errors = 0;
+	int result, right;
 
-	begin(&c);
-	before = sum_of(c.df);
-	right = call(c.df);
-	after = sum_of(c.df);
-	pages = kept(c.df);
-	end(&c);
+	begin(&context);
+	before = sum_of(context.df);
+	right = call(context.df);
+	after = sum_of(context.df);
+	pages = kept(context.df);
+	end(&context);
 	if (right == DUMPFILTER_E_UNSUPPORTED)
 		return; /* built without libelf: there is nothing that could fail */
 	CHECK(right == 0 || after == before);
 	do {
-		begin(&c);
-		c.heap.fail_at = c.heap.calls + ++n;
-		c.heap.fail_on = on;
-		r = call(c.df);
-		if (r == DUMPFILTER_E_NOMEM) {
+		begin(&context);
+		context.heap.fail_at = context.heap.calls + ++count;
+		context.heap.fail_on = on;
+		result = call(context.df);
+		if (result == DUMPFILTER_E_NOMEM) {
 			errors++;
-			CHECK_HAS(dumpfilter_errmsg(c.df), "memory");
-			CHECK_EQ(sum_of(c.df), before);
-			c.heap.fail_at = 0;
-			CHECK_EQ(-call(c.df), -right);
+			CHECK_HAS(dumpfilter_errmsg(context.df), "memory");
+			CHECK_EQ(sum_of(context.df), before);
+			context.heap.fail_at = 0;
+			CHECK_EQ(-call(context.df), -right);
 		} else {
-			CHECK_EQ(-r, -right);
-			CHECK(c.heap.calls < c.heap.fail_at);
+			CHECK_EQ(-result, -right);
+			CHECK(context.heap.calls < context.heap.fail_at);
 		}
-		c.heap.fail_at = 0;
-		CHECK_EQ(sum_of(c.df), after);
-		CHECK_EQ(kept(c.df), pages);
-		end(&c);
-	} while (r == DUMPFILTER_E_NOMEM && n < 1000);
-	CHECK(errors > 0 && n < 1000);
+		context.heap.fail_at = 0;
+		CHECK_EQ(sum_of(context.df), after);
+		CHECK_EQ(kept(context.df), pages);
+		end(&context);
+	} while (result == DUMPFILTER_E_NOMEM && count < 1000);
+	CHECK(errors > 0 && count < 1000);
 }
 
 int main(void)
@@ -243,7 +243,7 @@ int main(void)
 		{ "add_vmlinux", give_vmlinux }, { "write_vmcoreinfo", write_vmlinux },
 	};
 	const char *src = getenv("DF_SRC");
-	const char *bad = fi_image_build(&img, fi_tiny, "log ring bits=9 count=4\nsay \"line {n}\" times=20\n");
+	const char *bad = fi_image_build(&image, fi_tiny, "log ring bits=9 count=4\nsay \"line {n}\" times=20\n");
 
 	if (!bad)
 		bad = copy_note();
@@ -260,6 +260,6 @@ int main(void)
 		snprintf(name, sizeof name, "allocations_fail_from_%s", calls[i].name);
 		T_RUN(name, every_allocation(calls[i].call, true));
 	}
-	fi_image_free(&img);
+	fi_image_free(&image);
 	return T_END();
 }

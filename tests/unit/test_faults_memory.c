@@ -7,7 +7,7 @@
 #include "faults.h"
 #include "t.h"
 
-static struct fi_image img, tiny;
+static struct fi_image image, tiny;
 
 static const struct shape {
 	const char *name;
@@ -37,158 +37,158 @@ static const struct shape {
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
 /* Best effort, as where memory is short: running has to cope with what came of it. */
-static void drop_bits(struct fi_run *x, struct dumpfilter *df, int step)
+static void drop_bits(struct fi_run *run, struct dumpfilter *df, int step)
 {
 	struct df_err ignored;
 
-	(void)x;
+	(void)run;
 	if (step == 2 && df->state == ST_PLANNED)
-		df_refill_drop_all(&df->dump, &df->cfg, &ignored);
+		df_refill_drop_all(&df->dump, &df->config, &ignored);
 }
 
-static void init(struct fi_run *x, const struct shape *s)
+static void init(struct fi_run *run, const struct shape *shape)
 {
-	fi_run_init(x, s->small ? &tiny : &img);
-	x->cfg.level = s->level;
-	x->cfg.format = s->format;
-	x->cfg.codec = s->codec;
-	x->cfg.threads = s->threads;
-	x->cfg.flags = s->flags;
-	x->flat = s->flat;
-	x->plan_first = s->windowed;
-	x->step = s->windowed ? drop_bits : NULL;
-	if (s->flat)
-		x->disk.caps = 0;
+	fi_run_init(run, shape->small ? &tiny : &image);
+	run->config.level = shape->level;
+	run->config.format = shape->format;
+	run->config.codec = shape->codec;
+	run->config.threads = shape->threads;
+	run->config.flags = shape->flags;
+	run->flat = shape->flat;
+	run->plan_first = shape->windowed;
+	run->step = shape->windowed ? drop_bits : NULL;
+	if (shape->flat)
+		run->disk.caps = 0;
 }
 
 /* A run with too little memory: an error that says so and nothing written, or a dump with every page of ref. */
-static void check(struct fi_run *x, const struct fi_dump *ref)
+static void check(struct fi_run *run, const struct fi_dump *dump)
 {
-	struct fi_dump d;
+	struct fi_dump second;
 
-	if (x->result < 0) {
-		CHECK_EQ(-x->result, -DUMPFILTER_E_NOMEM);
-		CHECK(!x->have_report || x->disk.writes == 0);
-		CHECK_EQ(x->disk.end, 0);
+	if (run->result < 0) {
+		CHECK_EQ(-run->result, -DUMPFILTER_E_NOMEM);
+		CHECK(!run->have_report || run->disk.writes == 0);
+		CHECK_EQ(run->disk.end, 0);
 		return;
 	}
-	if (x->result == DUMPFILTER_PARTIAL)
-		T_FAIL("too little memory cost pages: %s", x->message);
-	FINE(fi_dump_read(&d, x));
-	CHECK(!d.incomplete);
-	CHECK_EQ(d.nlisted, d.nkept);
-	CHECK(d.nkept >= ref->nkept);
-	CHECK(fi_dump_covers(&d, ref));
-	FINE(fi_report_agrees(x, &d));
-	fi_dump_free(&d);
+	if (run->result == DUMPFILTER_PARTIAL)
+		T_FAIL("too little memory cost pages: %s", run->message);
+	FINE(fi_dump_read(&second, run));
+	CHECK(!second.incomplete);
+	CHECK_EQ(second.nlisted, second.nkept);
+	CHECK(second.nkept >= dump->nkept);
+	CHECK(fi_dump_covers(&second, dump));
+	FINE(fi_report_agrees(run, &second));
+	fi_dump_free(&second);
 }
 
 /* The n-th allocation fails, alone or with all that follow, for every n until nothing fails. */
-static void every_allocation(const struct shape *s, bool on)
+static void every_allocation(const struct shape *shape, bool on)
 {
-	struct fi_dump ref;
-	struct fi_run x;
-	unsigned long n = 0, errors = 0;
+	struct fi_dump dump;
+	struct fi_run run;
+	unsigned long count = 0, errors = 0;
 
-	init(&x, s);
-	FINE(fi_reference(&ref, &x));
+	init(&run, shape);
+	FINE(fi_reference(&dump, &run));
 	do {
-		init(&x, s);
-		x.heap.fail_at = ++n;
-		x.heap.fail_on = on;
-		FINE(fi_run_go(&x));
-		if (x.heap.calls < n)
+		init(&run, shape);
+		run.heap.fail_at = ++count;
+		run.heap.fail_on = on;
+		FINE(fi_run_go(&run));
+		if (run.heap.calls < count)
 			break;
-		errors += x.result < 0;
-		check(&x, &ref);
-		fi_run_free(&x);
-	} while (n < 1000);
-	CHECK_EQ(x.result, 0);
-	check(&x, &ref);
-	fi_run_free(&x);
-	fi_dump_free(&ref);
-	CHECK(n > 20 && n < 1000);
+		errors += run.result < 0;
+		check(&run, &dump);
+		fi_run_free(&run);
+	} while (count < 1000);
+	CHECK_EQ(run.result, 0);
+	check(&run, &dump);
+	fi_run_free(&run);
+	fi_dump_free(&dump);
+	CHECK(count > 20 && count < 1000);
 	CHECK(errors); /* with several threads most failures only mean fewer of them */
 }
 
 /* Limits from nothing to more than enough.  Errors name the limit; the report's peak stays below it. */
-static void every_limit(const struct shape *s)
+static void every_limit(const struct shape *shape)
 {
-	struct fi_dump ref;
-	struct fi_run x;
+	struct fi_dump dump;
+	struct fi_run run;
 	size_t enough, ok = 0;
 
-	init(&x, s);
-	FINE(fi_reference(&ref, &x));
-	FINE(fi_run_go(&x));
-	enough = x.report.peak_memory;
-	fi_run_free(&x);
+	init(&run, shape);
+	FINE(fi_reference(&dump, &run));
+	FINE(fi_run_go(&run));
+	enough = run.report.peak_memory;
+	fi_run_free(&run);
 	CHECK(enough > 100000);
 	for (size_t limit = 1000; limit < 2 * enough; limit += limit < enough / 8 ? enough / 67 : enough / 23) {
 		char number[32];
 
-		init(&x, s);
-		x.cfg.memory_limit = limit;
-		FINE(fi_run_go(&x));
-		check(&x, &ref);
+		init(&run, shape);
+		run.config.memory_limit = limit;
+		FINE(fi_run_go(&run));
+		check(&run, &dump);
 		snprintf(number, sizeof number, "%zu", limit);
-		if (x.result < 0)
-			CHECK_HAS(x.message, number);
-		if (x.have_report)
-			CHECK(x.report.peak_memory <= limit);
-		ok += x.result >= 0;
+		if (run.result < 0)
+			CHECK_HAS(run.message, number);
+		if (run.have_report)
+			CHECK(run.report.peak_memory <= limit);
+		ok += run.result >= 0;
 		if (limit >= enough)
-			CHECK_EQ(x.result, 0);
-		fi_run_free(&x);
+			CHECK_EQ(run.result, 0);
+		fi_run_free(&run);
 	}
 	CHECK(ok > 3);
-	fi_dump_free(&ref);
+	fi_dump_free(&dump);
 }
 
 /* After an error the same context goes on working: with memory again, the second try succeeds. */
 static void again_after_failure(void)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct fi_heap heap = { .live = 0 };
 	struct dumpfilter_new_opts opts = { sizeof opts, fi_heap_alloc, fi_heap_free, &heap };
 	struct dumpfilter *df = dumpfilter_new(&opts);
-	FILE *f = tmpfile();
-	int fd = f ? fileno(f) : -1, failed = 0;
+	FILE *file = tmpfile();
+	int fd = file ? fileno(file) : -1, failed = 0;
 
-	CHECK(df && f);
-	CHECK(fwrite(img.built.data, 1, img.built.size, f) == img.built.size && !fflush(f));
-	cfg.level = 31;
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	for (unsigned long n = 1; n < 100; n++) {
+	CHECK(df && file);
+	CHECK(fwrite(image.built.data, 1, image.built.size, file) == image.built.size && !fflush(file));
+	config.level = 31;
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
+	for (unsigned long count = 1; count < 100; count++) {
 		struct dumpfilter_sink *sink;
-		int r;
+		int result;
 
-		heap.fail_at = heap.calls + n;
-		r = dumpfilter_open_fd(df, fd, "image", DUMPFILTER_OPEN_NO_MMAP);
-		if (!r)
-			r = dumpfilter_plan(df);
-		failed += r < 0;
+		heap.fail_at = heap.calls + count;
+		result = dumpfilter_open_fd(df, fd, "image", DUMPFILTER_OPEN_NO_MMAP);
+		if (!result)
+			result = dumpfilter_plan(df);
+		failed += result < 0;
 		heap.fail_at = 0;
 		sink = dumpfilter_sink_null(df);
 		CHECK(sink);
-		if (r < 0) {
+		if (result < 0) {
 			dumpfilter_close(df);
 			CHECK_EQ(dumpfilter_open_fd(df, fd, "image", DUMPFILTER_OPEN_NO_MMAP), 0);
-			r = 0;
+			result = 0;
 		}
-		CHECK_EQ(dumpfilter_run(df, sink), r);
+		CHECK_EQ(dumpfilter_run(df, sink), result);
 		dumpfilter_sink_free(sink);
 		dumpfilter_close(df);
 	}
 	CHECK(failed > 10);
-	fclose(f);
+	fclose(file);
 	dumpfilter_free(df);
 	CHECK_EQ(heap.live, 0);
 }
 
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_recipe, NULL);
+	const char *bad = fi_image_build(&image, fi_recipe, NULL);
 
 	if (!bad)
 		bad = fi_image_build(&tiny, fi_tiny, NULL);
@@ -210,6 +210,6 @@ int main(void)
 	}
 	RUN(again_after_failure);
 	fi_image_free(&tiny);
-	fi_image_free(&img);
+	fi_image_free(&image);
 	return T_END();
 }

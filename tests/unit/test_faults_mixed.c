@@ -10,123 +10,123 @@ static struct fi_image images[2];
 static struct fi_dump whole[2][32]; /* by image and level, kdump */
 static uint64_t state;
 
-static uint64_t lot(uint64_t n)
+static uint64_t lot(uint64_t count)
 {
 	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (state >> 33) % n;
+	return (state >> 33) % count;
 }
 
 /* One time in n. */
-static bool seldom(uint64_t n)
+static bool seldom(uint64_t count)
 {
-	return !lot(n);
+	return !lot(count);
 }
 
-static void on_progress(struct fi_run *x, struct dumpfilter *df, const struct dumpfilter_progress *p)
+static void on_progress(struct fi_run *run, struct dumpfilter *df, const struct dumpfilter_progress *progress)
 {
-	unsigned long *left = x->user;
+	unsigned long *left = run->user;
 
-	(void)p;
+	(void)progress;
 	if (*left && !--*left)
 		dumpfilter_cancel(df);
 }
 
-static void draw_sink(struct fi_run *x)
+static void draw_sink(struct fi_run *run)
 {
-	struct fi_disk *d = &x->disk;
+	struct fi_disk *disk = &run->disk;
 
-	x->flat = seldom(3);
-	d->caps = x->flat ? 0 : DUMPFILTER_IO_RANDOM;
-	if (!x->flat && lot(3))
-		d->caps |= DUMPFILTER_IO_REWRITE;
-	if (!x->flat && lot(2))
-		d->caps |= DUMPFILTER_IO_CONCURRENT;
-	d->guard.concurrent = d->caps & DUMPFILTER_IO_CONCURRENT;
+	run->flat = seldom(3);
+	disk->caps = run->flat ? 0 : DUMPFILTER_IO_RANDOM;
+	if (!run->flat && lot(3))
+		disk->caps |= DUMPFILTER_IO_REWRITE;
+	if (!run->flat && lot(2))
+		disk->caps |= DUMPFILTER_IO_CONCURRENT;
+	disk->guard.concurrent = disk->caps & DUMPFILTER_IO_CONCURRENT;
 	if (seldom(3))
-		d->room = 1 + lot(300);
+		disk->room = 1 + lot(300);
 	if (seldom(3)) {
-		d->fail_at = 1 + lot(30);
-		d->fail_on = lot(2);
-		d->error = lot(2) ? ENOSPC : EIO;
+		disk->fail_at = 1 + lot(30);
+		disk->fail_on = lot(2);
+		disk->error = lot(2) ? ENOSPC : EIO;
 	}
 	if (seldom(8))
-		d->finish_error = EIO;
+		disk->finish_error = EIO;
 }
 
-static void draw_source(struct fi_run *x)
+static void draw_source(struct fi_run *run)
 {
-	struct fi_source *s = &x->src;
+	struct fi_source *source = &run->source;
 
 	if (seldom(3)) {
-		s->fail_from = lot(s->size);
-		s->fail_to = s->fail_from + (UINT64_C(1) << lot(18));
+		source->fail_from = lot(source->size);
+		source->fail_to = source->fail_from + (UINT64_C(1) << lot(18));
 	}
 	if (seldom(4)) {
-		s->fail_at = 1 + lot(200);
-		s->fail_on = seldom(2);
+		source->fail_at = 1 + lot(200);
+		source->fail_on = seldom(2);
 	}
 	if (seldom(4)) {
-		s->size = lot(s->size);
-		s->length = seldom(2) ? UINT64_MAX : s->size ? s->size : 1;
+		source->size = lot(source->size);
+		source->length = seldom(2) ? UINT64_MAX : source->size ? source->size : 1;
 	}
 	if (seldom(6))
-		s->most = 1 + (size_t)lot(10000);
-	s->guard.concurrent = !seldom(3);
+		source->most = 1 + (size_t)lot(10000);
+	source->guard.concurrent = !seldom(3);
 }
 
-static void draw(struct fi_run *x, unsigned long *cancel_at)
+static void draw(struct fi_run *run, unsigned long *cancel_at)
 {
-	fi_run_init(x, &images[lot(4) == 0]);
-	x->cfg.level = (int)lot(32);
-	x->cfg.format = (int)lot(2);
-	x->cfg.codec = x->cfg.format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : (int)lot(5);
-	if (!dumpfilter_codec_available(x->cfg.codec))
-		x->cfg.codec = DUMPFILTER_CODEC_NONE;
-	x->cfg.threads = (unsigned)lot(5);
+	fi_run_init(run, &images[lot(4) == 0]);
+	run->config.level = (int)lot(32);
+	run->config.format = (int)lot(2);
+	run->config.codec = run->config.format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : (int)lot(5);
+	if (!dumpfilter_codec_available(run->config.codec))
+		run->config.codec = DUMPFILTER_CODEC_NONE;
+	run->config.threads = (unsigned)lot(5);
 	if (seldom(3))
-		x->cfg.memory_limit = 20000 + lot(3000000);
+		run->config.memory_limit = 20000 + lot(3000000);
 	if (seldom(3)) {
-		x->heap.fail_at = 1 + lot(120);
-		x->heap.fail_on = seldom(4);
+		run->heap.fail_at = 1 + lot(120);
+		run->heap.fail_on = seldom(4);
 	}
-	draw_source(x);
-	draw_sink(x);
-	x->plan_first = lot(2);
+	draw_source(run);
+	draw_sink(run);
+	run->plan_first = lot(2);
 	*cancel_at = seldom(4) ? 1 + lot(20) : 0;
-	x->progress = on_progress;
-	x->user = cancel_at;
+	run->progress = on_progress;
+	run->user = cancel_at;
 }
 
 /* What holds whatever failed. */
-static const char *judge(const struct fi_run *x)
+static const char *judge(const struct fi_run *run)
 {
-	const struct fi_dump *ref = &whole[x->img == &images[1]][x->cfg.level];
+	const struct fi_dump *dump = &whole[run->image == &images[1]][run->config.level];
 	const char *bad;
-	struct fi_dump d;
+	struct fi_dump second;
 
-	if (x->result < 0)
+	if (run->result < 0)
 		return NULL;
-	bad = fi_dump_read(&d, x);
+	bad = fi_dump_read(&second, run);
 	if (!bad)
-		bad = fi_report_agrees(x, &d);
-	if (!bad && x->result == DUMPFILTER_PARTIAL) {
-		if (!d.incomplete && !x->disk.fail_at && !x->disk.room && !x->disk.finish_error)
+		bad = fi_report_agrees(run, &second);
+	if (!bad && run->result == DUMPFILTER_PARTIAL) {
+		if (!second.incomplete && !run->disk.fail_at && !run->disk.room && !run->disk.finish_error)
 			bad = "PARTIAL, and no mark";
 	} else if (!bad) {
-		if (d.incomplete)
+		if (second.incomplete)
 			bad = "a whole dump is marked";
-		else if (!d.elf && (d.nlisted != d.nkept || !fi_dump_covers(&d, ref)))
+		else if (!second.elf && (second.nlisted != second.nkept || !fi_dump_covers(&second, dump)))
 			bad = "a whole dump lacks pages";
 	}
-	fi_dump_free(&d);
+	fi_dump_free(&second);
 	return bad;
 }
 
 static unsigned long number(const char *name, unsigned long otherwise)
 {
-	const char *s = getenv(name);
+	const char *text = getenv(name);
 
-	return s && *s ? strtoul(s, NULL, 0) : otherwise;
+	return text && *text ? strtoul(text, NULL, 0) : otherwise;
 }
 
 static void draws(void)
@@ -137,21 +137,21 @@ static void draws(void)
 	for (unsigned long i = from; i < rounds; i++) {
 		unsigned long cancel_at;
 		const char *bad;
-		struct fi_run x;
+		struct fi_run run;
 
 		state = seed * UINT64_C(1000003) + i;
 		lot(2);
-		draw(&x, &cancel_at);
-		bad = fi_run_go(&x);
+		draw(&run, &cancel_at);
+		bad = fi_run_go(&run);
 		if (!bad)
-			bad = judge(&x);
+			bad = judge(&run);
 		if (bad)
-			T_FAIL("DF_SEED=%lu, round %lu: %d, %s: %s", seed, i, x.result, x.message, bad);
-		if (x.result < 0)
+			T_FAIL("DF_SEED=%lu, round %lu: %d, %s: %s", seed, i, run.result, run.message, bad);
+		if (run.result < 0)
 			errors++;
 		else
-			results[x.result]++;
-		fi_run_free(&x);
+			results[run.result]++;
+		fi_run_free(&run);
 	}
 	printf("# %lu complete, %lu with more than asked, %lu partial, %lu errors\n", results[0], results[1],
 	       results[2], errors);
@@ -166,11 +166,11 @@ int main(void)
 	if (!bad)
 		bad = fi_image_build(&images[1], fi_recipe, NULL);
 	for (int i = 0; !bad && i < 64; i++) {
-		struct fi_run x;
+		struct fi_run run;
 
-		fi_run_init(&x, &images[i / 32]);
-		x.cfg.level = i % 32;
-		bad = fi_reference(&whole[i / 32][i % 32], &x);
+		fi_run_init(&run, &images[i / 32]);
+		run.config.level = i % 32;
+		bad = fi_reference(&whole[i / 32][i % 32], &run);
 	}
 	if (bad) {
 		printf("not ok - image: %s\n", bad);

@@ -11,7 +11,7 @@
 #define REWRITE (DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE)
 #define ANYHOW  (REWRITE | DUMPFILTER_IO_CONCURRENT)
 
-static struct fi_image img;
+static struct fi_image image;
 
 static const struct shape {
 	const char *name;
@@ -30,247 +30,248 @@ static const struct shape {
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-static void init(struct fi_run *x, const struct shape *s)
+static void init(struct fi_run *run, const struct shape *shape)
 {
-	fi_run_init(x, &img);
-	x->cfg.level = s->level;
-	x->cfg.format = s->format;
-	x->cfg.codec = s->format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
-	x->cfg.threads = s->threads;
-	x->disk.caps = s->caps;
-	x->disk.guard.concurrent = s->caps & DUMPFILTER_IO_CONCURRENT;
-	x->flat = s->flat;
+	fi_run_init(run, &image);
+	run->config.level = shape->level;
+	run->config.format = shape->format;
+	run->config.codec = shape->format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+	run->config.threads = shape->threads;
+	run->disk.caps = shape->caps;
+	run->disk.guard.concurrent = shape->caps & DUMPFILTER_IO_CONCURRENT;
+	run->flat = shape->flat;
 }
 
 /* PARTIAL: opens, marked, true.  Negative: nothing that could be taken for a dump, where that was possible.  Returns
  * the pages listed. */
-static uint64_t judge(struct fi_run *x, const struct fi_dump *ref)
+static uint64_t judge(struct fi_run *run, const struct fi_dump *dump)
 {
-	struct fi_dump d;
+	struct fi_dump second;
 	uint64_t listed = 0;
-	const char *bad = fi_dump_read(&d, x);
+	const char *bad = fi_dump_read(&second, run);
 
-	if (x->result == DUMPFILTER_PARTIAL) {
+	if (run->result == DUMPFILTER_PARTIAL) {
 		FINE(bad);
-		CHECK(d.incomplete || d.nlisted == ref->nlisted); /* taking off the mark may be what failed */
-		FINE(fi_report_agrees(x, &d));
-		CHECK(d.elf || fi_dump_covers(&d, ref));
-		listed = d.nlisted;
-	} else if (x->result < 0) {
-		CHECK(bad || d.incomplete || !(x->disk.caps & DUMPFILTER_IO_REWRITE));
+		CHECK(second.incomplete ||
+		      second.nlisted == dump->nlisted); /* taking off the mark may be what failed */
+		FINE(fi_report_agrees(run, &second));
+		CHECK(second.elf || fi_dump_covers(&second, dump));
+		listed = second.nlisted;
+	} else if (run->result < 0) {
+		CHECK(bad || second.incomplete || !(run->disk.caps & DUMPFILTER_IO_REWRITE));
 	} else {
 		FINE(bad);
-		CHECK(!d.incomplete);
-		CHECK_EQ(d.nlisted, ref->nlisted);
-		FINE(fi_report_agrees(x, &d));
-		listed = d.nlisted;
+		CHECK(!second.incomplete);
+		CHECK_EQ(second.nlisted, dump->nlisted);
+		FINE(fi_report_agrees(run, &second));
+		listed = second.nlisted;
 	}
-	if (x->disk.writes)
-		CHECK_EQ(x->disk.finishes, 1);
-	fi_dump_free(&d);
+	if (run->disk.writes)
+		CHECK_EQ(run->disk.finishes, 1);
+	fi_dump_free(&second);
 	return listed;
 }
 
 /* The n-th write fails half way, alone or with all that follow. */
-static void every_write(const struct shape *s, bool on, int error)
+static void every_write(const struct shape *shape, bool on, int error)
 {
-	struct fi_dump ref;
-	struct fi_run x;
-	unsigned long n = 0, writes, partial = 0, errors = 0;
+	struct fi_dump dump;
+	struct fi_run run;
+	unsigned long count = 0, writes, partial = 0, errors = 0;
 	int code = error == EIO ? DUMPFILTER_E_IO : DUMPFILTER_E_NOSPACE;
 
-	init(&x, s);
-	FINE(fi_reference(&ref, &x));
+	init(&run, shape);
+	FINE(fi_reference(&dump, &run));
 	do {
-		init(&x, s);
-		x.disk.fail_at = ++n;
-		x.disk.fail_on = on;
-		x.disk.error = error;
-		FINE(fi_run_go(&x));
-		judge(&x, &ref);
-		writes = x.disk.writes;
-		if (writes >= n) {
-			CHECK(x.result < 0 || x.result == DUMPFILTER_PARTIAL);
-			CHECK_HAS(x.message, "the disk");
-			CHECK_HAS(x.message, strerror(error));
+		init(&run, shape);
+		run.disk.fail_at = ++count;
+		run.disk.fail_on = on;
+		run.disk.error = error;
+		FINE(fi_run_go(&run));
+		judge(&run, &dump);
+		writes = run.disk.writes;
+		if (writes >= count) {
+			CHECK(run.result < 0 || run.result == DUMPFILTER_PARTIAL);
+			CHECK_HAS(run.message, "the disk");
+			CHECK_HAS(run.message, strerror(error));
 		}
-		if (x.result < 0)
-			CHECK_EQ(-x.result, -code);
-		if (x.result)
-			CHECK_EQ(-(x.result < 0 ? 0 : code), -x.report.cause);
-		partial += x.result == DUMPFILTER_PARTIAL;
-		errors += x.result < 0;
-		fi_run_free(&x);
-	} while (writes >= n);
-	CHECK_EQ(x.result, 0);
-	CHECK(n > 5);
+		if (run.result < 0)
+			CHECK_EQ(-run.result, -code);
+		if (run.result)
+			CHECK_EQ(-(run.result < 0 ? 0 : code), -run.report.cause);
+		partial += run.result == DUMPFILTER_PARTIAL;
+		errors += run.result < 0;
+		fi_run_free(&run);
+	} while (writes >= count);
+	CHECK_EQ(run.result, 0);
+	CHECK(count > 5);
 	CHECK(errors > 0);
-	if (s->caps & DUMPFILTER_IO_REWRITE || (!on && !s->flat))
+	if (shape->caps & DUMPFILTER_IO_REWRITE || (!on && !shape->flat))
 		CHECK(partial > 0);
-	fi_dump_free(&ref);
+	fi_dump_free(&dump);
 }
 
-static void writes_fail(const struct shape *s)
+static void writes_fail(const struct shape *shape)
 {
-	every_write(s, true, EIO);
-	every_write(s, true, ENOSPC);
+	every_write(shape, true, EIO);
+	every_write(shape, true, ENOSPC);
 }
 
 /* As a full disk; threads make no difference to that. */
-static void quota(const struct shape *s)
+static void quota(const struct shape *shape)
 {
-	if (s->threads > 1)
+	if (shape->threads > 1)
 		return;
-	every_write(s, true, EDQUOT);
-	every_write(s, true, EFBIG);
+	every_write(shape, true, EDQUOT);
+	every_write(shape, true, EFBIG);
 }
 
-static void one_write_fails(const struct shape *s)
+static void one_write_fails(const struct shape *shape)
 {
-	every_write(s, false, EIO);
+	every_write(shape, false, EIO);
 }
 
 /* Disks of every size. */
-static void every_room(const struct shape *s)
+static void every_room(const struct shape *shape)
 {
-	struct fi_dump ref;
-	struct fi_run x;
+	struct fi_dump dump;
+	struct fi_run run;
 	uint64_t needed, before = 0, partial = 0;
 
-	init(&x, s);
-	FINE(fi_reference(&ref, &x));
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.result, 0);
-	needed = x.disk.used;
-	fi_run_free(&x);
+	init(&run, shape);
+	FINE(fi_reference(&dump, &run));
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.result, 0);
+	needed = run.disk.used;
+	fi_run_free(&run);
 	for (uint64_t room = 1; room <= needed; room += room < 12 || room + 4 > needed ? 1 : 3) {
 		uint64_t listed;
 
-		init(&x, s);
-		x.disk.room = room;
-		FINE(fi_run_go(&x));
-		listed = judge(&x, &ref);
+		init(&run, shape);
+		run.disk.room = room;
+		FINE(fi_run_go(&run));
+		listed = judge(&run, &dump);
 		/* threads that write for themselves do not fill a disk in order */
-		CHECK(listed >= before || s->caps & DUMPFILTER_IO_CONCURRENT);
+		CHECK(listed >= before || shape->caps & DUMPFILTER_IO_CONCURRENT);
 		before = listed;
-		partial += x.result == DUMPFILTER_PARTIAL;
-		if (x.result < 0)
-			CHECK_EQ(-x.result, -DUMPFILTER_E_NOSPACE);
+		partial += run.result == DUMPFILTER_PARTIAL;
+		if (run.result < 0)
+			CHECK_EQ(-run.result, -DUMPFILTER_E_NOSPACE);
 		if (room < needed)
-			CHECK_HAS(x.message, "No space");
+			CHECK_HAS(run.message, "No space");
 		else
-			CHECK_EQ(x.result, 0);
-		fi_run_free(&x);
+			CHECK_EQ(run.result, 0);
+		fi_run_free(&run);
 	}
-	if (s->caps & DUMPFILTER_IO_REWRITE)
+	if (shape->caps & DUMPFILTER_IO_REWRITE)
 		CHECK(partial > 10);
-	fi_dump_free(&ref);
+	fi_dump_free(&dump);
 }
 
 /* All is written, but the last step of the sink fails. */
-static void finish_fails(const struct shape *s)
+static void finish_fails(const struct shape *shape)
 {
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s);
-	x.disk.finish_error = ENOSPC;
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.disk.finishes, 1);
-	CHECK(x.result == DUMPFILTER_PARTIAL || x.result == DUMPFILTER_E_NOSPACE);
-	CHECK_HAS(x.message, "No space");
-	CHECK_EQ(x.report.result, x.result);
-	fi_run_free(&x);
+	init(&run, shape);
+	run.disk.finish_error = ENOSPC;
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.disk.finishes, 1);
+	CHECK(run.result == DUMPFILTER_PARTIAL || run.result == DUMPFILTER_E_NOSPACE);
+	CHECK_HAS(run.message, "No space");
+	CHECK_EQ(run.report.result, run.result);
+	fi_run_free(&run);
 }
 
 /* A stream that is not flattened is refused before anything is written. */
 static void plain_stream(void)
 {
-	struct fi_run x;
+	struct fi_run run;
 
 	for (size_t i = 0; i < SHAPES; i++) {
-		init(&x, &shapes[i]);
-		x.flat = false;
-		x.disk.caps = 0;
-		FINE(fi_run_go(&x));
-		CHECK_EQ(-x.result, -DUMPFILTER_E_UNSUPPORTED);
-		CHECK_EQ(x.disk.writes, 0);
-		fi_run_free(&x);
+		init(&run, &shapes[i]);
+		run.flat = false;
+		run.disk.caps = 0;
+		FINE(fi_run_go(&run));
+		CHECK_EQ(-run.result, -DUMPFILTER_E_UNSUPPORTED);
+		CHECK_EQ(run.disk.writes, 0);
+		fi_run_free(&run);
 	}
 }
 
 /* ---- a flattened stream that was cut on its way, rearranged */
 
-static int rearrange(const uint8_t *stream, uint64_t len, struct memory *m)
+static int rearrange(const uint8_t *stream, uint64_t length, struct memory *memory)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .caps = REWRITE, .write = memory_write };
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, m);
-	FILE *f = tmpfile();
-	int r;
+	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &ops, memory);
+	FILE *file = tmpfile();
+	int result;
 
-	CHECK(df && sink && f);
-	CHECK(fwrite(stream, 1, len, f) == len && !fflush(f) && !fseek(f, 0, SEEK_SET));
-	memory_empty(m);
-	r = dumpfilter_rearrange(df, fileno(f), "stream", sink);
-	fclose(f);
+	CHECK(df && sink && file);
+	CHECK(fwrite(stream, 1, length, file) == length && !fflush(file) && !fseek(file, 0, SEEK_SET));
+	memory_empty(memory);
+	result = dumpfilter_rearrange(df, fileno(file), "stream", sink);
+	fclose(file);
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
-	return r;
+	return result;
 }
 
-static void one_cut(struct fi_run *x, uint64_t len, struct memory *m)
+static void one_cut(struct fi_run *run, uint64_t length, struct memory *memory)
 {
-	int r = rearrange(x->disk.data, len, m);
-	struct fi_run y = *x;
-	struct fi_dump d;
+	int result = rearrange(run->disk.data, length, memory);
+	struct fi_run second = *run;
+	struct fi_dump dump;
 	const char *bad;
 
-	if (len == x->disk.end) {
-		CHECK_EQ(r, 0);
-	} else if (len < FI_PAGE) {
-		CHECK(r == DUMPFILTER_E_FORMAT || r == DUMPFILTER_E_TRUNCATED);
-		CHECK_EQ(m->size, 0);
+	if (length == run->disk.end) {
+		CHECK_EQ(result, 0);
+	} else if (length < FI_PAGE) {
+		CHECK(result == DUMPFILTER_E_FORMAT || result == DUMPFILTER_E_TRUNCATED);
+		CHECK_EQ(memory->size, 0);
 		return;
 	} else {
-		CHECK_EQ(-r, -DUMPFILTER_E_TRUNCATED);
+		CHECK_EQ(-result, -DUMPFILTER_E_TRUNCATED);
 	}
-	y.flat = false;
-	y.disk.data = m->data;
-	y.disk.end = m->size;
-	bad = fi_dump_read(&d, &y);
-	if (r < 0 && !bad && !d.incomplete)
-		T_FAIL("cut at %" PRIu64 ": not marked", len);
+	second.flat = false;
+	second.disk.data = memory->data;
+	second.disk.end = memory->size;
+	bad = fi_dump_read(&dump, &second);
+	if (result < 0 && !bad && !dump.incomplete)
+		T_FAIL("cut at %" PRIu64 ": not marked", length);
 	if (bad && (strstr(bad, "listed") || strstr(bad, "unpack") || strstr(bad, "contents")))
-		T_FAIL("cut at %" PRIu64 ": %s", len, bad);
-	CHECK(r < 0 || !bad);
-	fi_dump_free(&d);
+		T_FAIL("cut at %" PRIu64 ": %s", length, bad);
+	CHECK(result < 0 || !bad);
+	fi_dump_free(&dump);
 }
 
 static void cut_streams(void)
 {
-	struct memory out = { 0 };
-	struct fi_run x;
+	struct memory memory = { 0 };
+	struct fi_run run;
 
 	for (size_t i = 0; i < SHAPES; i++) {
 		if (!shapes[i].flat)
 			continue;
-		init(&x, &shapes[i]);
-		FINE(fi_run_go(&x));
-		CHECK_EQ(x.result, 0);
-		for (uint64_t len = 1; len < x.disk.end; len += len < 9000 ? 811 : FI_PAGE)
-			one_cut(&x, len, &out);
+		init(&run, &shapes[i]);
+		FINE(fi_run_go(&run));
+		CHECK_EQ(run.result, 0);
+		for (uint64_t length = 1; length < run.disk.end; length += length < 9000 ? 811 : FI_PAGE)
+			one_cut(&run, length, &memory);
 		for (uint64_t left = 0; left < 40; left++)
-			one_cut(&x, x.disk.end - left, &out);
-		fi_run_free(&x);
+			one_cut(&run, run.disk.end - left, &memory);
+		fi_run_free(&run);
 	}
-	memory_free(&out);
+	memory_free(&memory);
 }
 
 int main(void)
 {
 	static const struct {
 		const char *name;
-		void (*run)(const struct shape *s);
+		void (*run)(const struct shape *shape);
 	} cases[] = {
 		{ "writes_fail_from_then_on", writes_fail },
 		{ "one_write_fails", one_write_fails },
@@ -278,22 +279,22 @@ int main(void)
 		{ "full_disk", every_room },
 		{ "finish_fails", finish_fails },
 	};
-	const char *bad = fi_image_build(&img, fi_tiny, NULL);
+	const char *bad = fi_image_build(&image, fi_tiny, NULL);
 
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
 		return EXIT_FAILURE;
 	}
-	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+	for (size_t column = 0; column < sizeof cases / sizeof *cases; column++) {
 		for (size_t i = 0; i < SHAPES; i++) {
 			char name[64];
 
-			snprintf(name, sizeof name, "%s_%s", cases[c].name, shapes[i].name);
-			T_RUN(name, cases[c].run(&shapes[i]));
+			snprintf(name, sizeof name, "%s_%s", cases[column].name, shapes[i].name);
+			T_RUN(name, cases[column].run(&shapes[i]));
 		}
 	}
 	RUN(plain_stream);
 	RUN(cut_streams);
-	fi_image_free(&img);
+	fi_image_free(&image);
 	return T_END();
 }

@@ -8,81 +8,81 @@
 #include <unistd.h>
 
 struct subject {
-	struct fi_image img;
+	struct fi_image image;
 	struct fi_dump ref[2][2]; /* without faults: by format, and by level 0 or 31 */
 };
 
 static struct subject whole, tiny;
 
-static void init(struct fi_run *x, const struct subject *on, int format, int level, unsigned threads)
+static void init(struct fi_run *run, const struct subject *subject, int format, int level, unsigned threads)
 {
-	fi_run_init(x, &on->img);
-	x->cfg.level = level;
-	x->cfg.format = format;
-	x->cfg.codec = format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
-	x->cfg.threads = threads;
+	fi_run_init(run, &subject->image);
+	run->config.level = level;
+	run->config.format = format;
+	run->config.codec = format == DUMPFILTER_FORMAT_ELF ? DUMPFILTER_CODEC_NONE : DUMPFILTER_CODEC_ZLIB;
+	run->config.threads = threads;
 }
 
-static const struct fi_dump *reference(const struct fi_run *x)
+static const struct fi_dump *reference(const struct fi_run *run)
 {
-	const struct subject *on = x->img == &tiny.img ? &tiny : &whole;
+	const struct subject *subject = run->image == &tiny.image ? &tiny : &whole;
 
-	return &on->ref[x->cfg.format][x->cfg.level > 0];
+	return &subject->ref[run->config.format][run->config.level > 0];
 }
 
 /* Should the frame be in the output?  ELF has more than the plan keeps, zeros too, to avoid small gaps: nobody
  * misses these. */
-static bool wanted(const struct fi_run *x, uint64_t pfn)
+static bool wanted(const struct fi_run *run, uint64_t pfn)
 {
 	static const uint8_t zeros[FI_PAGE];
-	const struct subject *on = x->img == &tiny.img ? &tiny : &whole;
+	const struct subject *subject = run->image == &tiny.image ? &tiny : &whole;
 
-	if (x->cfg.format == DUMPFILTER_FORMAT_ELF && x->cfg.level &&
-	    !memcmp(on->img.memory + pfn * FI_PAGE, zeros, FI_PAGE))
+	if (run->config.format == DUMPFILTER_FORMAT_ELF && run->config.level &&
+	    !memcmp(subject->image.memory + pfn * FI_PAGE, zeros, FI_PAGE))
 		return false;
-	return reference(x)->listed[pfn] && on->ref[DUMPFILTER_FORMAT_KDUMP][x->cfg.level > 0].listed[pfn];
+	return reference(run)->listed[pfn] && subject->ref[DUMPFILTER_FORMAT_KDUMP][run->config.level > 0].listed[pfn];
 }
 
 /* Whatever failed: an error before anything was written, or a dump that opens, is right, and says what is missing.
  * Returns its lost pages. */
-static uint64_t judge(struct fi_run *x, struct fi_dump *d)
+static uint64_t judge(struct fi_run *run, struct fi_dump *dump)
 {
-	const struct fi_dump *want = reference(x);
+	const struct fi_dump *want = reference(run);
 	uint64_t lost = 0;
 
-	*d = (struct fi_dump){ 0 };
-	if (x->result < 0) {
-		CHECK_EQ(x->disk.end, 0);
+	*dump = (struct fi_dump){ 0 };
+	if (run->result < 0) {
+		CHECK_EQ(run->disk.end, 0);
 		return 0;
 	}
-	FINE(fi_dump_read(d, x));
-	FINE(fi_report_agrees(x, d));
-	CHECK_EQ(d->incomplete, x->result == DUMPFILTER_PARTIAL);
+	FINE(fi_dump_read(dump, run));
+	FINE(fi_report_agrees(run, dump));
+	CHECK_EQ(dump->incomplete, run->result == DUMPFILTER_PARTIAL);
 	for (uint64_t pfn = 0; pfn < want->max_pfn; pfn++)
-		lost += wanted(x, pfn) && (pfn >= d->max_pfn || !d->listed[pfn]);
-	if (lost > x->report.lost_pages)
-		T_FAIL("%" PRIu64 " pages are missing, %" PRIu64 " are reported lost", lost, x->report.lost_pages);
-	if (x->result != DUMPFILTER_PARTIAL)
+		lost += wanted(run, pfn) && (pfn >= dump->max_pfn || !dump->listed[pfn]);
+	if (lost > run->report.lost_pages)
+		T_FAIL("%" PRIu64 " pages are missing, %" PRIu64 " are reported lost", lost, run->report.lost_pages);
+	if (run->result != DUMPFILTER_PARTIAL)
 		CHECK_EQ(lost, 0);
 	return lost;
 }
 
 /* Where frame pfn's bytes are in the file; the first program header counts. */
-static uint64_t offset_of(const struct subject *on, uint64_t pfn)
+static uint64_t offset_of(const struct subject *subject, uint64_t pfn)
 {
-	const uint8_t *e = on->img.built.data;
+	const uint8_t *entry = subject->image.built.data;
 	uint64_t phoff, from, filesz, offset;
-	uint16_t n;
+	uint16_t count;
 
-	memcpy(&phoff, e + 32, 8);
-	memcpy(&n, e + 56, 2);
-	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *p = e + phoff + i * 56;
+	memcpy(&phoff, entry + 32, 8);
+	memcpy(&count, entry + 56, 2);
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *bytes = entry + phoff + i * 56;
 
-		memcpy(&offset, p + 8, 8);
-		memcpy(&from, p + 24, 8);
-		memcpy(&filesz, p + 32, 8);
-		if (p[0] == 1 && pfn * FI_PAGE >= from && pfn * FI_PAGE < from + filesz)
+		memcpy(&offset, bytes + 8, 8);
+		memcpy(&from, bytes + 24, 8);
+		memcpy(&filesz, bytes + 32, 8);
+		if (bytes[0] == 1 && pfn * FI_PAGE >= from && pfn * FI_PAGE < from + filesz)
 			return offset + pfn * FI_PAGE - from;
 	}
 	return FI_NEVER;
@@ -93,27 +93,27 @@ static uint64_t offset_of(const struct subject *on, uint64_t pfn)
 static void every_read(int format, int level, unsigned threads, bool on)
 {
 	unsigned long total, partial = 0, errors = 0, good = 0;
-	struct fi_run x;
-	struct fi_dump d;
+	struct fi_run run;
+	struct fi_dump dump;
 
-	init(&x, &tiny, format, level, threads);
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.result, 0);
-	total = x.src.reads;
-	fi_run_free(&x);
-	for (unsigned long n = 1; n <= total; n += n > 70 && n + 70 < total ? 23 : 1) {
-		init(&x, &tiny, format, level, threads);
-		x.src.fail_at = n;
-		x.src.fail_on = on;
-		FINE(fi_run_go(&x));
-		judge(&x, &d);
-		fi_dump_free(&d);
-		errors += x.result < 0;
-		partial += x.result == DUMPFILTER_PARTIAL;
-		good += x.result == 0 || x.result == DUMPFILTER_WARN;
-		if (x.result < 0)
-			CHECK_HAS(x.message, "the image");
-		fi_run_free(&x);
+	init(&run, &tiny, format, level, threads);
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.result, 0);
+	total = run.source.reads;
+	fi_run_free(&run);
+	for (unsigned long count = 1; count <= total; count += count > 70 && count + 70 < total ? 23 : 1) {
+		init(&run, &tiny, format, level, threads);
+		run.source.fail_at = count;
+		run.source.fail_on = on;
+		FINE(fi_run_go(&run));
+		judge(&run, &dump);
+		fi_dump_free(&dump);
+		errors += run.result < 0;
+		partial += run.result == DUMPFILTER_PARTIAL;
+		good += run.result == 0 || run.result == DUMPFILTER_WARN;
+		if (run.result < 0)
+			CHECK_HAS(run.message, "the image");
+		fi_run_free(&run);
 	}
 	CHECK(errors > 0);
 	if (on)
@@ -148,32 +148,32 @@ static void reads_fail_elf(void)
  * where it is a struct page or a table, pages are kept that would have been left out. */
 static void every_bad_page(int format, int level, unsigned threads, unsigned step)
 {
-	struct fi_run x;
-	struct fi_dump d;
+	struct fi_run run;
+	struct fi_dump dump;
 	unsigned long partial = 0, total = 0;
 
-	for (uint64_t at = 0; at < tiny.img.built.size; at += step * FI_PAGE, total++) {
+	for (uint64_t at = 0; at < tiny.image.built.size; at += step * FI_PAGE, total++) {
 		uint64_t lost;
 
-		init(&x, &tiny, format, level, threads);
-		x.src.fail_from = at;
-		x.src.fail_to = at + FI_PAGE;
-		FINE(fi_run_go(&x));
-		lost = judge(&x, &d);
+		init(&run, &tiny, format, level, threads);
+		run.source.fail_from = at;
+		run.source.fail_to = at + FI_PAGE;
+		FINE(fi_run_go(&run));
+		lost = judge(&run, &dump);
 		CHECK(lost <= 1);
-		if (x.result == DUMPFILTER_PARTIAL) {
+		if (run.result == DUMPFILTER_PARTIAL) {
 			partial++;
 			if (format == DUMPFILTER_FORMAT_KDUMP) {
-				CHECK_EQ(x.report.unreadable_pages, 1);
-				CHECK_EQ(x.report.lost_pages, 1);
+				CHECK_EQ(run.report.unreadable_pages, 1);
+				CHECK_EQ(run.report.lost_pages, 1);
 			}
-			CHECK_HAS(x.message, "read");
+			CHECK_HAS(run.message, "read");
 		}
-		for (uint64_t pfn = 0; x.result >= 0 && pfn < reference(&x)->max_pfn; pfn++)
-			if (reference(&x)->listed[pfn] && !d.listed[pfn])
+		for (uint64_t pfn = 0; run.result >= 0 && pfn < reference(&run)->max_pfn; pfn++)
+			if (reference(&run)->listed[pfn] && !dump.listed[pfn])
 				CHECK_EQ(offset_of(&tiny, pfn), at);
-		fi_dump_free(&d);
-		fi_run_free(&x);
+		fi_dump_free(&dump);
+		fi_run_free(&run);
 	}
 	CHECK(partial > (level ? 100 : 200) / step);
 	CHECK(partial < total - 5 || !level);
@@ -196,31 +196,31 @@ static void bad_page_elf(void)
 
 static void bad_run(void)
 {
-	struct fi_run x;
-	struct fi_dump d;
+	struct fi_run run;
+	struct fi_dump dump;
 	uint64_t from = offset_of(&whole, 0x200), lost;
 
 	/* 100 pages that the level leaves out: nobody needs them */
-	init(&x, &whole, DUMPFILTER_FORMAT_KDUMP, 31, 1);
-	x.src.fail_from = from;
-	x.src.fail_to = from + 100 * FI_PAGE;
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.result, 0);
-	judge(&x, &d);
-	fi_dump_free(&d);
-	fi_run_free(&x);
+	init(&run, &whole, DUMPFILTER_FORMAT_KDUMP, 31, 1);
+	run.source.fail_from = from;
+	run.source.fail_to = from + 100 * FI_PAGE;
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.result, 0);
+	judge(&run, &dump);
+	fi_dump_free(&dump);
+	fi_run_free(&run);
 	for (int format = 0; format < 2; format++) {
-		init(&x, &whole, format, 0, 3);
-		x.src.fail_from = from;
-		x.src.fail_to = from + 100 * FI_PAGE;
-		FINE(fi_run_go(&x));
-		CHECK_EQ(x.result, DUMPFILTER_PARTIAL);
-		lost = judge(&x, &d);
+		init(&run, &whole, format, 0, 3);
+		run.source.fail_from = from;
+		run.source.fail_to = from + 100 * FI_PAGE;
+		FINE(fi_run_go(&run));
+		CHECK_EQ(run.result, DUMPFILTER_PARTIAL);
+		lost = judge(&run, &dump);
 		CHECK_EQ(lost, 100);
-		CHECK_EQ(x.report.lost_pages, 100);
-		CHECK_EQ(x.report.unreadable_pages, 100);
-		fi_dump_free(&d);
-		fi_run_free(&x);
+		CHECK_EQ(run.report.lost_pages, 100);
+		CHECK_EQ(run.report.unreadable_pages, 100);
+		fi_dump_free(&dump);
+		fi_run_free(&run);
 	}
 }
 
@@ -228,23 +228,23 @@ static void bad_run(void)
 
 static void every_end(int format, int level, bool length_known, unsigned step)
 {
-	struct fi_run x;
-	struct fi_dump d;
+	struct fi_run run;
+	struct fi_dump dump;
 
-	for (uint64_t size = 0; size < tiny.img.built.size; size += step * FI_PAGE) {
-		init(&x, &tiny, format, level, 1);
-		x.src.size = size;
-		x.src.length = length_known ? size : UINT64_MAX;
+	for (uint64_t size = 0; size < tiny.image.built.size; size += step * FI_PAGE) {
+		init(&run, &tiny, format, level, 1);
+		run.source.size = size;
+		run.source.length = length_known ? size : UINT64_MAX;
 		if (!size)
-			x.src.length = UINT64_MAX;
-		FINE(fi_run_go(&x));
-		judge(&x, &d);
-		if (x.result >= 0 && size < tiny.img.built.size - FI_PAGE)
-			CHECK_EQ(x.result, DUMPFILTER_PARTIAL);
-		if (x.result < 0 && size >= 0x3000) /* headers and notes are there */
-			T_FAIL("ends at %#" PRIx64 ": %d, %s", size, x.result, x.message);
-		fi_dump_free(&d);
-		fi_run_free(&x);
+			run.source.length = UINT64_MAX;
+		FINE(fi_run_go(&run));
+		judge(&run, &dump);
+		if (run.result >= 0 && size < tiny.image.built.size - FI_PAGE)
+			CHECK_EQ(run.result, DUMPFILTER_PARTIAL);
+		if (run.result < 0 && size >= 0x3000) /* headers and notes are there */
+			T_FAIL("ends at %#" PRIx64 ": %d, %s", size, run.result, run.message);
+		fi_dump_free(&dump);
+		fi_run_free(&run);
 	}
 }
 
@@ -274,22 +274,22 @@ static void ends_early_elf(void)
 static void short_reads(void)
 {
 	static const size_t most[] = { 1, 7, 511, 4095, 4096, 10000 };
-	struct fi_run x, plain;
-	struct fi_dump d;
+	struct fi_run run, plain;
+	struct fi_dump dump;
 
 	for (int format = 0; format < 2; format++) {
 		init(&plain, &whole, format, 31, 1);
 		FINE(fi_run_go(&plain));
 		for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
-			init(&x, &whole, format, 31, i % 2 ? 3 : 1);
-			x.src.most = most[i];
-			FINE(fi_run_go(&x));
-			CHECK_EQ(x.result, 0);
-			judge(&x, &d);
-			CHECK_EQ(x.disk.end, plain.disk.end);
-			CHECK(!memcmp(x.disk.data, plain.disk.data, x.disk.end));
-			fi_dump_free(&d);
-			fi_run_free(&x);
+			init(&run, &whole, format, 31, i % 2 ? 3 : 1);
+			run.source.most = most[i];
+			FINE(fi_run_go(&run));
+			CHECK_EQ(run.result, 0);
+			judge(&run, &dump);
+			CHECK_EQ(run.disk.end, plain.disk.end);
+			CHECK(!memcmp(run.disk.data, plain.disk.data, run.disk.end));
+			fi_dump_free(&dump);
+			fi_run_free(&run);
 		}
 		fi_run_free(&plain);
 	}
@@ -305,107 +305,108 @@ static void other_errors(void)
 		{ ENOMEM, DUMPFILTER_E_NOMEM },
 		{ 100000, DUMPFILTER_E_IO }, /* no errno value */
 	};
-	struct fi_run x;
+	struct fi_run run;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		init(&x, &whole, DUMPFILTER_FORMAT_KDUMP, 31, 1);
-		x.src.fail_at = 1;
-		x.src.fail_on = true;
-		x.src.error = rows[i].error;
-		FINE(fi_run_go(&x));
-		CHECK_EQ(-x.result, -rows[i].code);
-		fi_run_free(&x);
+		init(&run, &whole, DUMPFILTER_FORMAT_KDUMP, 31, 1);
+		run.source.fail_at = 1;
+		run.source.fail_on = true;
+		run.source.error = rows[i].error;
+		FINE(fi_run_go(&run));
+		CHECK_EQ(-run.result, -rows[i].code);
+		fi_run_free(&run);
 	}
 }
 
 /* A source that may be called by one thread only is, whatever the number of threads asked for. */
 static void not_concurrent(void)
 {
-	struct fi_run x, y;
-	struct fi_dump d;
+	struct fi_run run, second;
+	struct fi_dump dump;
 
 	for (int format = 0; format < 2; format++) {
-		init(&x, &whole, format, 31, 4);
-		x.src.guard.concurrent = false;
-		FINE(fi_run_go(&x));
-		CHECK_EQ(x.result, 0);
-		judge(&x, &d);
-		init(&y, &whole, format, 31, 4);
-		FINE(fi_run_go(&y));
-		CHECK_EQ(y.result, 0);
-		CHECK_EQ(x.disk.end, y.disk.end);
-		CHECK(!memcmp(x.disk.data, y.disk.data, x.disk.end));
-		fi_dump_free(&d);
-		fi_run_free(&x);
-		fi_run_free(&y);
+		init(&run, &whole, format, 31, 4);
+		run.source.guard.concurrent = false;
+		FINE(fi_run_go(&run));
+		CHECK_EQ(run.result, 0);
+		judge(&run, &dump);
+		init(&second, &whole, format, 31, 4);
+		FINE(fi_run_go(&second));
+		CHECK_EQ(second.result, 0);
+		CHECK_EQ(run.disk.end, second.disk.end);
+		CHECK(!memcmp(run.disk.data, second.disk.data, run.disk.end));
+		fi_dump_free(&dump);
+		fi_run_free(&run);
+		fi_run_free(&second);
 	}
 }
 
 /* A file that gets shorter while it is read, mapped or not: an error, no signal.  Not with several threads on a
  * mapping: there it may shrink between a thread's look and its reading, for which there is DUMPFILTER_OPEN_NO_MMAP. */
 struct shrinking {
-	FILE *f;
+	FILE *file;
 	bool done;
 };
 
-static void shrink(void *user, const struct dumpfilter_progress *p)
+static void shrink(void *user, const struct dumpfilter_progress *progress)
 {
-	struct shrinking *s = user;
+	struct shrinking *shrinking = user;
 
-	if (p->phase != DUMPFILTER_PHASE_COPY || p->done < 64 || s->done)
+	if (progress->phase != DUMPFILTER_PHASE_COPY || progress->done < 64 || shrinking->done)
 		return;
-	s->done = true;
-	if (ftruncate(fileno(s->f), 200000))
+	shrinking->done = true;
+	if (ftruncate(fileno(shrinking->file), 200000))
 		perror("ftruncate");
 }
 
 static void file_shrinks(void)
 {
 	for (unsigned i = 1; i < 4; i++) {
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-		struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
-		struct shrinking s = { .f = tmpfile() };
+		struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
+		struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+		struct shrinking shrinking = { .file = tmpfile() };
 		struct dumpfilter *df = dumpfilter_new(NULL);
 		struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
 
-		CHECK(s.f && df && sink);
-		CHECK(fwrite(whole.img.built.data, 1, whole.img.built.size, s.f) == whole.img.built.size);
-		CHECK(!fflush(s.f));
-		cfg.threads = i == 3 ? 3 : 1;
-		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-		dumpfilter_set_progress(df, shrink, &s);
-		CHECK_EQ(dumpfilter_open_fd(df, fileno(s.f), "image",
+		CHECK(shrinking.file && df && sink);
+		CHECK(fwrite(whole.image.built.data, 1, whole.image.built.size, shrinking.file) ==
+		      whole.image.built.size);
+		CHECK(!fflush(shrinking.file));
+		config.threads = i == 3 ? 3 : 1;
+		CHECK_EQ(dumpfilter_configure(df, &config), 0);
+		dumpfilter_set_progress(df, shrink, &shrinking);
+		CHECK_EQ(dumpfilter_open_fd(df, fileno(shrinking.file), "image",
 					    i & 2 ? DUMPFILTER_OPEN_NO_MMAP : DUMPFILTER_OPEN_MMAP),
 			 0);
 		CHECK_EQ(dumpfilter_run(df, sink), DUMPFILTER_PARTIAL);
-		CHECK(s.done);
+		CHECK(shrinking.done);
 		CHECK_HAS(dumpfilter_errmsg(df), "image");
-		CHECK_EQ(dumpfilter_report(df, &rep), 0);
-		CHECK(rep.unreadable_pages > 100);
-		CHECK_EQ(rep.lost_pages, rep.kept_pages - rep.written_pages);
+		CHECK_EQ(dumpfilter_report(df, &report), 0);
+		CHECK(report.unreadable_pages > 100);
+		CHECK_EQ(report.lost_pages, report.kept_pages - report.written_pages);
 		dumpfilter_sink_free(sink);
 		dumpfilter_free(df);
-		fclose(s.f);
+		fclose(shrinking.file);
 	}
 }
 
-static const char *prepare(struct subject *on, const char *recipe)
+static const char *prepare(struct subject *subject, const char *recipe)
 {
-	const char *bad = fi_image_build(&on->img, recipe, NULL);
-	struct fi_run x;
+	const char *bad = fi_image_build(&subject->image, recipe, NULL);
+	struct fi_run run;
 
 	for (int i = 0; !bad && i < 4; i++) {
-		init(&x, on, i / 2, i % 2 ? 31 : 0, 1);
-		bad = fi_reference(&on->ref[i / 2][i % 2], &x);
+		init(&run, subject, i / 2, i % 2 ? 31 : 0, 1);
+		bad = fi_reference(&subject->ref[i / 2][i % 2], &run);
 	}
 	return bad;
 }
 
-static void forget(struct subject *on)
+static void forget(struct subject *subject)
 {
 	for (int i = 0; i < 4; i++)
-		fi_dump_free(&on->ref[i / 2][i % 2]);
-	fi_image_free(&on->img);
+		fi_dump_free(&subject->ref[i / 2][i % 2]);
+	fi_image_free(&subject->image);
 }
 
 int main(void)

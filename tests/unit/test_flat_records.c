@@ -26,184 +26,184 @@ static const struct shape {
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-static void init(struct fi_run *x, const struct shape *s, const struct fi_image *of)
+static void init(struct fi_run *run, const struct shape *shape, const struct fi_image *image)
 {
-	fi_run_init(x, of);
-	x->cfg.level = s->level;
-	x->cfg.format = s->format;
-	x->cfg.codec = s->codec;
-	x->cfg.threads = s->threads;
-	x->flat = true;
-	x->disk.caps = 0;
+	fi_run_init(run, image);
+	run->config.level = shape->level;
+	run->config.format = shape->format;
+	run->config.codec = shape->codec;
+	run->config.threads = shape->threads;
+	run->flat = true;
+	run->disk.caps = 0;
 }
 
 /* What all readers find in a stream that has its end record; incomplete: so they must say. */
-static void check_ended(const uint8_t *data, uint64_t len, bool incomplete)
+static void check_ended(const uint8_t *data, uint64_t length, bool incomplete)
 {
-	struct fr_stream s;
+	struct fr_stream fr_stream;
 	char bad[200] = "";
 
-	CHECK(fr_parse(&s, data, len));
-	CHECK(s.ended);
+	CHECK(fr_parse(&fr_stream, data, length));
+	CHECK(fr_stream.ended);
 	for (size_t i = 0; i < fr_nreaders && !*bad; i++) {
-		const struct fr_reader *r = &fr_readers[i];
+		const struct fr_reader *fr_reader = &fr_readers[i];
 		bool marked = false;
 		const char *why;
 
-		if (!(fr_is_elf(&s) ? r->elf : r->kdump))
+		if (!(fr_is_elf(&fr_stream) ? fr_reader->elf : fr_reader->kdump))
 			continue;
-		why = r->read(&s, &marked);
-		if (!why && r->shows_mark && marked != incomplete)
+		why = fr_reader->read(&fr_stream, &marked);
+		if (!why && fr_reader->shows_mark && marked != incomplete)
 			why = incomplete ? "takes it for whole" : "takes it for incomplete";
 		if (why)
-			snprintf(bad, sizeof bad, "%s: %s (%zu records)", r->name, why, s.n);
+			snprintf(bad, sizeof bad, "%s: %s (%zu records)", fr_reader->name, why, fr_stream.count);
 	}
-	fr_free(&s);
+	fr_free(&fr_stream);
 	if (*bad)
 		T_FAIL("%s", bad);
 }
 
 /* One that breaks off: who needs the end record says so, the others find what they look for. */
-static void check_torn(const uint8_t *data, uint64_t len)
+static void check_torn(const uint8_t *data, uint64_t length)
 {
-	struct fr_stream s;
+	struct fr_stream fr_stream;
 	char bad[200] = "";
 
-	CHECK(fr_parse(&s, data, len));
-	CHECK(!s.ended);
+	CHECK(fr_parse(&fr_stream, data, length));
+	CHECK(!fr_stream.ended);
 	for (size_t i = 0; i < fr_nreaders && !*bad; i++) {
-		const struct fr_reader *r = &fr_readers[i];
+		const struct fr_reader *fr_reader = &fr_readers[i];
 		bool marked = false;
 		const char *why;
 
-		if (!(fr_is_elf(&s) ? r->elf : r->kdump))
+		if (!(fr_is_elf(&fr_stream) ? fr_reader->elf : fr_reader->kdump))
 			continue;
-		why = r->read(&s, &marked);
-		if (r->wants_end ? !why : why != NULL)
-			snprintf(bad, sizeof bad, "%s: %s", r->name, why ? why : "takes it");
+		why = fr_reader->read(&fr_stream, &marked);
+		if (fr_reader->wants_end ? !why : why != NULL)
+			snprintf(bad, sizeof bad, "%s: %s", fr_reader->name, why ? why : "takes it");
 	}
-	fr_free(&s);
+	fr_free(&fr_stream);
 	if (*bad)
 		T_FAIL("%s", bad);
 }
 
-static void run_to_end(struct fi_run *x, int want)
+static void run_to_end(struct fi_run *run, int want)
 {
-	FINE(fi_run_go(x));
-	CHECK_EQ(x->result, want);
-	check_ended(x->disk.data, x->disk.end, want == DUMPFILTER_PARTIAL);
+	FINE(fi_run_go(run));
+	CHECK_EQ(run->result, want);
+	check_ended(run->disk.data, run->disk.end, want == DUMPFILTER_PARTIAL);
 }
 
-static void whole(const struct shape *s)
+static void whole(const struct shape *shape)
 {
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s, &img);
-	run_to_end(&x, 0);
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	run_to_end(&run, 0);
+	fi_run_free(&run);
 }
 
 /* All numbers of records that a stream may have. */
-static void limits(const struct shape *s)
+static void limits(const struct shape *shape)
 {
 	unsigned partial = 0;
 	uint64_t needed;
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s, &img);
-	FINE(fi_run_go(&x));
-	needed = x.disk.end;
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	FINE(fi_run_go(&run));
+	needed = run.disk.end;
+	fi_run_free(&run);
 	for (uint64_t limit = needed / 10; limit < needed + 3000; limit += needed / (t_slow() ? 9 : 60)) {
-		init(&x, s, &img);
-		x.limit = limit;
-		FINE(fi_run_go(&x));
-		CHECK(x.disk.end <= limit);
-		if (x.result >= 0)
-			check_ended(x.disk.data, x.disk.end, x.result == DUMPFILTER_PARTIAL);
-		partial += x.result == DUMPFILTER_PARTIAL;
-		fi_run_free(&x);
+		init(&run, shape, &img);
+		run.limit = limit;
+		FINE(fi_run_go(&run));
+		CHECK(run.disk.end <= limit);
+		if (run.result >= 0)
+			check_ended(run.disk.data, run.disk.end, run.result == DUMPFILTER_PARTIAL);
+		partial += run.result == DUMPFILTER_PARTIAL;
+		fi_run_free(&run);
 	}
 	CHECK(partial > 2);
 }
 
-static void cancel(struct fi_run *x, struct dumpfilter *df, const struct dumpfilter_progress *p)
+static void cancel(struct fi_run *run, struct dumpfilter *df, const struct dumpfilter_progress *progress)
 {
-	(void)x;
-	if (p->phase == DUMPFILTER_PHASE_COPY && p->done)
+	(void)run;
+	if (progress->phase == DUMPFILTER_PHASE_COPY && progress->done)
 		dumpfilter_cancel(df);
 }
 
-static void cancelled(const struct shape *s)
+static void cancelled(const struct shape *shape)
 {
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s, &img);
-	x.progress = cancel;
-	FINE(fi_run_go(&x));
-	CHECK(x.result == 0 || x.result == DUMPFILTER_PARTIAL);
-	check_ended(x.disk.data, x.disk.end, x.result == DUMPFILTER_PARTIAL);
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	run.progress = cancel;
+	FINE(fi_run_go(&run));
+	CHECK(run.result == 0 || run.result == DUMPFILTER_PARTIAL);
+	check_ended(run.disk.data, run.disk.end, run.result == DUMPFILTER_PARTIAL);
+	fi_run_free(&run);
 }
 
 /* Pages in the middle of memory that cannot be read, and an input that ends early, which is known beforehand. */
-static void source_errors(const struct shape *s)
+static void source_errors(const struct shape *shape)
 {
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s, &img);
-	x.src.fail_from = img.built.size / 8;
-	x.src.fail_to = x.src.fail_from + 3 * FI_PAGE;
-	FINE(fi_run_go(&x));
-	CHECK(x.result == 0 || x.result == DUMPFILTER_PARTIAL);
-	check_ended(x.disk.data, x.disk.end, x.result == DUMPFILTER_PARTIAL);
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	run.source.fail_from = img.built.size / 8;
+	run.source.fail_to = run.source.fail_from + 3 * FI_PAGE;
+	FINE(fi_run_go(&run));
+	CHECK(run.result == 0 || run.result == DUMPFILTER_PARTIAL);
+	check_ended(run.disk.data, run.disk.end, run.result == DUMPFILTER_PARTIAL);
+	fi_run_free(&run);
 
-	init(&x, s, &img);
-	x.src.size -= 5 * FI_PAGE;
-	run_to_end(&x, DUMPFILTER_PARTIAL);
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	run.source.size -= 5 * FI_PAGE;
+	run_to_end(&run, DUMPFILTER_PARTIAL);
+	fi_run_free(&run);
 }
 
-static void full_disks(const struct shape *s)
+static void full_disks(const struct shape *shape)
 {
-	struct fi_run x;
+	struct fi_run run;
 	uint64_t used;
 
-	init(&x, s, &img);
-	FINE(fi_run_go(&x));
-	used = x.disk.used;
-	fi_run_free(&x);
+	init(&run, shape, &img);
+	FINE(fi_run_go(&run));
+	used = run.disk.used;
+	fi_run_free(&run);
 	for (uint64_t room = 12; room < used; room += t_slow() ? 40 : 7) {
-		init(&x, s, &img);
-		x.disk.room = room;
-		FINE(fi_run_go(&x));
-		CHECK(x.result < 0 || x.result == DUMPFILTER_PARTIAL);
-		check_torn(x.disk.data, x.disk.end);
-		fi_run_free(&x);
+		init(&run, shape, &img);
+		run.disk.room = room;
+		FINE(fi_run_go(&run));
+		CHECK(run.result < 0 || run.result == DUMPFILTER_PARTIAL);
+		check_torn(run.disk.data, run.disk.end);
+		fi_run_free(&run);
 	}
 }
 
 /* What our own reading makes of a stream that breaks off: a dump that says so. */
-static void lost_connections(const struct shape *s)
+static void lost_connections(const struct shape *shape)
 {
-	struct rf_how how = { .level = s->level, .format = s->format, .codec = s->codec };
-	struct memory out = { 0 };
+	struct rf_how how = { .level = shape->level, .format = shape->format, .codec = shape->codec };
+	struct memory memory = { 0 };
 	struct rf_seen seen;
-	struct fi_run x;
+	struct fi_run run;
 
-	init(&x, s, &img);
-	FINE(fi_run_go(&x));
-	for (uint64_t lost = 1; lost < x.disk.end - 60000; lost = lost < 40 ? lost + 1 : lost * 5) {
-		struct memory in = { x.disk.data, x.disk.end - lost, 0 };
+	init(&run, shape, &img);
+	FINE(fi_run_go(&run));
+	for (uint64_t lost = 1; lost < run.disk.end - 60000; lost = lost < 40 ? lost + 1 : lost * 5) {
+		struct memory in = { run.disk.data, run.disk.end - lost, 0 };
 
 		check_torn(in.data, in.size);
-		CHECK(rf_dump(&in, &how, &out, &seen) >= 0);
+		CHECK(rf_dump(&in, &how, &memory, &seen) >= 0);
 		CHECK(seen.image.truncated);
-		CHECK(fr_is_marked(out.data));
+		CHECK(fr_is_marked(memory.data));
 	}
-	memory_free(&out);
-	fi_run_free(&x);
+	memory_free(&memory);
+	fi_run_free(&run);
 }
 
 /* VMCOREINFO is in one record wherever it lies in how large notes. */
@@ -214,24 +214,24 @@ static void large_notes(void)
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		struct fi_image large;
-		struct fi_run x;
+		struct fi_run run;
 
 		snprintf(more, sizeof more, "note Large 1 %" PRIu64 " first\nnote Behind 1 70000\n", sizes[i]);
 		FINE(fi_image_build(&large, fi_tiny, more));
-		init(&x, &shapes[1], &large);
-		run_to_end(&x, 0);
-		fi_run_free(&x);
+		init(&run, &shapes[1], &large);
+		run_to_end(&run, 0);
+		fi_run_free(&run);
 		fi_image_free(&large);
 	}
 	for (uint64_t size = 60000; size < 1 << 20; size += 250000) { /* what a hostile one may be */
 		struct fi_image large;
-		struct fi_run x;
+		struct fi_run run;
 
 		snprintf(more, sizeof more, "info none\nnote VMCOREINFO 0 %" PRIu64 "\n", size);
 		FINE(fi_image_build(&large, fi_tiny, more));
-		init(&x, &shapes[1], &large);
-		run_to_end(&x, 0);
-		fi_run_free(&x);
+		init(&run, &shapes[1], &large);
+		run_to_end(&run, 0);
+		fi_run_free(&run);
 		fi_image_free(&large);
 	}
 }
@@ -239,8 +239,8 @@ static void large_notes(void)
 /* Each piece a stream: all whole, or all marked. */
 static void pieces(void)
 {
-	struct ss_how how = { .rf = { .level = 1, .codec = DUMPFILTER_CODEC_ZLIB, .threads = 2, .flat = true },
-			      .n = PIECES };
+	struct ss_how how = { .how = { .level = 1, .codec = DUMPFILTER_CODEC_ZLIB, .threads = 2, .flat = true },
+			      .count = PIECES };
 	struct memory image = { img.built.data, img.built.size, 0 };
 	static struct ss_set set;
 	struct rf_seen seen;
@@ -248,18 +248,18 @@ static void pieces(void)
 
 	CHECK_EQ(ss_split(&image, &how, &set, &seen), 0);
 	for (unsigned i = 0; i < PIECES; i++) {
-		size[i] = set.v[i].file.size;
-		check_ended(set.v[i].file.data, size[i], false);
+		size[i] = set.pieces[i].file.size;
+		check_ended(set.pieces[i].file.data, size[i], false);
 	}
 	for (unsigned full = 0; full < PIECES; full++) {
 		ss_free(&set);
-		set.v[full].room = size[full] - 1000;
+		set.pieces[full].room = size[full] - 1000;
 		CHECK_EQ(ss_split(&image, &how, &set, &seen), DUMPFILTER_PARTIAL);
 		for (unsigned i = 0; i < PIECES; i++) {
 			if (i == full)
-				check_torn(set.v[i].file.data, set.v[i].file.size);
+				check_torn(set.pieces[i].file.data, set.pieces[i].file.size);
 			else
-				check_ended(set.v[i].file.data, set.v[i].file.size, true);
+				check_ended(set.pieces[i].file.data, set.pieces[i].file.size, true);
 		}
 	}
 	ss_free(&set);
@@ -269,7 +269,7 @@ int main(void)
 {
 	static const struct {
 		const char *name;
-		void (*run)(const struct shape *s);
+		void (*run)(const struct shape *shape);
 	} cases[] = {
 		{ "whole", whole },           { "limits", limits },
 		{ "cancelled", cancelled },   { "source_errors", source_errors },
@@ -282,14 +282,14 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < SHAPES; i++) {
-		for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		for (size_t index = 0; index < sizeof cases / sizeof *cases; index++) {
 			char name[64];
 
-			snprintf(name, sizeof name, "%s_%s", cases[k].name, shapes[i].name);
+			snprintf(name, sizeof name, "%s_%s", cases[index].name, shapes[i].name);
 			if (shapes[i].codec && !dumpfilter_codec_available(shapes[i].codec))
 				printf("ok - %s # SKIP not built in\n", name);
 			else
-				T_RUN(name, cases[k].run(&shapes[i]));
+				T_RUN(name, cases[index].run(&shapes[i]));
 		}
 	}
 	RUN(large_notes);

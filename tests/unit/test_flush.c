@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 static struct {
-	struct fi_image img;
+	struct fi_image image;
 	char folder[64], vmcore[96], dump[96], more[96], flat[96];
 	int fail_at, calls; /* the fail_at-th call fails, and those behind it; 0: none */
-} x;
+} fixture;
 
 int fsync(int fd)
 {
 	(void)fd;
-	if (++x.calls < x.fail_at || !x.fail_at)
+	if (++fixture.calls < fixture.fail_at || !fixture.fail_at)
 		return 0;
 	errno = ENOSPC;
 	return -1;
@@ -27,26 +27,26 @@ int fsync(int fd)
 
 static void fail_from(int nth)
 {
-	x.calls = 0;
-	x.fail_at = nth;
+	fixture.calls = 0;
+	fixture.fail_at = nth;
 }
 
 static void in_folder(char path[96], const char *name)
 {
-	snprintf(path, 96, "%s/%s", x.folder, name);
+	snprintf(path, 96, "%s/%s", fixture.folder, name);
 }
 
 static unsigned byte_at(const char *path, long offset)
 {
-	FILE *f = fopen(path, "rb");
-	int c;
+	FILE *file = fopen(path, "rb");
+	int letter;
 
-	CHECK(f);
-	CHECK_EQ(fseek(f, offset, SEEK_SET), 0);
-	c = getc(f);
-	fclose(f);
-	CHECK(c != EOF);
-	return (unsigned)c;
+	CHECK(file);
+	CHECK_EQ(fseek(file, offset, SEEK_SET), 0);
+	letter = getc(file);
+	fclose(file);
+	CHECK(letter != EOF);
+	return (unsigned)letter;
 }
 
 /* status of a kdump header, e_flags of an ELF one: both little-endian here */
@@ -58,27 +58,27 @@ static bool is_marked(const char *path, int format)
 /* Result of a run; cause: of a partial one. */
 static int dump(int format, unsigned pieces, int *cause)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sinks[2] = { NULL };
-	int r;
+	int result;
 
-	cfg.level = 31;
-	cfg.format = format;
-	cfg.threads = 1;
-	CHECK_EQ(dumpfilter_open_path(df, x.vmcore, 0), 0);
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
-	sinks[0] = dumpfilter_sink_path(df, x.dump, DUMPFILTER_SINK_OVERWRITE);
-	sinks[1] = pieces ? dumpfilter_sink_path(df, x.more, DUMPFILTER_SINK_OVERWRITE) : NULL;
+	config.level = 31;
+	config.format = format;
+	config.threads = 1;
+	CHECK_EQ(dumpfilter_open_path(df, fixture.vmcore, 0), 0);
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
+	sinks[0] = dumpfilter_sink_path(df, fixture.dump, DUMPFILTER_SINK_OVERWRITE);
+	sinks[1] = pieces ? dumpfilter_sink_path(df, fixture.more, DUMPFILTER_SINK_OVERWRITE) : NULL;
 	CHECK(sinks[0] && (sinks[1] || !pieces));
-	r = pieces ? dumpfilter_run_split(df, sinks, 2, NULL) : dumpfilter_run(df, sinks[0]);
+	result = pieces ? dumpfilter_run_split(df, sinks, 2, NULL) : dumpfilter_run(df, sinks[0]);
 	CHECK_EQ(dumpfilter_report(df, &report), 0);
 	*cause = report.cause;
 	dumpfilter_sink_free(sinks[0]);
 	dumpfilter_sink_free(sinks[1]);
 	dumpfilter_free(df);
-	return r;
+	return result;
 }
 
 static void one_file(int format)
@@ -87,12 +87,12 @@ static void one_file(int format)
 
 	fail_from(0);
 	CHECK_EQ(dump(format, 0, &cause), 0);
-	CHECK(!is_marked(x.dump, format));
-	CHECK(x.calls >= 2); /* before the mark goes, and behind it */
+	CHECK(!is_marked(fixture.dump, format));
+	CHECK(fixture.calls >= 2); /* before the mark goes, and behind it */
 	fail_from(1);
 	CHECK_EQ(dump(format, 0, &cause), DUMPFILTER_PARTIAL);
 	CHECK_EQ(-cause, -DUMPFILTER_E_NOSPACE);
-	CHECK(is_marked(x.dump, format));
+	CHECK(is_marked(fixture.dump, format));
 }
 
 static void kdump(void)
@@ -113,47 +113,47 @@ static void split(void)
 	fail_from(2);
 	CHECK_EQ(dump(DUMPFILTER_FORMAT_KDUMP, 2, &cause), DUMPFILTER_PARTIAL);
 	CHECK_EQ(-cause, -DUMPFILTER_E_NOSPACE);
-	CHECK(is_marked(x.dump, DUMPFILTER_FORMAT_KDUMP));
-	CHECK(is_marked(x.more, DUMPFILTER_FORMAT_KDUMP));
+	CHECK(is_marked(fixture.dump, DUMPFILTER_FORMAT_KDUMP));
+	CHECK(is_marked(fixture.more, DUMPFILTER_FORMAT_KDUMP));
 }
 
-static int flat_write(void *user, uint64_t offset, const void *buf, size_t len)
+static int flat_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
 	(void)offset;
-	return fwrite(buf, 1, len, user) == len ? 0 : -EIO;
+	return fwrite(buffer, 1, length, user) == length ? 0 : -EIO;
 }
 
 static void make_flat(void)
 {
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = flat_write, .name = "stream" };
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	FILE *f = fopen(x.flat, "wb");
+	FILE *file = fopen(fixture.flat, "wb");
 	struct dumpfilter_sink *inner, *flat;
 
-	CHECK(f);
-	CHECK_EQ(dumpfilter_open_path(df, x.vmcore, 0), 0);
-	inner = dumpfilter_sink_custom(df, &ops, f);
+	CHECK(file);
+	CHECK_EQ(dumpfilter_open_path(df, fixture.vmcore, 0), 0);
+	inner = dumpfilter_sink_custom(df, &ops, file);
 	flat = dumpfilter_sink_flat(df, inner);
 	CHECK_EQ(dumpfilter_run(df, flat), 0);
 	dumpfilter_sink_free(flat);
 	dumpfilter_sink_free(inner);
 	dumpfilter_free(df);
-	CHECK_EQ(fclose(f), 0);
+	CHECK_EQ(fclose(file), 0);
 }
 
 static int rearrange(void)
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *sink = dumpfilter_sink_path(df, x.dump, DUMPFILTER_SINK_OVERWRITE);
-	FILE *f = fopen(x.flat, "rb");
-	int r;
+	struct dumpfilter_sink *sink = dumpfilter_sink_path(df, fixture.dump, DUMPFILTER_SINK_OVERWRITE);
+	FILE *file = fopen(fixture.flat, "rb");
+	int result;
 
-	CHECK(sink && f);
-	r = dumpfilter_rearrange(df, fileno(f), "stream", sink);
-	fclose(f);
+	CHECK(sink && file);
+	result = dumpfilter_rearrange(df, fileno(file), "stream", sink);
+	fclose(file);
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
-	return r;
+	return result;
 }
 
 static void rearranged(void)
@@ -161,44 +161,45 @@ static void rearranged(void)
 	make_flat();
 	fail_from(0);
 	CHECK_EQ(rearrange(), 0);
-	CHECK(!is_marked(x.dump, DUMPFILTER_FORMAT_KDUMP));
+	CHECK(!is_marked(fixture.dump, DUMPFILTER_FORMAT_KDUMP));
 	fail_from(1);
 	CHECK_EQ(-rearrange(), -DUMPFILTER_E_NOSPACE);
-	CHECK(is_marked(x.dump, DUMPFILTER_FORMAT_KDUMP));
+	CHECK(is_marked(fixture.dump, DUMPFILTER_FORMAT_KDUMP));
 }
 
 static bool write_vmcore(void)
 {
-	FILE *f = fopen(x.vmcore, "wb");
-	bool ok = f && fwrite(x.img.built.data, 1, x.img.built.size, f) == x.img.built.size;
+	FILE *file = fopen(fixture.vmcore, "wb");
+	bool ok = file &&
+		  fwrite(fixture.image.built.data, 1, fixture.image.built.size, file) == fixture.image.built.size;
 
-	return (!f || !fclose(f)) && ok;
+	return (!file || !fclose(file)) && ok;
 }
 
 int main(void)
 {
-	const char *tmp = getenv("TMPDIR"), *bad = fi_image_build(&x.img, fi_tiny, NULL);
+	const char *tmp = getenv("TMPDIR"), *bad = fi_image_build(&fixture.image, fi_tiny, NULL);
 
-	snprintf(x.folder, sizeof x.folder, "%.40s/df-flush-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (bad || !mkdtemp(x.folder)) {
+	snprintf(fixture.folder, sizeof fixture.folder, "%.40s/df-flush-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (bad || !mkdtemp(fixture.folder)) {
 		printf("not ok - image: %s\n", bad ? bad : strerror(errno));
 		return EXIT_FAILURE;
 	}
-	in_folder(x.vmcore, "vmcore");
-	in_folder(x.dump, "dump");
-	in_folder(x.more, "more");
-	in_folder(x.flat, "flat");
+	in_folder(fixture.vmcore, "vmcore");
+	in_folder(fixture.dump, "dump");
+	in_folder(fixture.more, "more");
+	in_folder(fixture.flat, "flat");
 	if (write_vmcore()) {
 		RUN(kdump);
 		RUN(elf);
 		RUN(split);
 		RUN(rearranged);
 	}
-	unlink(x.vmcore);
-	unlink(x.dump);
-	unlink(x.more);
-	unlink(x.flat);
-	rmdir(x.folder);
-	fi_image_free(&x.img);
+	unlink(fixture.vmcore);
+	unlink(fixture.dump);
+	unlink(fixture.more);
+	unlink(fixture.flat);
+	rmdir(fixture.folder);
+	fi_image_free(&fixture.image);
 	return T_END();
 }

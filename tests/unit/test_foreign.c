@@ -11,7 +11,7 @@ static uint8_t data[SIZE + DF_FLAT_HEADER + 2 * DF_FLAT_RECORD];
 /* The signature is at `at`. */
 static const struct {
 	const char *bytes;
-	size_t len, at;
+	size_t length, at;
 	const char *is;
 } rows[] = {
 #define ROW(bytes, at, is)                       \
@@ -55,7 +55,7 @@ static size_t make(size_t row, bool flat)
 
 	memset(data, 0, sizeof data);
 	fill_pattern(data + at, 1, SIZE);
-	memcpy(data + at + rows[row].at, rows[row].bytes, rows[row].len);
+	memcpy(data + at + rows[row].at, rows[row].bytes, rows[row].length);
 	if (!strncmp(rows[row].bytes, "sadump", 6))
 		memset(data + at + rows[row].at + 152, 0, 4); /* no disk set */
 	if (!flat)
@@ -66,18 +66,18 @@ static size_t make(size_t row, bool flat)
 	return at + SIZE + DF_FLAT_RECORD;
 }
 
-static void refused(const char *name, size_t len, const char *what)
+static void refused(const char *name, size_t length, const char *what)
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	char want[256], got[512];
-	int r;
+	int result;
 
-	write_file(in_dir(name), data, len);
-	r = dumpfilter_open_path(df, in_dir(name), 0);
+	write_file(in_dir(name), data, length);
+	result = dumpfilter_open_path(df, in_dir(name), 0);
 	snprintf(got, sizeof got, "%s", dumpfilter_errmsg(df));
 	dumpfilter_free(df);
 	snprintf(want, sizeof want, "%s is %s", name, what);
-	CHECK_EQ(r, DUMPFILTER_E_FORMAT);
+	CHECK_EQ(result, DUMPFILTER_E_FORMAT);
 	CHECK_HAS(got, want);
 }
 
@@ -95,10 +95,10 @@ static void in_a_stream(void)
 
 static void disk_of_a_set(void)
 {
-	size_t len = make(0, false);
+	size_t length = make(0, false);
 
 	data[152] = 2;
-	refused("file", len, "a sadump dump (disk 2 of a set): ");
+	refused("file", length, "a sadump dump (disk 2 of a set): ");
 }
 
 /* What is too short for its format is named all the same. */
@@ -108,7 +108,7 @@ static void short_files(void)
 		if (strncmp(rows[i].bytes, "sadump", 6) == 0)
 			continue;
 		make(i, false);
-		refused("file", rows[i].len, rows[i].is);
+		refused("file", rows[i].length, rows[i].is);
 	}
 	make(0, false);
 	refused("file", 155, "not a memory image: it is neither an ELF core file nor a kdump-compressed one");
@@ -122,37 +122,37 @@ static void as_pieces(void)
 		struct dumpfilter *df = dumpfilter_new(NULL);
 		char path[320], want[256], got[512];
 		const char *paths[2] = { path, path };
-		int r;
+		int result;
 
 		write_file(in_dir("piece"), data, make(i, false));
 		snprintf(path, sizeof path, "%s", in_dir("piece"));
-		r = dumpfilter_open_paths(df, paths, 2, 0);
+		result = dumpfilter_open_paths(df, paths, 2, 0);
 		snprintf(got, sizeof got, "%s", dumpfilter_errmsg(df));
 		dumpfilter_free(df);
 		snprintf(want, sizeof want, "piece is not a piece of a split dump: it is %s", rows[i].is);
-		CHECK_EQ(r, DUMPFILTER_E_FORMAT);
+		CHECK_EQ(result, DUMPFILTER_E_FORMAT);
 		CHECK_HAS(got, want);
 	}
 }
 
-static void rearranged(size_t len, const char *is)
+static void rearranged(size_t length, const char *is)
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink;
 	char want[256], got[512];
-	int fd, r;
+	int fd, result;
 
-	write_file(in_dir("stdin"), data, len);
+	write_file(in_dir("stdin"), data, length);
 	fd = open(in_dir("stdin"), O_RDONLY);
 	sink = dumpfilter_sink_path(df, in_dir("out"), 0);
-	r = dumpfilter_rearrange(df, fd, "stdin", sink);
+	result = dumpfilter_rearrange(df, fd, "stdin", sink);
 	snprintf(got, sizeof got, "%s", dumpfilter_errmsg(df));
 	close(fd);
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
 	snprintf(want, sizeof want, "stdin: is not in the flattened format, there is nothing to rearrange%s%s",
 		 is ? ": it is " : "", is ? is : "");
-	CHECK_EQ(r, DUMPFILTER_E_FORMAT);
+	CHECK_EQ(result, DUMPFILTER_E_FORMAT);
 	CHECK_HAS(got, want);
 	CHECK(!exists(in_dir("out")));
 }
@@ -171,15 +171,15 @@ static void by_rearrange(void)
 }
 
 /* A source whose second block cannot be read is still looked at. */
-static int64_t read_first_block(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_first_block(void *user, uint64_t offset, void *buffer, size_t length)
 {
 	(void)user;
 	if (offset >= 4096)
 		return -5;
-	if (len > 4096 - offset)
-		len = 4096 - (size_t)offset;
-	memcpy(buf, data + offset, len);
-	return (int64_t)len;
+	if (length > 4096 - offset)
+		length = 4096 - (size_t)offset;
+	memcpy(buffer, data + offset, length);
+	return (int64_t)length;
 }
 
 static void unreadable_second_block(void)
@@ -189,13 +189,13 @@ static void unreadable_second_block(void)
 	};
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	char got[512];
-	int r;
+	int result;
 
 	make(0, false);
-	r = dumpfilter_open(df, &ops, NULL);
+	result = dumpfilter_open(df, &ops, NULL);
 	snprintf(got, sizeof got, "%s", dumpfilter_errmsg(df));
 	dumpfilter_free(df);
-	CHECK_EQ(r, DUMPFILTER_E_FORMAT);
+	CHECK_EQ(result, DUMPFILTER_E_FORMAT);
 	CHECK_HAS(got, "disk is a sadump dump");
 }
 

@@ -8,10 +8,10 @@ static struct df_err err;
 
 /* ------------------------------------------------------------------------------------------------ ELF */
 
-static struct df_elf_header sample_header(bool be, uint8_t bits)
+static struct df_elf_header sample_header(bool big_endian, uint8_t bits)
 {
 	return (struct df_elf_header){
-		.be = be,
+		.big_endian = big_endian,
 		.bits = bits,
 		.osabi = 3,
 		.type = DF_ELF_ET_CORE,
@@ -29,54 +29,54 @@ static struct df_elf_header sample_header(bool be, uint8_t bits)
 	};
 }
 
-static void same_header(const struct df_elf_header *a, const struct df_elf_header *b)
+static void same_header(const struct df_elf_header *header, const struct df_elf_header *other)
 {
-	CHECK_EQ(a->be, b->be);
-	CHECK_EQ(a->bits, b->bits);
-	CHECK_EQ(a->osabi, b->osabi);
-	CHECK_EQ(a->type, b->type);
-	CHECK_EQ(a->machine, b->machine);
-	CHECK_EQ(a->flags, b->flags);
-	CHECK_EQ(a->entry, b->entry);
-	CHECK_EQ(a->phoff, b->phoff);
-	CHECK_EQ(a->shoff, b->shoff);
-	CHECK_EQ(a->ehsize, b->ehsize);
-	CHECK_EQ(a->phentsize, b->phentsize);
-	CHECK_EQ(a->phnum, b->phnum);
-	CHECK_EQ(a->shentsize, b->shentsize);
-	CHECK_EQ(a->shnum, b->shnum);
-	CHECK_EQ(a->shstrndx, b->shstrndx);
+	CHECK_EQ(header->big_endian, other->big_endian);
+	CHECK_EQ(header->bits, other->bits);
+	CHECK_EQ(header->osabi, other->osabi);
+	CHECK_EQ(header->type, other->type);
+	CHECK_EQ(header->machine, other->machine);
+	CHECK_EQ(header->flags, other->flags);
+	CHECK_EQ(header->entry, other->entry);
+	CHECK_EQ(header->phoff, other->phoff);
+	CHECK_EQ(header->shoff, other->shoff);
+	CHECK_EQ(header->ehsize, other->ehsize);
+	CHECK_EQ(header->phentsize, other->phentsize);
+	CHECK_EQ(header->phnum, other->phnum);
+	CHECK_EQ(header->shentsize, other->shentsize);
+	CHECK_EQ(header->shnum, other->shnum);
+	CHECK_EQ(header->shstrndx, other->shstrndx);
 }
 
-static void elf_round_trip(bool be, uint8_t bits)
+static void elf_round_trip(bool big_endian, uint8_t bits)
 {
-	struct df_elf_header h = sample_header(be, bits), got;
-	struct df_elf_phdr p = { 1, 7, 0x1000, 0xc0000000, 0x100000, 0x2000, 0x3000, 0x10 }, q;
-	uint8_t buf[DF_ELF_HEADER_MAX + 8];
+	struct df_elf_header header = sample_header(big_endian, bits), got;
+	struct df_elf_phdr phdr = { 1, 7, 0x1000, 0xc0000000, 0x100000, 0x2000, 0x3000, 0x10 }, other;
+	uint8_t buffer[DF_ELF_HEADER_MAX + 8];
 	size_t size = bits == 64 ? 64 : 52;
 
-	memset(buf, 0xaa, sizeof buf);
-	CHECK_EQ(df_elf_encode_header(&h, buf), size);
-	CHECK_EQ(buf[size], 0xaa);
-	CHECK(df_elf_is(buf, 4) && !df_elf_is(buf, 3));
-	CHECK_EQ(df_elf_decode_header(buf, size, &got, &err), 0);
-	same_header(&h, &got);
-	CHECK_EQ(df_elf_decode_header(buf, size - 1, &got, &err), DUMPFILTER_E_TRUNCATED);
+	memset(buffer, 0xaa, sizeof buffer);
+	CHECK_EQ(df_elf_encode_header(&header, buffer), size);
+	CHECK_EQ(buffer[size], 0xaa);
+	CHECK(df_elf_is(buffer, 4) && !df_elf_is(buffer, 3));
+	CHECK_EQ(df_elf_decode_header(buffer, size, &got, &err), 0);
+	same_header(&header, &got);
+	CHECK_EQ(df_elf_decode_header(buffer, size - 1, &got, &err), DUMPFILTER_E_TRUNCATED);
 
-	size = df_elf_phdr_size(&h);
+	size = df_elf_phdr_size(&header);
 	CHECK_EQ(size, bits == 64 ? 56 : 32);
-	memset(buf, 0xaa, sizeof buf);
-	df_elf_encode_phdr(&h, &p, buf);
-	CHECK_EQ(buf[size], 0xaa);
-	df_elf_decode_phdr(&h, buf, &q);
-	CHECK(!memcmp(&p, &q, sizeof p));
+	memset(buffer, 0xaa, sizeof buffer);
+	df_elf_encode_phdr(&header, &phdr, buffer);
+	CHECK_EQ(buffer[size], 0xaa);
+	df_elf_decode_phdr(&header, buffer, &other);
+	CHECK(!memcmp(&phdr, &other, sizeof phdr));
 
-	size = df_elf_shdr_size(&h);
+	size = df_elf_shdr_size(&header);
 	CHECK_EQ(size, bits == 64 ? 64 : 40);
-	memset(buf, 0xaa, sizeof buf);
-	df_elf_encode_shdr0(&h, 70000, buf);
-	CHECK_EQ(buf[size], 0xaa);
-	CHECK_EQ(df_elf_decode_shdr0_info(&h, buf), 70000);
+	memset(buffer, 0xaa, sizeof buffer);
+	df_elf_encode_shdr0(&header, 70000, buffer);
+	CHECK_EQ(buffer[size], 0xaa);
+	CHECK_EQ(df_elf_decode_shdr0_info(&header, buffer), 70000);
 }
 
 static void elf_round_trips(void)
@@ -90,72 +90,72 @@ static void elf_round_trips(void)
 /* Places from the ELF specification. */
 static void elf_offsets(void)
 {
-	struct df_elf_header h = sample_header(true, 64);
-	struct df_elf_phdr p = { 1, 7, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66 };
-	uint8_t b[DF_ELF_HEADER_MAX];
+	struct df_elf_header header = sample_header(true, 64);
+	struct df_elf_phdr phdr = { 1, 7, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66 };
+	uint8_t bytes[DF_ELF_HEADER_MAX];
 
-	df_elf_encode_header(&h, b);
-	CHECK(!memcmp(b, "\177ELF\2\2\1\3\0\0\0\0\0\0\0\0", 16));
-	CHECK_EQ(df_get32(b + 20, true), 1);
-	CHECK_EQ(df_get64(b + 32, true), h.phoff);
-	CHECK_EQ(df_get32(b + 48, true), h.flags);
-	CHECK_EQ(df_get16(b + 56, true), h.phnum);
-	df_elf_encode_phdr(&h, &p, b);
-	CHECK_EQ(df_get32(b + 4, true), 7);
-	CHECK_EQ(df_get64(b + 24, true), 0x33);
-	CHECK_EQ(df_get64(b + 48, true), 0x66);
-	df_elf_encode_shdr0(&h, 9, b);
-	CHECK_EQ(df_get64(b + 32, true), 1);
-	CHECK_EQ(df_get32(b + 44, true), 9);
-	h = sample_header(false, 32);
-	df_elf_encode_header(&h, b);
-	CHECK(!memcmp(b, "\177ELF\1\1\1\3\0\0\0\0\0\0\0\0", 16));
-	CHECK_EQ(df_get32(b + 28, false), h.phoff);
-	CHECK_EQ(df_get32(b + 36, false), h.flags);
-	CHECK_EQ(df_get16(b + 44, false), h.phnum);
-	df_elf_encode_phdr(&h, &p, b);
-	CHECK_EQ(df_get32(b + 12, false), 0x33);
-	CHECK_EQ(df_get32(b + 24, false), 7);
-	CHECK_EQ(df_get32(b + 28, false), 0x66);
-	df_elf_encode_shdr0(&h, 9, b);
-	CHECK_EQ(df_get32(b + 20, false), 1);
-	CHECK_EQ(df_get32(b + 28, false), 9);
+	df_elf_encode_header(&header, bytes);
+	CHECK(!memcmp(bytes, "\177ELF\2\2\1\3\0\0\0\0\0\0\0\0", 16));
+	CHECK_EQ(df_get32(bytes + 20, true), 1);
+	CHECK_EQ(df_get64(bytes + 32, true), header.phoff);
+	CHECK_EQ(df_get32(bytes + 48, true), header.flags);
+	CHECK_EQ(df_get16(bytes + 56, true), header.phnum);
+	df_elf_encode_phdr(&header, &phdr, bytes);
+	CHECK_EQ(df_get32(bytes + 4, true), 7);
+	CHECK_EQ(df_get64(bytes + 24, true), 0x33);
+	CHECK_EQ(df_get64(bytes + 48, true), 0x66);
+	df_elf_encode_shdr0(&header, 9, bytes);
+	CHECK_EQ(df_get64(bytes + 32, true), 1);
+	CHECK_EQ(df_get32(bytes + 44, true), 9);
+	header = sample_header(false, 32);
+	df_elf_encode_header(&header, bytes);
+	CHECK(!memcmp(bytes, "\177ELF\1\1\1\3\0\0\0\0\0\0\0\0", 16));
+	CHECK_EQ(df_get32(bytes + 28, false), header.phoff);
+	CHECK_EQ(df_get32(bytes + 36, false), header.flags);
+	CHECK_EQ(df_get16(bytes + 44, false), header.phnum);
+	df_elf_encode_phdr(&header, &phdr, bytes);
+	CHECK_EQ(df_get32(bytes + 12, false), 0x33);
+	CHECK_EQ(df_get32(bytes + 24, false), 7);
+	CHECK_EQ(df_get32(bytes + 28, false), 0x66);
+	df_elf_encode_shdr0(&header, 9, bytes);
+	CHECK_EQ(df_get32(bytes + 20, false), 1);
+	CHECK_EQ(df_get32(bytes + 28, false), 9);
 }
 
 /* QEMU 7.2 wrote e_ehsize 8 and put the program headers behind the section headers. */
 static void elf_qemu_7_2(void)
 {
-	struct df_elf_header h = sample_header(false, 64), got;
-	struct df_elf_phdr p = { .type = 1, .offset = UINT64_MAX, .paddr = 0xfffc0000, .memsz = 0x40000 }, q;
-	uint8_t b[DF_ELF_HEADER_MAX];
+	struct df_elf_header header = sample_header(false, 64), got;
+	struct df_elf_phdr phdr = { .type = 1, .offset = UINT64_MAX, .paddr = 0xfffc0000, .memsz = 0x40000 }, other;
+	uint8_t bytes[DF_ELF_HEADER_MAX];
 
-	h.ehsize = 8;
-	h.phoff = 192;
-	h.shoff = 64;
-	df_elf_encode_header(&h, b);
-	CHECK_EQ(df_elf_decode_header(b, sizeof b, &got, &err), 0);
-	same_header(&h, &got);
-	df_elf_encode_phdr(&h, &p, b);
-	df_elf_decode_phdr(&h, b, &q);
-	CHECK_EQ(q.offset, UINT64_MAX);
-	CHECK_EQ(q.filesz, 0);
+	header.ehsize = 8;
+	header.phoff = 192;
+	header.shoff = 64;
+	df_elf_encode_header(&header, bytes);
+	CHECK_EQ(df_elf_decode_header(bytes, sizeof bytes, &got, &err), 0);
+	same_header(&header, &got);
+	df_elf_encode_phdr(&header, &phdr, bytes);
+	df_elf_decode_phdr(&header, bytes, &other);
+	CHECK_EQ(other.offset, UINT64_MAX);
+	CHECK_EQ(other.filesz, 0);
 }
 
 static void elf_refused(size_t at, uint8_t value, int want, const char *word)
 {
-	struct df_elf_header h = sample_header(false, 64), got;
-	uint8_t b[DF_ELF_HEADER_MAX];
+	struct df_elf_header header = sample_header(false, 64), got;
+	uint8_t bytes[DF_ELF_HEADER_MAX];
 
-	df_elf_encode_header(&h, b);
-	b[at] = value;
-	CHECK_EQ(df_elf_decode_header(b, sizeof b, &got, &err), want);
+	df_elf_encode_header(&header, bytes);
+	bytes[at] = value;
+	CHECK_EQ(df_elf_decode_header(bytes, sizeof bytes, &got, &err), want);
 	CHECK_HAS(err.text, word);
 }
 
 static void elf_refusals(void)
 {
-	struct df_elf_header h = sample_header(false, 64), got;
-	uint8_t b[DF_ELF_HEADER_MAX];
+	struct df_elf_header header = sample_header(false, 64), got;
+	uint8_t bytes[DF_ELF_HEADER_MAX];
 
 	elf_refused(0, 0x7e, DUMPFILTER_E_FORMAT, "magic");
 	elf_refused(4, 0, DUMPFILTER_E_FORMAT, "class");
@@ -164,63 +164,63 @@ static void elf_refusals(void)
 	elf_refused(5, 3, DUMPFILTER_E_FORMAT, "byte order");
 	elf_refused(6, 2, DUMPFILTER_E_UNSUPPORTED, "version");
 	elf_refused(54, 55, DUMPFILTER_E_FORMAT, "program headers");
-	df_elf_encode_header(&h, b);
-	for (size_t len = 4; len < 64; len++)
-		CHECK_EQ(df_elf_decode_header(b, len, &got, &err), DUMPFILTER_E_TRUNCATED);
-	CHECK_EQ(df_elf_decode_header(b, 3, &got, &err), DUMPFILTER_E_FORMAT);
-	h.phentsize = 80; /* larger ones leave room for what we do not know */
-	df_elf_encode_header(&h, b);
-	CHECK_EQ(df_elf_decode_header(b, 64, &got, &err), 0);
-	h.phentsize = h.phnum = 0; /* without program headers there is no size to be wrong */
-	df_elf_encode_header(&h, b);
-	CHECK_EQ(df_elf_decode_header(b, 64, &got, &err), 0);
+	df_elf_encode_header(&header, bytes);
+	for (size_t length = 4; length < 64; length++)
+		CHECK_EQ(df_elf_decode_header(bytes, length, &got, &err), DUMPFILTER_E_TRUNCATED);
+	CHECK_EQ(df_elf_decode_header(bytes, 3, &got, &err), DUMPFILTER_E_FORMAT);
+	header.phentsize = 80; /* larger ones leave room for what we do not know */
+	df_elf_encode_header(&header, bytes);
+	CHECK_EQ(df_elf_decode_header(bytes, 64, &got, &err), 0);
+	header.phentsize = header.phnum = 0; /* without program headers there is no size to be wrong */
+	df_elf_encode_header(&header, bytes);
+	CHECK_EQ(df_elf_decode_header(bytes, 64, &got, &err), 0);
 }
 
 /* ------------------------------------------------------------------------------------------------ notes */
 
-static size_t add_note(uint8_t *b, size_t at, bool be, const char *name, uint32_t namesz, uint32_t descsz,
+static size_t add_note(uint8_t *bytes, size_t at, bool big_endian, const char *name, uint32_t namesz, uint32_t descsz,
 		       uint32_t type)
 {
-	df_put32(b + at, namesz, be);
-	df_put32(b + at + 4, descsz, be);
-	df_put32(b + at + 8, type, be);
+	df_put32(bytes + at, namesz, big_endian);
+	df_put32(bytes + at + 4, descsz, big_endian);
+	df_put32(bytes + at + 8, type, big_endian);
 	at += 12;
-	memcpy(b + at, name, namesz);
+	memcpy(bytes + at, name, namesz);
 	at += (namesz + 3) / 4 * 4;
-	memset(b + at, (int)('a' + type), descsz);
+	memset(bytes + at, (int)('a' + type), descsz);
 	return at + (descsz + 3) / 4 * 4;
 }
 
-static void notes_of(bool be)
+static void notes_of(bool big_endian)
 {
-	uint8_t b[256] = { 0 };
-	struct df_elf_note n;
-	size_t len, pos = 0;
+	uint8_t bytes[256] = { 0 };
+	struct df_elf_note note;
+	size_t length, pos = 0;
 
-	len = add_note(b, 0, be, "CORE", 5, 6, 1);
-	len = add_note(b, len, be, "VMCOREINFO", 11, 9, 0);
-	len = add_note(b, len, be, "", 0, 0, 2);
-	len = add_note(b, len, be, "LINUX\0\0", 8, 1, 0x700 % 16);
-	CHECK(df_elf_next_note(be, b, len, &pos, &n));
-	CHECK(df_elf_note_is(&n, "CORE") && !df_elf_note_is(&n, "COR") && !df_elf_note_is(&n, "CORES"));
-	CHECK_EQ(n.type, 1);
-	CHECK_EQ(n.descsz, 6);
-	CHECK_EQ(n.desc_offset, 20);
-	CHECK_EQ(n.desc - b, 20);
-	CHECK_EQ(n.desc[5], 'b');
+	length = add_note(bytes, 0, big_endian, "CORE", 5, 6, 1);
+	length = add_note(bytes, length, big_endian, "VMCOREINFO", 11, 9, 0);
+	length = add_note(bytes, length, big_endian, "", 0, 0, 2);
+	length = add_note(bytes, length, big_endian, "LINUX\0\0", 8, 1, 0x700 % 16);
+	CHECK(df_elf_next_note(big_endian, bytes, length, &pos, &note));
+	CHECK(df_elf_note_is(&note, "CORE") && !df_elf_note_is(&note, "COR") && !df_elf_note_is(&note, "CORES"));
+	CHECK_EQ(note.type, 1);
+	CHECK_EQ(note.descsz, 6);
+	CHECK_EQ(note.desc_offset, 20);
+	CHECK_EQ(note.desc - bytes, 20);
+	CHECK_EQ(note.desc[5], 'b');
 	CHECK_EQ(pos, 28);
-	CHECK(df_elf_next_note(be, b, len, &pos, &n));
-	CHECK(df_elf_note_is(&n, "VMCOREINFO"));
-	CHECK_EQ(n.descsz, 9);
-	CHECK_EQ(n.desc[8], 'a');
-	CHECK(df_elf_next_note(be, b, len, &pos, &n));
-	CHECK(df_elf_note_is(&n, ""));
-	CHECK_EQ(n.type, 2);
-	CHECK(df_elf_next_note(be, b, len, &pos, &n));
-	CHECK(df_elf_note_is(&n, "LINUX")); /* with more than one NUL behind */
-	CHECK_EQ(pos, len);
-	CHECK(!df_elf_next_note(be, b, len, &pos, &n));
-	CHECK_EQ(pos, len);
+	CHECK(df_elf_next_note(big_endian, bytes, length, &pos, &note));
+	CHECK(df_elf_note_is(&note, "VMCOREINFO"));
+	CHECK_EQ(note.descsz, 9);
+	CHECK_EQ(note.desc[8], 'a');
+	CHECK(df_elf_next_note(big_endian, bytes, length, &pos, &note));
+	CHECK(df_elf_note_is(&note, ""));
+	CHECK_EQ(note.type, 2);
+	CHECK(df_elf_next_note(big_endian, bytes, length, &pos, &note));
+	CHECK(df_elf_note_is(&note, "LINUX")); /* with more than one NUL behind */
+	CHECK_EQ(pos, length);
+	CHECK(!df_elf_next_note(big_endian, bytes, length, &pos, &note));
+	CHECK_EQ(pos, length);
 }
 
 static void notes(void)
@@ -230,59 +230,59 @@ static void notes(void)
 }
 
 /* The block is as large as what it holds, so that a sanitizer sees any byte behind. */
-static bool walk_one(uint32_t namesz, uint32_t descsz, size_t body, struct df_elf_note *n, size_t *pos)
+static bool walk_one(uint32_t namesz, uint32_t descsz, size_t body, struct df_elf_note *note, size_t *pos)
 {
-	uint8_t *b = calloc(12 + body, 1);
+	uint8_t *bytes = calloc(12 + body, 1);
 	bool ok;
 
-	df_put32(b, namesz, false);
-	df_put32(b + 4, descsz, false);
+	df_put32(bytes, namesz, false);
+	df_put32(bytes + 4, descsz, false);
 	*pos = 0;
-	ok = df_elf_next_note(false, b, 12 + body, pos, n);
+	ok = df_elf_next_note(false, bytes, 12 + body, pos, note);
 	if (ok)
-		df_elf_note_is(n, "anything");
-	free(b);
+		df_elf_note_is(note, "anything");
+	free(bytes);
 	return ok;
 }
 
 static void notes_hostile(void)
 {
-	struct df_elf_note n;
+	struct df_elf_note note;
 	size_t pos;
-	uint8_t b[12] = { 0 };
+	uint8_t bytes[12] = { 0 };
 
-	CHECK(!walk_one(UINT32_MAX, 0, 64, &n, &pos));
+	CHECK(!walk_one(UINT32_MAX, 0, 64, &note, &pos));
 	CHECK_EQ(pos, 76); /* nothing can be found behind it */
-	CHECK(!walk_one(0, UINT32_MAX, 64, &n, &pos));
-	CHECK(!walk_one(UINT32_MAX, UINT32_MAX, 64, &n, &pos));
-	CHECK(!walk_one(UINT32_MAX - 3, 16, 64, &n, &pos));
-	CHECK(!walk_one(4, UINT32_MAX - 3, 64, &n, &pos));
-	CHECK(!walk_one(61, 1, 64, &n, &pos));
-	CHECK(!walk_one(65, 0, 64, &n, &pos));
-	CHECK(walk_one(64, 0, 64, &n, &pos));
-	CHECK(walk_one(61, 0, 64, &n, &pos));
-	CHECK(!walk_one(61, 0, 62, &n, &pos)); /* a name must have its padding: the desc is behind it */
-	CHECK(walk_one(4, 5, 9, &n, &pos));    /* the last desc need not */
+	CHECK(!walk_one(0, UINT32_MAX, 64, &note, &pos));
+	CHECK(!walk_one(UINT32_MAX, UINT32_MAX, 64, &note, &pos));
+	CHECK(!walk_one(UINT32_MAX - 3, 16, 64, &note, &pos));
+	CHECK(!walk_one(4, UINT32_MAX - 3, 64, &note, &pos));
+	CHECK(!walk_one(61, 1, 64, &note, &pos));
+	CHECK(!walk_one(65, 0, 64, &note, &pos));
+	CHECK(walk_one(64, 0, 64, &note, &pos));
+	CHECK(walk_one(61, 0, 64, &note, &pos));
+	CHECK(!walk_one(61, 0, 62, &note, &pos)); /* a name must have its padding: the desc is behind it */
+	CHECK(walk_one(4, 5, 9, &note, &pos));    /* the last desc need not */
 	CHECK_EQ(pos, 21);
-	CHECK(!walk_one(4, 6, 9, &n, &pos));
-	for (size_t len = 0; len < 12; len++) {
+	CHECK(!walk_one(4, 6, 9, &note, &pos));
+	for (size_t length = 0; length < 12; length++) {
 		pos = 0;
-		CHECK(!df_elf_next_note(false, b, len, &pos, &n));
-		CHECK_EQ(pos, len);
+		CHECK(!df_elf_next_note(false, bytes, length, &pos, &note));
+		CHECK_EQ(pos, length);
 	}
 	pos = 100; /* behind the end already */
-	CHECK(!df_elf_next_note(false, b, 12, &pos, &n));
+	CHECK(!df_elf_next_note(false, bytes, 12, &pos, &note));
 }
 
 /* Zeros are empty notes: the walk ends. */
 static void notes_of_zeros(void)
 {
-	uint8_t b[4096] = { 0 };
-	struct df_elf_note n;
+	uint8_t bytes[4096] = { 0 };
+	struct df_elf_note note;
 	size_t pos = 0, count = 0;
 
-	while (df_elf_next_note(true, b, sizeof b, &pos, &n)) {
-		CHECK_EQ(n.namesz + n.descsz, 0);
+	while (df_elf_next_note(true, bytes, sizeof bytes, &pos, &note)) {
+		CHECK_EQ(note.namesz + note.descsz, 0);
 		count++;
 	}
 	CHECK_EQ(count, 4096 / 12);
@@ -293,39 +293,39 @@ static void notes_of_zeros(void)
 
 static void flat_header(void)
 {
-	uint8_t b[DF_FLAT_HEADER + 1];
+	uint8_t bytes[DF_FLAT_HEADER + 1];
 
-	memset(b, 0xaa, sizeof b);
-	df_flat_encode_header(b);
-	CHECK_EQ(b[DF_FLAT_HEADER], 0xaa);
-	CHECK(!memcmp(b, "makedumpfile\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1", 32));
+	memset(bytes, 0xaa, sizeof bytes);
+	df_flat_encode_header(bytes);
+	CHECK_EQ(bytes[DF_FLAT_HEADER], 0xaa);
+	CHECK(!memcmp(bytes, "makedumpfile\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1", 32));
 	for (size_t i = 32; i < DF_FLAT_HEADER; i++)
-		CHECK_EQ(b[i], 0);
-	CHECK(df_flat_is(b, sizeof b));
-	CHECK(df_flat_is(b, 24));
-	CHECK(!df_flat_is(b, 23));
-	b[31] = 2; /* the version is not looked at */
-	CHECK(df_flat_is(b, sizeof b));
-	b[23] = 2;
-	CHECK(!df_flat_is(b, sizeof b));
-	b[23] = 1;
-	b[12] = 'x';
-	CHECK(!df_flat_is(b, sizeof b));
-	b[12] = 0;
-	b[0] = 'M';
-	CHECK(!df_flat_is(b, sizeof b));
+		CHECK_EQ(bytes[i], 0);
+	CHECK(df_flat_is(bytes, sizeof bytes));
+	CHECK(df_flat_is(bytes, 24));
+	CHECK(!df_flat_is(bytes, 23));
+	bytes[31] = 2; /* the version is not looked at */
+	CHECK(df_flat_is(bytes, sizeof bytes));
+	bytes[23] = 2;
+	CHECK(!df_flat_is(bytes, sizeof bytes));
+	bytes[23] = 1;
+	bytes[12] = 'x';
+	CHECK(!df_flat_is(bytes, sizeof bytes));
+	bytes[12] = 0;
+	bytes[0] = 'M';
+	CHECK(!df_flat_is(bytes, sizeof bytes));
 }
 
 static enum df_flat_kind record(uint64_t offset, uint64_t size)
 {
-	uint8_t b[DF_FLAT_RECORD];
+	uint8_t bytes[DF_FLAT_RECORD];
 	uint64_t got_offset, got_size;
 	enum df_flat_kind kind;
 
-	df_flat_encode_record(offset, size, b);
-	CHECK_EQ(df_get64(b, true), offset);
-	CHECK_EQ(df_get64(b + 8, true), size);
-	kind = df_flat_decode_record(b, &got_offset, &got_size);
+	df_flat_encode_record(offset, size, bytes);
+	CHECK_EQ(df_get64(bytes, true), offset);
+	CHECK_EQ(df_get64(bytes + 8, true), size);
+	kind = df_flat_decode_record(bytes, &got_offset, &got_size);
 	CHECK_EQ(got_offset, offset);
 	CHECK_EQ(got_size, size);
 	return kind;
@@ -334,8 +334,8 @@ static enum df_flat_kind record(uint64_t offset, uint64_t size)
 static void flat_records(void)
 {
 	const uint64_t big = UINT64_C(1) << 63;
-	uint8_t b[DF_FLAT_RECORD];
-	uint64_t o, s;
+	uint8_t bytes[DF_FLAT_RECORD];
+	uint64_t offset, seed;
 
 	CHECK_EQ(record(0, 464), DF_FLAT_DATA);
 	CHECK_EQ(record(big - 1, 1), DF_FLAT_DATA);
@@ -347,10 +347,10 @@ static void flat_records(void)
 	CHECK_EQ(record(0, big), DF_FLAT_BAD);
 	CHECK_EQ(record(0, UINT64_MAX), DF_FLAT_BAD);
 	CHECK_EQ(record(UINT64_MAX, 1), DF_FLAT_BAD);
-	df_flat_encode_end(b);
+	df_flat_encode_end(bytes);
 	for (int i = 0; i < 16; i++)
-		CHECK_EQ(b[i], 0xff);
-	CHECK_EQ(df_flat_decode_record(b, &o, &s), DF_FLAT_END);
+		CHECK_EQ(bytes[i], 0xff);
+	CHECK_EQ(df_flat_decode_record(bytes, &offset, &seed), DF_FLAT_END);
 }
 
 int main(void)

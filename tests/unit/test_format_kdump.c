@@ -10,7 +10,7 @@ static const struct df_kdump_abi abi64 = { false, 64, 8 }, abi64be = { true, 64,
 
 static struct df_kdump_header sample_kdump(void)
 {
-	struct df_kdump_header h = {
+	struct df_kdump_header header = {
 		.version = DF_KDUMP_VERSION,
 		.time_sec = 0x65f1a2b3,
 		.status = DF_KDUMP_LZO | DF_KDUMP_INCOMPLETE,
@@ -25,45 +25,45 @@ static struct df_kdump_header sample_kdump(void)
 		.nr_cpus = 4,
 	};
 
-	memcpy(h.uts, "Linux", 5);
-	memcpy(h.uts + 5 * DF_KDUMP_UTS_FIELD, "(none)", 6);
-	h.uts[DF_KDUMP_UTS_SIZE - 1] = 'x';
-	return h;
+	memcpy(header.uts, "Linux", 5);
+	memcpy(header.uts + 5 * DF_KDUMP_UTS_FIELD, "(none)", 6);
+	header.uts[DF_KDUMP_UTS_SIZE - 1] = 'x';
+	return header;
 }
 
 static void kdump_header_at(const struct df_kdump_abi *abi, const unsigned at[12], size_t size)
 {
-	struct df_kdump_header h = sample_kdump(), got;
-	uint8_t b[DF_KDUMP_HEADER_MAX + 8], again[DF_KDUMP_HEADER_MAX];
+	struct df_kdump_header header = sample_kdump(), got;
+	uint8_t bytes[DF_KDUMP_HEADER_MAX + 8], again[DF_KDUMP_HEADER_MAX];
 
-	memset(b, 0xaa, sizeof b);
-	df_kdump_encode_header(abi, &h, b);
+	memset(bytes, 0xaa, sizeof bytes);
+	df_kdump_encode_header(abi, &header, bytes);
 	CHECK_EQ(df_kdump_header_size(abi), size);
-	CHECK_EQ(b[size], 0xaa);
-	CHECK(df_kdump_is(b, 8) && !df_kdump_is(b, 7));
-	CHECK(!memcmp(b, "KDUMP   ", 8));
-	CHECK_EQ(df_get32(b + 8, abi->be), 6);
-	CHECK(!memcmp(b + 12, "Linux", 6));
-	CHECK(!memcmp(b + 12 + 325, "(none)", 6));
-	CHECK_EQ(b[401], 'x');
-	CHECK_EQ(b[402] | b[403], 0);
-	CHECK_EQ(df_get(b + at[0], abi->bits / 8, abi->be), h.time_sec);
-	CHECK_EQ(df_get(b + at[1], abi->bits / 8, abi->be), 0);
-	CHECK_EQ(df_get32(b + at[2], abi->be), h.status);
+	CHECK_EQ(bytes[size], 0xaa);
+	CHECK(df_kdump_is(bytes, 8) && !df_kdump_is(bytes, 7));
+	CHECK(!memcmp(bytes, "KDUMP   ", 8));
+	CHECK_EQ(df_get32(bytes + 8, abi->big_endian), 6);
+	CHECK(!memcmp(bytes + 12, "Linux", 6));
+	CHECK(!memcmp(bytes + 12 + 325, "(none)", 6));
+	CHECK_EQ(bytes[401], 'x');
+	CHECK_EQ(bytes[402] | bytes[403], 0);
+	CHECK_EQ(df_get(bytes + at[0], abi->bits / 8, abi->big_endian), header.time_sec);
+	CHECK_EQ(df_get(bytes + at[1], abi->bits / 8, abi->big_endian), 0);
+	CHECK_EQ(df_get32(bytes + at[2], abi->big_endian), header.status);
 	CHECK_EQ(df_kdump_status_offset(abi), at[2]);
-	CHECK_EQ(df_get32(b + at[3], abi->be), h.block_size);
-	CHECK_EQ(df_get32(b + at[4], abi->be), h.sub_hdr_size);
-	CHECK_EQ(df_get32(b + at[5], abi->be), h.bitmap_blocks);
-	CHECK_EQ(df_get32(b + at[6], abi->be), h.max_mapnr);
-	CHECK_EQ(df_get32(b + at[7], abi->be), h.total_ram_blocks);
-	CHECK_EQ(df_get32(b + at[8], abi->be), h.device_blocks);
-	CHECK_EQ(df_get32(b + at[9], abi->be), h.written_blocks);
-	CHECK_EQ(df_get32(b + at[10], abi->be), h.current_cpu);
-	CHECK_EQ(df_get32(b + at[11], abi->be), (uint32_t)h.nr_cpus);
+	CHECK_EQ(df_get32(bytes + at[3], abi->big_endian), header.block_size);
+	CHECK_EQ(df_get32(bytes + at[4], abi->big_endian), header.sub_hdr_size);
+	CHECK_EQ(df_get32(bytes + at[5], abi->big_endian), header.bitmap_blocks);
+	CHECK_EQ(df_get32(bytes + at[6], abi->big_endian), header.max_mapnr);
+	CHECK_EQ(df_get32(bytes + at[7], abi->big_endian), header.total_ram_blocks);
+	CHECK_EQ(df_get32(bytes + at[8], abi->big_endian), header.device_blocks);
+	CHECK_EQ(df_get32(bytes + at[9], abi->big_endian), header.written_blocks);
+	CHECK_EQ(df_get32(bytes + at[10], abi->big_endian), header.current_cpu);
+	CHECK_EQ(df_get32(bytes + at[11], abi->big_endian), (uint32_t)header.nr_cpus);
 	memset(&got, 0x55, sizeof got);
-	df_kdump_decode_header(abi, b, &got);
+	df_kdump_decode_header(abi, bytes, &got);
 	df_kdump_encode_header(abi, &got, again);
-	CHECK(!memcmp(b, again, size));
+	CHECK(!memcmp(bytes, again, size));
 }
 
 static void kdump_header(void)
@@ -99,31 +99,31 @@ static const struct df_kdump_subheader sample_sub = {
 
 static void kdump_sub_at(const struct df_kdump_abi *abi, const unsigned at[14], size_t size)
 {
-	const struct df_kdump_subheader *s = &sample_sub;
+	const struct df_kdump_subheader *subheader = &sample_sub;
 	unsigned word = abi->bits / 8;
 	struct df_kdump_subheader got;
-	uint8_t b[DF_KDUMP_SUBHEADER_MAX + 8];
+	uint8_t bytes[DF_KDUMP_SUBHEADER_MAX + 8];
 
-	memset(b, 0xaa, sizeof b);
-	df_kdump_encode_subheader(abi, s, b);
+	memset(bytes, 0xaa, sizeof bytes);
+	df_kdump_encode_subheader(abi, subheader, bytes);
 	CHECK_EQ(df_kdump_subheader_size(abi), size);
-	CHECK_EQ(b[size], 0xaa);
-	CHECK_EQ(df_get(b + at[0], word, abi->be), s->phys_base);
-	CHECK_EQ(df_get32(b + at[1], abi->be), s->dump_level);
-	CHECK_EQ(df_get32(b + at[2], abi->be), s->split);
-	CHECK_EQ(df_get(b + at[3], word, abi->be), s->start_pfn);
-	CHECK_EQ(df_get(b + at[4], word, abi->be), s->end_pfn);
-	CHECK_EQ(df_get64(b + at[5], abi->be), s->offset_vmcoreinfo);
-	CHECK_EQ(df_get(b + at[6], word, abi->be), s->size_vmcoreinfo);
-	CHECK_EQ(df_get64(b + at[7], abi->be), s->offset_note);
-	CHECK_EQ(df_get(b + at[8], word, abi->be), s->size_note);
-	CHECK_EQ(df_get64(b + at[9], abi->be), s->offset_eraseinfo);
-	CHECK_EQ(df_get(b + at[10], word, abi->be), s->size_eraseinfo);
-	CHECK_EQ(df_get64(b + at[11], abi->be), s->start_pfn_64);
-	CHECK_EQ(df_get64(b + at[12], abi->be), s->end_pfn_64);
-	CHECK_EQ(df_get64(b + at[13], abi->be), s->max_mapnr_64);
-	df_kdump_decode_subheader(abi, 6, b, &got);
-	CHECK(!memcmp(s, &got, sizeof got));
+	CHECK_EQ(bytes[size], 0xaa);
+	CHECK_EQ(df_get(bytes + at[0], word, abi->big_endian), subheader->phys_base);
+	CHECK_EQ(df_get32(bytes + at[1], abi->big_endian), subheader->dump_level);
+	CHECK_EQ(df_get32(bytes + at[2], abi->big_endian), subheader->split);
+	CHECK_EQ(df_get(bytes + at[3], word, abi->big_endian), subheader->start_pfn);
+	CHECK_EQ(df_get(bytes + at[4], word, abi->big_endian), subheader->end_pfn);
+	CHECK_EQ(df_get64(bytes + at[5], abi->big_endian), subheader->offset_vmcoreinfo);
+	CHECK_EQ(df_get(bytes + at[6], word, abi->big_endian), subheader->size_vmcoreinfo);
+	CHECK_EQ(df_get64(bytes + at[7], abi->big_endian), subheader->offset_note);
+	CHECK_EQ(df_get(bytes + at[8], word, abi->big_endian), subheader->size_note);
+	CHECK_EQ(df_get64(bytes + at[9], abi->big_endian), subheader->offset_eraseinfo);
+	CHECK_EQ(df_get(bytes + at[10], word, abi->big_endian), subheader->size_eraseinfo);
+	CHECK_EQ(df_get64(bytes + at[11], abi->big_endian), subheader->start_pfn_64);
+	CHECK_EQ(df_get64(bytes + at[12], abi->big_endian), subheader->end_pfn_64);
+	CHECK_EQ(df_get64(bytes + at[13], abi->big_endian), subheader->max_mapnr_64);
+	df_kdump_decode_subheader(abi, 6, bytes, &got);
+	CHECK(!memcmp(subheader, &got, sizeof got));
 }
 
 static void kdump_subheader(void)
@@ -141,58 +141,58 @@ static void kdump_subheader(void)
 
 static void kdump_versions(void)
 {
-	struct df_kdump_subheader got;
-	uint8_t b[DF_KDUMP_SUBHEADER_MAX];
+	struct df_kdump_subheader subheader;
+	uint8_t bytes[DF_KDUMP_SUBHEADER_MAX];
 
-	df_kdump_encode_subheader(&abi64, &sample_sub, b);
-	for (uint32_t v = 0; v < 8; v++) {
-		memset(&got, 0x55, sizeof got);
-		df_kdump_decode_subheader(&abi64, v, b, &got);
-		CHECK_EQ(got.phys_base, sample_sub.phys_base);
-		CHECK_EQ(got.dump_level, v >= 1 ? sample_sub.dump_level : 0);
-		CHECK_EQ(got.split, v >= 2 ? 1 : 0);
-		CHECK_EQ(got.end_pfn, v >= 2 ? sample_sub.end_pfn : 0);
-		CHECK_EQ(got.size_vmcoreinfo, v >= 3 ? sample_sub.size_vmcoreinfo : 0);
-		CHECK_EQ(got.offset_note, v >= 4 ? sample_sub.offset_note : 0);
-		CHECK_EQ(got.offset_eraseinfo, v >= 5 ? sample_sub.offset_eraseinfo : 0);
-		CHECK_EQ(got.start_pfn_64, v >= 6 ? sample_sub.start_pfn_64 : 0);
-		CHECK_EQ(got.max_mapnr_64, v >= 6 ? sample_sub.max_mapnr_64 : 0);
+	df_kdump_encode_subheader(&abi64, &sample_sub, bytes);
+	for (uint32_t value = 0; value < 8; value++) {
+		memset(&subheader, 0x55, sizeof subheader);
+		df_kdump_decode_subheader(&abi64, value, bytes, &subheader);
+		CHECK_EQ(subheader.phys_base, sample_sub.phys_base);
+		CHECK_EQ(subheader.dump_level, value >= 1 ? sample_sub.dump_level : 0);
+		CHECK_EQ(subheader.split, value >= 2 ? 1 : 0);
+		CHECK_EQ(subheader.end_pfn, value >= 2 ? sample_sub.end_pfn : 0);
+		CHECK_EQ(subheader.size_vmcoreinfo, value >= 3 ? sample_sub.size_vmcoreinfo : 0);
+		CHECK_EQ(subheader.offset_note, value >= 4 ? sample_sub.offset_note : 0);
+		CHECK_EQ(subheader.offset_eraseinfo, value >= 5 ? sample_sub.offset_eraseinfo : 0);
+		CHECK_EQ(subheader.start_pfn_64, value >= 6 ? sample_sub.start_pfn_64 : 0);
+		CHECK_EQ(subheader.max_mapnr_64, value >= 6 ? sample_sub.max_mapnr_64 : 0);
 	}
 }
 
 static void kdump_desc(void)
 {
 	const struct df_kdump_abi *abis[] = { &abi64, &abi64be, &abi_i386, &abi_arm, &abi_ppc };
-	struct df_kdump_desc d = { UINT64_C(0x123456789a), 4096, DF_KDUMP_ZSTD, 0x77 }, got;
-	uint8_t b[DF_KDUMP_DESC_SIZE + 1];
+	struct df_kdump_desc desc = { UINT64_C(0x123456789a), 4096, DF_KDUMP_ZSTD, 0x77 }, got;
+	uint8_t bytes[DF_KDUMP_DESC_SIZE + 1];
 
 	for (size_t i = 0; i < sizeof abis / sizeof *abis; i++) {
-		b[DF_KDUMP_DESC_SIZE] = 0xaa;
-		df_kdump_encode_desc(abis[i], &d, b);
-		CHECK_EQ(b[DF_KDUMP_DESC_SIZE], 0xaa);
-		CHECK_EQ(df_get64(b, abis[i]->be), d.offset);
-		CHECK_EQ(df_get32(b + 8, abis[i]->be), d.size);
-		CHECK_EQ(df_get32(b + 12, abis[i]->be), d.flags);
-		CHECK_EQ(df_get64(b + 16, abis[i]->be), d.page_flags);
-		df_kdump_decode_desc(abis[i], b, &got);
-		CHECK(!memcmp(&d, &got, sizeof d));
+		bytes[DF_KDUMP_DESC_SIZE] = 0xaa;
+		df_kdump_encode_desc(abis[i], &desc, bytes);
+		CHECK_EQ(bytes[DF_KDUMP_DESC_SIZE], 0xaa);
+		CHECK_EQ(df_get64(bytes, abis[i]->big_endian), desc.offset);
+		CHECK_EQ(df_get32(bytes + 8, abis[i]->big_endian), desc.size);
+		CHECK_EQ(df_get32(bytes + 12, abis[i]->big_endian), desc.flags);
+		CHECK_EQ(df_get64(bytes + 16, abis[i]->big_endian), desc.page_flags);
+		df_kdump_decode_desc(abis[i], bytes, &got);
+		CHECK(!memcmp(&desc, &got, sizeof desc));
 	}
 }
 
-static void guess(const struct df_kdump_abi *abi, const struct df_kdump_header *h)
+static void guess(const struct df_kdump_abi *abi, const struct df_kdump_header *header)
 {
-	uint8_t b[4096] = { 0 };
+	uint8_t bytes[4096] = { 0 };
 	struct df_kdump_abi got;
 
-	df_kdump_encode_header(abi, h, b);
-	CHECK(df_kdump_guess_abi(b, sizeof b, &got));
-	CHECK_EQ(got.be, abi->be);
+	df_kdump_encode_header(abi, header, bytes);
+	CHECK(df_kdump_guess_abi(bytes, sizeof bytes, &got));
+	CHECK_EQ(got.big_endian, abi->big_endian);
 	CHECK_EQ(got.bits, abi->bits);
 	CHECK_EQ(got.align64, 8);
-	CHECK(df_kdump_guess_abi(b, df_kdump_header_size(abi), &got));
-	CHECK(!df_kdump_guess_abi(b, df_kdump_header_size(abi) - 1, &got));
-	b[0] = 'D';
-	CHECK(!df_kdump_guess_abi(b, sizeof b, &got));
+	CHECK(df_kdump_guess_abi(bytes, df_kdump_header_size(abi), &got));
+	CHECK(!df_kdump_guess_abi(bytes, df_kdump_header_size(abi) - 1, &got));
+	bytes[0] = 'D';
+	CHECK(!df_kdump_guess_abi(bytes, sizeof bytes, &got));
 }
 
 static void kdump_guess(void)
@@ -201,96 +201,96 @@ static void kdump_guess(void)
 	static const uint32_t blocks[] = { 4096, 16384, 65536, 262144 };
 
 	for (size_t i = 0; i < 5; i++) {
-		for (size_t k = 0; k < 4; k++) {
-			struct df_kdump_header h = sample_kdump();
+		for (size_t index = 0; index < 4; index++) {
+			struct df_kdump_header header = sample_kdump();
 
-			h.block_size = blocks[k];
-			guess(abis[i], &h);
-			h.time_sec = 0;
-			h.status = 0;
-			guess(abis[i], &h);
-			h.time_sec = 0x7fffffff;
-			h.time_usec = 4096; /* looks like the block size of a header of 32 bits */
-			guess(abis[i], &h);
-			h.time_usec = 65536;
-			h.total_ram_blocks = h.device_blocks = h.written_blocks = 0;
-			guess(abis[i], &h);
-			h.max_mapnr = UINT32_MAX; /* more than fits: the real number is in the sub header */
-			h.bitmap_blocks = 1 << 20;
-			guess(abis[i], &h);
+			header.block_size = blocks[index];
+			guess(abis[i], &header);
+			header.time_sec = 0;
+			header.status = 0;
+			guess(abis[i], &header);
+			header.time_sec = 0x7fffffff;
+			header.time_usec = 4096; /* looks like the block size of a header of 32 bits */
+			guess(abis[i], &header);
+			header.time_usec = 65536;
+			header.total_ram_blocks = header.device_blocks = header.written_blocks = 0;
+			guess(abis[i], &header);
+			header.max_mapnr = UINT32_MAX; /* more than fits: the real number is in the sub header */
+			header.bitmap_blocks = 1 << 20;
+			guess(abis[i], &header);
 		}
 	}
 }
 
 static void kdump_guess_refuses(void)
 {
-	struct df_kdump_header h = sample_kdump();
-	struct df_kdump_abi got;
-	uint8_t b[4096] = { 0 };
+	struct df_kdump_header header = sample_kdump();
+	struct df_kdump_abi abi;
+	uint8_t bytes[4096] = { 0 };
 
-	h.block_size = 5000;
-	df_kdump_encode_header(&abi64, &h, b);
-	CHECK(!df_kdump_guess_abi(b, sizeof b, &got));
-	h.block_size = 4096;
-	h.bitmap_blocks = 31; /* 2^20 page frames need 32 */
-	df_kdump_encode_header(&abi64, &h, b);
-	CHECK(!df_kdump_guess_abi(b, sizeof b, &got));
-	memset(b + 8, 0, sizeof b - 8);
-	CHECK(!df_kdump_guess_abi(b, sizeof b, &got));
-	memset(b + 8, 0xff, sizeof b - 8);
-	CHECK(!df_kdump_guess_abi(b, sizeof b, &got));
+	header.block_size = 5000;
+	df_kdump_encode_header(&abi64, &header, bytes);
+	CHECK(!df_kdump_guess_abi(bytes, sizeof bytes, &abi));
+	header.block_size = 4096;
+	header.bitmap_blocks = 31; /* 2^20 page frames need 32 */
+	df_kdump_encode_header(&abi64, &header, bytes);
+	CHECK(!df_kdump_guess_abi(bytes, sizeof bytes, &abi));
+	memset(bytes + 8, 0, sizeof bytes - 8);
+	CHECK(!df_kdump_guess_abi(bytes, sizeof bytes, &abi));
+	memset(bytes + 8, 0xff, sizeof bytes - 8);
+	CHECK(!df_kdump_guess_abi(bytes, sizeof bytes, &abi));
 }
 
 static void layout_small(void)
 {
-	struct df_kdump_layout l;
+	struct df_kdump_layout layout;
 
-	CHECK_EQ(df_kdump_layout(&abi64, 4096, 1048576, 4020, 1000, &l, &err), 0);
-	CHECK_EQ(l.sub_offset, 4096);
-	CHECK_EQ(l.note_offset, 4200);
-	CHECK_EQ(l.sub_hdr_size, 2);
-	CHECK_EQ(l.bitmap_blocks, 64);
-	CHECK_EQ(l.bitmap_bytes, 131072);
-	CHECK_EQ(l.bitmap1_offset, 3 * 4096);
-	CHECK_EQ(l.bitmap2_offset, (3 + 32) * 4096);
-	CHECK_EQ(l.desc_offset, (3 + 64) * 4096);
-	CHECK_EQ(l.data_offset, (3 + 64) * 4096 + 24 * 1000);
+	CHECK_EQ(df_kdump_layout(&abi64, 4096, 1048576, 4020, 1000, &layout, &err), 0);
+	CHECK_EQ(layout.sub_offset, 4096);
+	CHECK_EQ(layout.note_offset, 4200);
+	CHECK_EQ(layout.sub_hdr_size, 2);
+	CHECK_EQ(layout.bitmap_blocks, 64);
+	CHECK_EQ(layout.bitmap_bytes, 131072);
+	CHECK_EQ(layout.bitmap1_offset, 3 * 4096);
+	CHECK_EQ(layout.bitmap2_offset, (3 + 32) * 4096);
+	CHECK_EQ(layout.desc_offset, (3 + 64) * 4096);
+	CHECK_EQ(layout.data_offset, (3 + 64) * 4096 + 24 * 1000);
 	/* up to the edge of a block, and over */
-	CHECK_EQ(df_kdump_layout(&abi64, 4096, 32768, 4096 - 104, 0, &l, &err), 0);
-	CHECK_EQ(l.sub_hdr_size, 1);
-	CHECK_EQ(l.bitmap_blocks, 2);
-	CHECK_EQ(df_kdump_layout(&abi64, 4096, 32769, 4096 - 103, 0, &l, &err), 0);
-	CHECK_EQ(l.sub_hdr_size, 2);
-	CHECK_EQ(l.bitmap_blocks, 4);
-	CHECK_EQ(df_kdump_layout(&abi_i386, 4096, 1, 0, 1, &l, &err), 0);
-	CHECK_EQ(l.note_offset, 4096 + 80);
-	CHECK_EQ(l.sub_hdr_size, 1);
-	CHECK_EQ(l.bitmap_blocks, 2);
-	CHECK_EQ(df_kdump_layout(&abi_arm, 65536, 0, 0, 0, &l, &err), 0);
-	CHECK_EQ(l.note_offset, 65536 + 96);
-	CHECK_EQ(l.bitmap_blocks, 0);
-	CHECK_EQ(l.data_offset, 2 * 65536);
+	CHECK_EQ(df_kdump_layout(&abi64, 4096, 32768, 4096 - 104, 0, &layout, &err), 0);
+	CHECK_EQ(layout.sub_hdr_size, 1);
+	CHECK_EQ(layout.bitmap_blocks, 2);
+	CHECK_EQ(df_kdump_layout(&abi64, 4096, 32769, 4096 - 103, 0, &layout, &err), 0);
+	CHECK_EQ(layout.sub_hdr_size, 2);
+	CHECK_EQ(layout.bitmap_blocks, 4);
+	CHECK_EQ(df_kdump_layout(&abi_i386, 4096, 1, 0, 1, &layout, &err), 0);
+	CHECK_EQ(layout.note_offset, 4096 + 80);
+	CHECK_EQ(layout.sub_hdr_size, 1);
+	CHECK_EQ(layout.bitmap_blocks, 2);
+	CHECK_EQ(df_kdump_layout(&abi_arm, 65536, 0, 0, 0, &layout, &err), 0);
+	CHECK_EQ(layout.note_offset, 65536 + 96);
+	CHECK_EQ(layout.bitmap_blocks, 0);
+	CHECK_EQ(layout.data_offset, 2 * 65536);
 }
 
 static void layout_large(void)
 {
-	struct df_kdump_layout l;
-	uint64_t n = UINT64_C(1) << 40;
+	struct df_kdump_layout layout;
+	uint64_t count = UINT64_C(1) << 40;
 
-	CHECK_EQ(df_kdump_layout(&abi64, 4096, n, 5000, n, &l, &err), 0);
-	CHECK_EQ(l.bitmap_blocks, 1 << 26);
-	CHECK_EQ(l.bitmap2_offset - l.bitmap1_offset, n / 8);
-	CHECK_EQ(l.desc_offset, 3 * 4096 + n / 4);
-	CHECK_EQ(l.data_offset, 3 * 4096 + n / 4 + 24 * n);
+	CHECK_EQ(df_kdump_layout(&abi64, 4096, count, 5000, count, &layout, &err), 0);
+	CHECK_EQ(layout.bitmap_blocks, 1 << 26);
+	CHECK_EQ(layout.bitmap2_offset - layout.bitmap1_offset, count / 8);
+	CHECK_EQ(layout.desc_offset, 3 * 4096 + count / 4);
+	CHECK_EQ(layout.data_offset, 3 * 4096 + count / 4 + 24 * count);
 }
 
 static void layout_refused(const struct df_kdump_abi *abi, uint32_t block, uint64_t max_mapnr, uint64_t note_bytes,
 			   uint64_t pages)
 {
-	struct df_kdump_layout l;
+	struct df_kdump_layout layout;
 
 	err.text[0] = '\0';
-	CHECK_EQ(df_kdump_layout(abi, block, max_mapnr, note_bytes, pages, &l, &err), DUMPFILTER_E_UNSUPPORTED);
+	CHECK_EQ(df_kdump_layout(abi, block, max_mapnr, note_bytes, pages, &layout, &err), DUMPFILTER_E_UNSUPPORTED);
 	CHECK_HAS(err.text, "kdump format");
 }
 

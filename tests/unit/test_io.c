@@ -21,47 +21,47 @@ struct script {
 	unsigned calls;
 };
 
-static int64_t script_read(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t script_read(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	struct script *s = user;
-	size_t n = len < s->most ? len : s->most;
+	struct script *script = user;
+	size_t count = length < script->most ? length : script->most;
 
-	s->calls++;
-	if (s->lie)
-		return s->lie;
-	if (s->interrupts && s->calls % (unsigned)s->interrupts == 0)
+	script->calls++;
+	if (script->lie)
+		return script->lie;
+	if (script->interrupts && script->calls % (unsigned)script->interrupts == 0)
 		return -EINTR;
-	if (offset >= s->size)
+	if (offset >= script->size)
 		return 0;
-	if (n > s->size - offset)
-		n = (size_t)(s->size - offset);
-	if (s->bad_len && offset < s->bad + s->bad_len && s->bad < offset + n)
+	if (count > script->size - offset)
+		count = (size_t)(script->size - offset);
+	if (script->bad_len && offset < script->bad + script->bad_len && script->bad < offset + count)
 		return -EIO; /* like /proc/vmcore: nothing of the range */
-	fill_pattern(buf, offset, n);
-	return (int64_t)n;
+	fill_pattern(buffer, offset, count);
+	return (int64_t)count;
 }
 
-static void open_script(struct df_source *s, struct script *script, uint64_t length)
+static void open_script(struct df_source *source, struct script *script, uint64_t length)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = script_read, .length = length, .name = "img" };
 
-	CHECK_EQ(df_source_open_ops(s, &env, &ops, script, &err), 0);
+	CHECK_EQ(df_source_open_ops(source, &env, &ops, script, &err), 0);
 }
 
 /* ------------------------------------------------------------------------------------------------ opening */
 
 static void refuse_path(const char *path, int code, const char *text)
 {
-	struct df_source s;
+	struct df_source source;
 
-	CHECK_EQ(df_source_open_path(&s, &env, path, 0, &err), code);
+	CHECK_EQ(df_source_open_path(&source, &env, path, 0, &err), code);
 	CHECK_HAS(err.text, path);
 	CHECK_HAS(err.text, text);
 }
 
 static void open_refused(void)
 {
-	struct df_source s;
+	struct df_source source;
 
 	write_file(in_dir("empty"), "", 0);
 	refuse_path(in_dir("empty"), DUMPFILTER_E_FORMAT, "is empty");
@@ -70,56 +70,57 @@ static void open_refused(void)
 	refuse_path(in_dir("fifo"), DUMPFILTER_E_FORMAT, "is a pipe");
 	refuse_path(in_dir("missing"), DUMPFILTER_E_IO, "No such file");
 	refuse_path("/dev/null", DUMPFILTER_E_FORMAT, "is empty");
-	CHECK_EQ(df_source_open_path(&s, &env, in_dir("empty"), 8, &err), DUMPFILTER_E_INVAL);
-	CHECK_EQ(df_source_open_path(&s, &env, in_dir("empty"), DUMPFILTER_OPEN_MMAP | DUMPFILTER_OPEN_NO_MMAP, &err),
+	CHECK_EQ(df_source_open_path(&source, &env, in_dir("empty"), 8, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_path(&source, &env, in_dir("empty"), DUMPFILTER_OPEN_MMAP | DUMPFILTER_OPEN_NO_MMAP,
+				     &err),
 		 DUMPFILTER_E_INVAL);
 }
 
 /* Files that the kernel generates say 0 bytes and have some. */
 static void open_proc(void)
 {
-	struct df_source s;
-	struct df_window w;
-	char buf[8];
+	struct df_source source;
+	struct df_window window;
+	char buffer[8];
 
-	CHECK_EQ(df_source_open_path(&s, &env, "/proc/self/status", 0, &err), 0);
-	CHECK_EQ(s.length, UINT64_MAX);
-	CHECK(!s.can_map);
-	CHECK_EQ(df_source_read(&s, 0, buf, 5, &err), 0);
-	CHECK(!memcmp(buf, "Name:", 5));
-	df_window_init(&w, &s, DF_WINDOW_MAX);
-	CHECK(df_window_get(&w, 0, 5, &err));
-	CHECK(!df_window_get(&w, 1u << 20, 5, &err));
+	CHECK_EQ(df_source_open_path(&source, &env, "/proc/self/status", 0, &err), 0);
+	CHECK_EQ(source.length, UINT64_MAX);
+	CHECK(!source.can_map);
+	CHECK_EQ(df_source_read(&source, 0, buffer, 5, &err), 0);
+	CHECK(!memcmp(buffer, "Name:", 5));
+	df_window_init(&window, &source, DF_WINDOW_MAX);
+	CHECK(df_window_get(&window, 0, 5, &err));
+	CHECK(!df_window_get(&window, 1u << 20, 5, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_TRUNCATED);
-	df_window_fini(&w);
-	df_source_close(&s);
+	df_window_fini(&window);
+	df_source_close(&source);
 }
 
 static void open_fd(void)
 {
-	struct df_source s;
+	struct df_source source;
 	int fds[2], fd;
-	char buf[4];
+	char buffer[4];
 
 	write_pattern(in_dir("f"), 100);
 	fd = open(in_dir("f"), O_RDONLY);
 	CHECK_EQ(lseek(fd, 17, SEEK_SET), 17);
-	CHECK_EQ(df_source_open_fd(&s, &env, fd, NULL, 0, &err), 0);
-	CHECK_HAS(s.name, "fd ");
-	CHECK_EQ(s.length, 100);
-	CHECK_EQ(df_source_read(&s, 50, buf, 4, &err), 0);
-	CHECK(is_pattern((uint8_t *)buf, 50, 4));
-	df_source_close(&s);
+	CHECK_EQ(df_source_open_fd(&source, &env, fd, NULL, 0, &err), 0);
+	CHECK_HAS(source.name, "fd ");
+	CHECK_EQ(source.length, 100);
+	CHECK_EQ(df_source_read(&source, 50, buffer, 4, &err), 0);
+	CHECK(is_pattern((uint8_t *)buffer, 50, 4));
+	df_source_close(&source);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 17); /* neither moved nor closed */
 	close(fd);
 
 	fd = open(in_dir("f"), O_WRONLY);
-	CHECK_EQ(df_source_open_fd(&s, &env, fd, "f", 0, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_fd(&source, &env, fd, "f", 0, &err), DUMPFILTER_E_INVAL);
 	CHECK_HAS(err.text, "not open for reading");
 	close(fd);
-	CHECK_EQ(df_source_open_fd(&s, &env, fd, "f", 0, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_fd(&source, &env, fd, "f", 0, &err), DUMPFILTER_E_INVAL);
 	CHECK(!pipe(fds));
-	CHECK_EQ(df_source_open_fd(&s, &env, fds[0], "p", 0, &err), DUMPFILTER_E_FORMAT);
+	CHECK_EQ(df_source_open_fd(&source, &env, fds[0], "p", 0, &err), DUMPFILTER_E_FORMAT);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -131,31 +132,31 @@ static void open_ops(void)
 		struct dumpfilter_source_ops ops;
 		char more[8];
 	} o = { .ops = { .size = sizeof o, .read = script_read, .length = 10, .name = "a\nb" } };
-	struct df_source s;
+	struct df_source source;
 
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
-	CHECK_STR(s.name, "a?b");
-	CHECK(!s.concurrent);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), 0);
+	CHECK_STR(source.name, "a?b");
+	CHECK(!source.concurrent);
 	o.ops.caps = DUMPFILTER_IO_CONCURRENT;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
-	CHECK(s.concurrent);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), 0);
+	CHECK(source.concurrent);
 	o.more[5] = 1;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
 	o.ops.size = sizeof o.ops;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), 0);
 	o.ops.size--;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
 	o.ops.size = offsetof(struct dumpfilter_source_ops, name); /* a caller that does not know of names yet */
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), 0);
-	CHECK_STR(s.name, "input");
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), 0);
+	CHECK_STR(source.name, "input");
 	o.ops.size = sizeof o.ops;
 	o.ops.caps = DUMPFILTER_IO_RANDOM;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
 	o.ops.caps = 0;
 	o.ops.length = 0;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_FORMAT);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), DUMPFILTER_E_FORMAT);
 	o.ops.read = NULL;
-	CHECK_EQ(df_source_open_ops(&s, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_source_open_ops(&source, &env, &o.ops, &script, &err), DUMPFILTER_E_INVAL);
 }
 
 /* ------------------------------------------------------------------------------------------------ reading */
@@ -163,14 +164,14 @@ static void open_ops(void)
 static void read_short(void)
 {
 	struct script script = { .size = 10000, .most = 7, .interrupts = 3 };
-	uint8_t buf[1000];
-	struct df_source s;
+	uint8_t buffer[1000];
+	struct df_source source;
 
-	open_script(&s, &script, 10000);
-	CHECK_EQ(df_source_read(&s, 123, buf, sizeof buf, &err), 0);
-	CHECK(is_pattern(buf, 123, sizeof buf));
-	CHECK_EQ(df_source_read(&s, 9000, buf, 1000, &err), 0);
-	CHECK_EQ(df_source_read(&s, 10000, buf, 0, &err), 0);
+	open_script(&source, &script, 10000);
+	CHECK_EQ(df_source_read(&source, 123, buffer, sizeof buffer, &err), 0);
+	CHECK(is_pattern(buffer, 123, sizeof buffer));
+	CHECK_EQ(df_source_read(&source, 9000, buffer, 1000, &err), 0);
+	CHECK_EQ(df_source_read(&source, 10000, buffer, 0, &err), 0);
 }
 
 static void read_end(void)
@@ -189,12 +190,12 @@ static void read_end(void)
 		{ 2000, 995, 10, "ends at byte 1000" }, /* a length that is a lie */
 	};
 	struct script script = { .size = 1000, .most = 64 };
-	struct df_source s;
-	uint8_t buf[16];
+	struct df_source source;
+	uint8_t buffer[16];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		open_script(&s, &script, rows[i].length);
-		CHECK_EQ(df_source_read(&s, rows[i].offset, buf, rows[i].len, &err), DUMPFILTER_E_TRUNCATED);
+		open_script(&source, &script, rows[i].length);
+		CHECK_EQ(df_source_read(&source, rows[i].offset, buffer, rows[i].len, &err), DUMPFILTER_E_TRUNCATED);
 		CHECK_HAS(err.text, rows[i].text);
 	}
 }
@@ -208,14 +209,14 @@ static void read_errors(void)
 		{ -EIO, "Input/output error" }, { -EACCES, "Permission denied" }, { INT64_MIN, "Protocol error" },
 		{ 17, "Protocol error" },       { INT64_MAX, "Protocol error" },
 	};
-	struct df_source s;
-	uint8_t buf[16];
+	struct df_source source;
+	uint8_t buffer[16];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct script script = { .size = 1000, .most = 64, .lie = rows[i].lie };
 
-		open_script(&s, &script, UINT64_MAX);
-		CHECK_EQ(df_source_read(&s, 40, buf, 16, &err), DUMPFILTER_E_IO);
+		open_script(&source, &script, UINT64_MAX);
+		CHECK_EQ(df_source_read(&source, 40, buffer, 16, &err), DUMPFILTER_E_IO);
 		CHECK_HAS(err.text, "img: reading 16 bytes at offset 40: ");
 		CHECK_HAS(err.text, rows[i].text);
 	}
@@ -224,109 +225,109 @@ static void read_errors(void)
 /* ------------------------------------------------------------------------------------------------ windows */
 
 /* Many requests at random places, some of them over the end, all equal to the pattern. */
-static void roam(const struct df_source *s, struct df_window *w)
+static void roam(const struct df_source *source, struct df_window *window)
 {
 	uint64_t seed = 7;
 
 	for (int i = 0; i < 600; i++) {
 		uint64_t offset = next_random(&seed) % (SIZE + 5000);
-		size_t len = next_random(&seed) % (i % 4 ? 9000 : DF_WINDOW_MAX + 1);
-		const uint8_t *p = df_window_get(w, offset, len, &err);
+		size_t length = next_random(&seed) % (i % 4 ? 9000 : DF_WINDOW_MAX + 1);
+		const uint8_t *bytes = df_window_get(window, offset, length, &err);
 
-		if (offset + len <= SIZE) {
-			CHECK(p);
-			CHECK(is_pattern(p, offset, len));
-		} else if (len) {
-			CHECK(!p);
+		if (offset + length <= SIZE) {
+			CHECK(bytes);
+			CHECK(is_pattern(bytes, offset, length));
+		} else if (length) {
+			CHECK(!bytes);
 			CHECK_EQ(err.code, DUMPFILTER_E_TRUNCATED);
-			CHECK_HAS(err.text, s->name);
+			CHECK_HAS(err.text, source->name);
 		}
 	}
 	for (uint64_t at = 0; at + 4096 <= SIZE; at += 4096) {
-		const uint8_t *p = df_window_get(w, at, 4096, &err);
+		const uint8_t *bytes = df_window_get(window, at, 4096, &err);
 
-		CHECK(p);
-		CHECK(is_pattern(p, at, 4096));
+		CHECK(bytes);
+		CHECK(is_pattern(bytes, at, 4096));
 	}
-	CHECK(!df_window_get(w, 0, DF_WINDOW_MAX + 1, &err));
+	CHECK(!df_window_get(window, 0, DF_WINDOW_MAX + 1, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_INVAL);
 }
 
 static void window_file(unsigned flags)
 {
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
 	write_pattern(in_dir("w"), SIZE);
-	CHECK_EQ(df_source_open_path(&s, &env, in_dir("w"), flags, &err), 0);
-	CHECK_EQ(s.length, SIZE);
-	CHECK_EQ(df_window_init(&w, &s, DF_WINDOW_MAX), 0);
-	roam(&s, &w);
-	CHECK_EQ(w.mapped, flags == DUMPFILTER_OPEN_MMAP);
-	CHECK(w.capacity < 3u << 20);
-	df_window_fini(&w);
-	df_source_close(&s);
+	CHECK_EQ(df_source_open_path(&source, &env, in_dir("w"), flags, &err), 0);
+	CHECK_EQ(source.length, SIZE);
+	CHECK_EQ(df_window_init(&window, &source, DF_WINDOW_MAX), 0);
+	roam(&source, &window);
+	CHECK_EQ(window.mapped, flags == DUMPFILTER_OPEN_MMAP);
+	CHECK(window.capacity < 3u << 20);
+	df_window_fini(&window);
+	df_source_close(&source);
 	CHECK_EQ(env.mem_used, 0);
 }
 
 static void window_callbacks(uint64_t length)
 {
 	struct script script = { .size = SIZE, .most = 50000, .interrupts = 5 };
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
-	open_script(&s, &script, length);
-	df_window_init(&w, &s, DF_WINDOW_MAX);
-	roam(&s, &w);
-	CHECK(!w.mapped);
-	df_window_fini(&w);
+	open_script(&source, &script, length);
+	df_window_init(&window, &source, DF_WINDOW_MAX);
+	roam(&source, &window);
+	CHECK(!window.mapped);
+	df_window_fini(&window);
 	CHECK_EQ(env.mem_used, 0);
 }
 
 /* The windows over the old end must be an error, not SIGBUS. */
 static void window_shrunk(unsigned flags)
 {
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
 	write_pattern(in_dir("s"), SIZE);
-	CHECK_EQ(df_source_open_path(&s, &env, in_dir("s"), flags, &err), 0);
-	df_window_init(&w, &s, DF_WINDOW_MAX);
-	CHECK(df_window_get(&w, 0, 100, &err));
+	CHECK_EQ(df_source_open_path(&source, &env, in_dir("s"), flags, &err), 0);
+	df_window_init(&window, &source, DF_WINDOW_MAX);
+	CHECK(df_window_get(&window, 0, 100, &err));
 	CHECK(!truncate(in_dir("s"), (4 << 20) + 100));
-	CHECK(is_pattern(df_window_get(&w, 4 << 20, 100, &err), 4 << 20, 100));
-	CHECK(!df_window_get(&w, 4 << 20, 101, &err));
+	CHECK(is_pattern(df_window_get(&window, 4 << 20, 100, &err), 4 << 20, 100));
+	CHECK(!df_window_get(&window, 4 << 20, 101, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_TRUNCATED);
 	CHECK_HAS(err.text, "ends at byte 4194404");
-	CHECK(!df_window_get(&w, SIZE - 10, 10, &err));
+	CHECK(!df_window_get(&window, SIZE - 10, 10, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_TRUNCATED);
-	CHECK(is_pattern(df_window_get(&w, 5, 100, &err), 5, 100)); /* it still works where there is something */
-	df_window_fini(&w);
-	df_source_close(&s);
+	CHECK(is_pattern(df_window_get(&window, 5, 100, &err), 5, 100)); /* it still works where there is something */
+	df_window_fini(&window);
+	df_source_close(&source);
 }
 
 /* A mapping that fails once is not tried again. */
 static void window_no_map(void)
 {
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
 	write_pattern(in_dir("w"), SIZE);
-	CHECK_EQ(df_source_open_path(&s, &env, in_dir("w"), DUMPFILTER_OPEN_NO_MMAP, &err), 0);
-	CHECK(!s.can_map);
-	close(s.fd);
-	s.fd = open(in_dir("w"), O_WRONLY); /* mmap says EACCES, fstat works */
-	s.can_map = true;
-	df_window_init(&w, &s, DF_WINDOW_MAX);
-	CHECK(!df_window_get(&w, 0, 10, &err)); /* and so does reading fail */
+	CHECK_EQ(df_source_open_path(&source, &env, in_dir("w"), DUMPFILTER_OPEN_NO_MMAP, &err), 0);
+	CHECK(!source.can_map);
+	close(source.fd);
+	source.fd = open(in_dir("w"), O_WRONLY); /* mmap says EACCES, fstat works */
+	source.can_map = true;
+	df_window_init(&window, &source, DF_WINDOW_MAX);
+	CHECK(!df_window_get(&window, 0, 10, &err)); /* and so does reading fail */
 	CHECK_EQ(err.code, DUMPFILTER_E_IO);
-	CHECK(w.map_failed);
-	close(s.fd);
-	s.fd = open(in_dir("w"), O_RDONLY);
-	roam(&s, &w);
-	CHECK(!w.mapped);
-	df_window_fini(&w);
-	df_source_close(&s);
+	CHECK(window.map_failed);
+	close(source.fd);
+	source.fd = open(in_dir("w"), O_RDONLY);
+	roam(&source, &window);
+	CHECK(!window.mapped);
+	df_window_fini(&window);
+	df_source_close(&source);
 	CHECK_EQ(env.mem_used, 0);
 }
 
@@ -334,53 +335,53 @@ static void window_no_map(void)
 static void window_bad_place(void)
 {
 	struct script script = { .size = 1 << 20, .most = 1 << 20, .bad = 8192, .bad_len = 4096 };
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
-	open_script(&s, &script, 1 << 20);
-	df_window_init(&w, &s, DF_WINDOW_MAX);
-	CHECK(is_pattern(df_window_get(&w, 4096, 4096, &err), 4096, 4096));
-	CHECK(!df_window_get(&w, 8192, 4096, &err));
+	open_script(&source, &script, 1 << 20);
+	df_window_init(&window, &source, DF_WINDOW_MAX);
+	CHECK(is_pattern(df_window_get(&window, 4096, 4096, &err), 4096, 4096));
+	CHECK(!df_window_get(&window, 8192, 4096, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_IO);
 	CHECK_HAS(err.text, "at offset 8192");
-	CHECK(is_pattern(df_window_get(&w, 12288, 4096, &err), 12288, 4096));
+	CHECK(is_pattern(df_window_get(&window, 12288, 4096, &err), 12288, 4096));
 	script.bad_len = 100;
-	CHECK(is_pattern(df_window_get(&w, 8192 + 100, 50, &err), 8192 + 100, 50));
-	df_window_fini(&w);
+	CHECK(is_pattern(df_window_get(&window, 8192 + 100, 50, &err), 8192 + 100, 50));
+	df_window_fini(&window);
 }
 
 /* Only what is asked for is read: around it may be memory that must not be touched. */
 static void window_reads_no_more(void)
 {
 	struct script script = { .size = 1 << 20, .most = 1 << 20, .bad = 64 << 10, .bad_len = 4096 };
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
-	open_script(&s, &script, 1 << 20);
-	CHECK(!df_window_init(&w, &s, DF_WINDOW_MAX));
-	CHECK(is_pattern(df_window_get(&w, 60 << 10, 4096, &err), 60 << 10, 4096));
-	CHECK(is_pattern(df_window_get(&w, 68 << 10, 4096, &err), 68 << 10, 4096));
+	open_script(&source, &script, 1 << 20);
+	CHECK(!df_window_init(&window, &source, DF_WINDOW_MAX));
+	CHECK(is_pattern(df_window_get(&window, 60 << 10, 4096, &err), 60 << 10, 4096));
+	CHECK(is_pattern(df_window_get(&window, 68 << 10, 4096, &err), 68 << 10, 4096));
 	CHECK_EQ(script.calls, 2);
-	CHECK(is_pattern(df_window_get(&w, (68 << 10) + 100, 500, &err), (68 << 10) + 100, 500));
+	CHECK(is_pattern(df_window_get(&window, (68 << 10) + 100, 500, &err), (68 << 10) + 100, 500));
 	CHECK_EQ(script.calls, 2);
-	df_window_fini(&w);
+	df_window_fini(&window);
 }
 
 /* The buffer is there from the beginning: later no page may be lost for lack of it. */
 static void window_no_memory(void)
 {
 	struct script script = { .size = 1000, .most = 1000 };
-	struct df_source s;
-	struct df_window w;
+	struct df_source source;
+	struct df_window window;
 
-	open_script(&s, &script, 1000);
+	open_script(&source, &script, 1000);
 	atomic_store(&env.mem_limit, 1000);
-	CHECK_EQ(df_window_init(&w, &s, DF_WINDOW_MAX), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(df_window_init(&window, &source, DF_WINDOW_MAX), DUMPFILTER_E_NOMEM);
 	atomic_store(&env.mem_limit, 0);
-	df_window_fini(&w);
-	CHECK(!df_window_init(&w, &s, DF_WINDOW_MAX));
-	CHECK(df_window_get(&w, 0, 10, &err));
-	df_window_fini(&w);
+	df_window_fini(&window);
+	CHECK(!df_window_init(&window, &source, DF_WINDOW_MAX));
+	CHECK(df_window_get(&window, 0, 10, &err));
+	df_window_fini(&window);
 }
 
 int main(void)

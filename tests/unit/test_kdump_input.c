@@ -7,58 +7,59 @@
 #include "refilter.h"
 
 static struct {
-	struct mk mk;
-	struct mk_file f;
+	struct mk made;
+	struct mk_file file;
 	struct df_env env;
-	struct df_image img;
+	struct df_image image;
 	struct df_reader reader;
 	bool reading;
 	uint64_t limit; /* the file ends here; 0 = at its end */
-} x;
+} fixture;
 
 static void end(void)
 {
-	if (x.reading)
-		df_reader_fini(&x.reader);
-	x.reading = false;
-	df_image_fini(&x.img);
-	memset(&x.img, 0, sizeof x.img);
-	mk_free(&x.f);
-	x.limit = 0;
-	CHECK_EQ(atomic_load(&x.env.mem_used), 0);
+	if (fixture.reading)
+		df_reader_fini(&fixture.reader);
+	fixture.reading = false;
+	df_image_fini(&fixture.image);
+	memset(&fixture.image, 0, sizeof fixture.image);
+	mk_free(&fixture.file);
+	fixture.limit = 0;
+	CHECK_EQ(atomic_load(&fixture.env.mem_used), 0);
 }
 
-static void begin(const struct mk *m)
+static void begin(const struct mk *made)
 {
 	end();
-	x.mk = *m;
-	mk_build(m, &x.f);
+	fixture.made = *made;
+	mk_build(made, &fixture.file);
 }
 
-static int64_t read_file_of(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_file_of(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	struct memory f = { x.f.data, x.limit ? x.limit : x.f.size, 0 };
+	struct memory memory = { fixture.file.data, fixture.limit ? fixture.limit : fixture.file.size, 0 };
 
 	(void)user;
-	return memory_read(&f, offset, buf, len);
+	return memory_read(&memory, offset, buffer, length);
 }
 
 static int opens(struct df_err *err)
 {
-	struct dumpfilter_source_ops ops = {
-		.size = sizeof ops, .read = read_file_of, .length = x.limit ? x.limit : x.f.size, .name = "dump"
-	};
-	int r;
+	struct dumpfilter_source_ops ops = { .size = sizeof ops,
+					     .read = read_file_of,
+					     .length = fixture.limit ? fixture.limit : fixture.file.size,
+					     .name = "dump" };
+	int result;
 
-	x.img.env = &x.env;
-	r = df_source_open_ops(&x.img.source, &x.env, &ops, NULL, err);
-	if (!r)
-		r = df_input_open(&x.img, err);
-	if (!r) {
-		r = df_reader_init(&x.reader, &x.img, DF_WINDOW_COPY, err);
-		x.reading = !r;
+	fixture.image.env = &fixture.env;
+	result = df_source_open_ops(&fixture.image.source, &fixture.env, &ops, NULL, err);
+	if (!result)
+		result = df_input_open(&fixture.image, err);
+	if (!result) {
+		result = df_reader_init(&fixture.reader, &fixture.image, DF_WINDOW_COPY, err);
+		fixture.reading = !result;
 	}
-	return r;
+	return result;
 }
 
 static void must_open(void)
@@ -72,79 +73,80 @@ static void must_open(void)
 static void refused(int code, const char *why)
 {
 	struct df_err err = { 0 };
-	int r = opens(&err);
+	int result = opens(&err);
 
-	if (r != code || !strstr(err.text, why))
-		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\"", r, code, err.text, why);
+	if (result != code || !strstr(err.text, why))
+		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\"", result, code, err.text, why);
 }
 
 static void page_is_right(uint64_t pfn)
 {
 	struct df_err err = { 0 };
-	const uint8_t *want = mk_wanted(&x.mk, pfn), *got;
+	const uint8_t *want = mk_wanted(&fixture.made, pfn), *got;
 	uint8_t some[64];
-	int r = df_reader_read(&x.reader, pfn * x.mk.block + 100, some, sizeof some, &err);
+	int result = df_reader_read(&fixture.reader, pfn * fixture.made.block + 100, some, sizeof some, &err);
 
-	if ((r < 0) != !want)
-		T_FAIL("frame %" PRIu64 " ('%c'): result %d: %s", pfn, x.mk.pages[pfn], r, err.text);
+	if ((result < 0) != !want)
+		T_FAIL("frame %" PRIu64 " ('%c'): result %d: %s", pfn, fixture.made.pages[pfn], result, err.text);
 	if (!want) {
-		bool absent = strchr(" .", x.mk.pages[pfn]);
+		bool absent = strchr(" .", fixture.made.pages[pfn]);
 
-		CHECK_EQ(r, absent ? DUMPFILTER_E_NODATA : DUMPFILTER_E_LOST);
-		CHECK(!x.img.ops->peek(&x.reader, pfn * x.mk.block, 8, &err) && err.code == r);
+		CHECK_EQ(result, absent ? DUMPFILTER_E_NODATA : DUMPFILTER_E_LOST);
+		CHECK(!fixture.image.image_ops->peek(&fixture.reader, pfn * fixture.made.block, 8, &err) &&
+		      err.code == result);
 		return;
 	}
 	CHECK(!memcmp(some, want + 100, sizeof some));
-	got = df_reader_page(&x.reader, pfn * x.mk.block, x.mk.block, &err);
-	CHECK(got && !memcmp(got, want, x.mk.block));
+	got = df_reader_page(&fixture.reader, pfn * fixture.made.block, fixture.made.block, &err);
+	CHECK(got && !memcmp(got, want, fixture.made.block));
 }
 
 static void pages_are_right(void)
 {
-	uint64_t n = strlen(x.mk.pages);
+	uint64_t count = strlen(fixture.made.pages);
 
-	for (uint64_t pfn = 0; pfn < n; pfn++)
+	for (uint64_t pfn = 0; pfn < count; pfn++)
 		page_is_right(pfn);
-	for (uint64_t pfn = n; pfn--;) /* backwards, too */
+	for (uint64_t pfn = count; pfn--;) /* backwards, too */
 		page_is_right(pfn);
 }
 
 static void sets_are_right(void)
 {
 	uint64_t described[DF_CHUNK_WORDS], stored[DF_CHUNK_WORDS];
-	unsigned shift = x.img.frame_shift;
+	unsigned shift = fixture.image.frame_shift;
 
-	CHECK_EQ(UINT32_C(1) << shift, x.mk.block);
-	CHECK_EQ(x.img.end_paddr, strlen(x.mk.pages) * x.mk.block);
-	df_image_chunk(&x.img, DF_DESCRIBED, shift, 0, described);
-	df_image_chunk(&x.img, DF_STORED, shift, 0, stored);
-	for (uint64_t pfn = 0; pfn < strlen(x.mk.pages); pfn++) {
-		CHECK_EQ(described[0] >> pfn & 1, x.mk.pages[pfn] != ' ');
-		CHECK_EQ(stored[0] >> pfn & 1, !strchr(" .", x.mk.pages[pfn]));
+	CHECK_EQ(UINT32_C(1) << shift, fixture.made.block);
+	CHECK_EQ(fixture.image.end_paddr, strlen(fixture.made.pages) * fixture.made.block);
+	df_image_chunk(&fixture.image, DF_DESCRIBED, shift, 0, described);
+	df_image_chunk(&fixture.image, DF_STORED, shift, 0, stored);
+	for (uint64_t pfn = 0; pfn < strlen(fixture.made.pages); pfn++) {
+		CHECK_EQ(described[0] >> pfn & 1, fixture.made.pages[pfn] != ' ');
+		CHECK_EQ(stored[0] >> pfn & 1, !strchr(" .", fixture.made.pages[pfn]));
 	}
 }
 
 static void header_is_right(uint16_t machine)
 {
-	const struct df_past *past = &x.img.past;
-	size_t info = x.mk.info && x.mk.version >= 3 ? strlen(x.mk.info) : 0;
+	const struct df_past *past = &fixture.image.past;
+	size_t info = fixture.made.info && fixture.made.version >= 3 ? strlen(fixture.made.info) : 0;
 
-	CHECK_STR(x.img.format, "kdump-compressed");
-	CHECK_EQ(x.img.bits, x.mk.bits);
-	CHECK_EQ(x.img.be, x.mk.be);
-	CHECK_EQ(x.img.machine, machine);
-	CHECK_EQ(x.img.cpus, 3);
-	CHECK_EQ(past->crash_time, x.mk.time);
-	CHECK_EQ(past->phys_base, x.mk.phys_base);
-	CHECK_EQ(past->level, x.mk.level);
-	CHECK_EQ(x.img.vmcoreinfo_len, info);
-	CHECK(!info || !memcmp(x.img.notes + x.img.vmcoreinfo_at, x.mk.info, info));
+	CHECK_STR(fixture.image.format, "kdump-compressed");
+	CHECK_EQ(fixture.image.bits, fixture.made.bits);
+	CHECK_EQ(fixture.image.big_endian, fixture.made.big_endian);
+	CHECK_EQ(fixture.image.machine, machine);
+	CHECK_EQ(fixture.image.cpus, 3);
+	CHECK_EQ(past->crash_time, fixture.made.time);
+	CHECK_EQ(past->phys_base, fixture.made.phys_base);
+	CHECK_EQ(past->level, fixture.made.level);
+	CHECK_EQ(fixture.image.vmcoreinfo_len, info);
+	CHECK(!info || !memcmp(fixture.image.notes + fixture.image.vmcoreinfo_at, fixture.made.info, info));
 }
 
 static const struct {
 	const char *name, *machine;
 	unsigned bits, align;
-	bool be;
+	bool big_endian;
 	uint16_t number;
 } abis[] = {
 	{ "x86_64", "x86_64", 64, 8, false, 62 }, { "s390x", "s390x", 64, 8, true, 22 },
@@ -154,14 +156,14 @@ static const struct {
 
 static void abi(unsigned i, unsigned version)
 {
-	struct mk m = mk_plain;
+	struct mk made = mk_plain;
 
-	m.bits = abis[i].bits;
-	m.align = abis[i].align;
-	m.be = abis[i].be;
-	m.machine = abis[i].machine;
-	m.version = version;
-	begin(&m);
+	made.bits = abis[i].bits;
+	made.align = abis[i].align;
+	made.big_endian = abis[i].big_endian;
+	made.machine = abis[i].machine;
+	made.version = version;
+	begin(&made);
 	must_open();
 	header_is_right(abis[i].number);
 	sets_are_right();
@@ -180,12 +182,12 @@ static void every_compressor(void)
 	static const uint32_t packers[] = { 0, 1, 2, 4, 32 };
 
 	for (size_t i = 0; i < sizeof packers / sizeof *packers; i++) {
-		struct mk m = mk_plain;
+		struct mk made = mk_plain;
 
 		if (packers[i] && !mk_can_pack(packers[i]))
 			continue;
-		m.packer = m.status = packers[i];
-		begin(&m);
+		made.packer = made.status = packers[i];
+		begin(&made);
 		must_open();
 		pages_are_right();
 	}
@@ -194,10 +196,10 @@ static void every_compressor(void)
 static void page_sizes(void)
 {
 	for (uint32_t block = 4096; block <= 65536; block *= 2) {
-		struct mk m = mk_plain;
+		struct mk made = mk_plain;
 
-		m.block = block;
-		begin(&m);
+		made.block = block;
+		begin(&made);
 		must_open();
 		sets_are_right();
 		pages_are_right();
@@ -207,50 +209,50 @@ static void page_sizes(void)
 /* A codec that the header does not speak of. */
 static void pages_of_another_codec(void)
 {
-	struct mk m = mk_plain;
+	struct mk made = mk_plain;
 
-	m.status = 0;
-	begin(&m);
+	made.status = 0;
+	begin(&made);
 	must_open();
 	pages_are_right();
 }
 
 static void one_bitmap_for_both(void)
 {
-	struct mk m = mk_plain;
+	struct mk made = mk_plain;
 	char pages[40000];
 
 	/* so many frames that half of the blocks would not do */
 	memset(pages, 'z', sizeof pages - 1);
 	pages[sizeof pages - 1] = '\0';
-	m.one_bitmap = true;
-	m.pages = pages;
-	begin(&m);
+	made.one_bitmap = true;
+	made.pages = pages;
+	begin(&made);
 	must_open();
-	CHECK_EQ(x.img.stored_set.count, sizeof pages - 1);
-	CHECK_EQ(x.img.described_set.count, sizeof pages - 1);
+	CHECK_EQ(fixture.image.stored_set.count, sizeof pages - 1);
+	CHECK_EQ(fixture.image.described_set.count, sizeof pages - 1);
 	page_is_right(39000);
 }
 
 static void what_bitmap_2_alone_has_exists(void)
 {
 	begin(&mk_plain);
-	memset(x.f.data + x.f.bitmap1_at, 0, 8);
+	memset(fixture.file.data + fixture.file.bitmap1_at, 0, 8);
 	must_open();
-	CHECK_EQ(x.img.described_set.count, x.img.stored_set.count);
+	CHECK_EQ(fixture.image.described_set.count, fixture.image.stored_set.count);
 	page_is_right(2);
 }
 
 static void marks_are_taken_over(void)
 {
-	struct mk m = mk_plain;
+	struct mk made = mk_plain;
 
-	m.status = 1 | 8 | 16;
-	m.level = 31;
-	begin(&m);
+	made.status = 1 | 8 | 16;
+	made.level = 31;
+	begin(&made);
 	must_open();
-	CHECK(x.img.past.incomplete && x.img.past.no_vmemmap);
-	CHECK_EQ(x.img.past.level, 31);
+	CHECK(fixture.image.past.incomplete && fixture.image.past.no_vmemmap);
+	CHECK_EQ(fixture.image.past.level, 31);
 }
 
 /* ---- files that lie */
@@ -280,33 +282,33 @@ static void headers_that_cannot_be(void)
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		begin(&mk_plain);
-		mk_put(&mk_plain, x.f.data + bad[i].offset, bad[i].width, bad[i].value);
+		mk_put(&mk_plain, fixture.file.data + bad[i].offset, bad[i].width, bad[i].value);
 		refused(bad[i].code, bad[i].why);
 	}
 }
 
 static void without_a_page(void)
 {
-	struct mk m = mk_plain;
+	struct mk made = mk_plain;
 
-	m.pages = "...";
-	begin(&m);
+	made.pages = "...";
+	begin(&made);
 	refused(DUMPFILTER_E_FORMAT, "lists no page");
 }
 
 static void files_that_end_early(void)
 {
 	begin(&mk_plain);
-	for (uint64_t at = 8; at < x.f.desc_at; at += at < 4096 ? 33 : 517) {
+	for (uint64_t at = 8; at < fixture.file.desc_at; at += at < 4096 ? 33 : 517) {
 		struct df_err err;
 
 		/* of the bitmaps only the bytes that count must be there */
-		if (at >= x.f.bitmap2_at + 3)
+		if (at >= fixture.file.bitmap2_at + 3)
 			break;
-		x.limit = at;
+		fixture.limit = at;
 		CHECK(opens(&err) < 0);
-		df_image_fini(&x.img);
-		memset(&x.img, 0, sizeof x.img);
+		df_image_fini(&fixture.image);
+		memset(&fixture.image, 0, sizeof fixture.image);
 	}
 }
 
@@ -316,16 +318,16 @@ static void files_without_all_pages(void)
 	struct df_err err;
 
 	begin(&mk_plain);
-	x.limit = x.f.desc_at + 24 * 4 + 10;
+	fixture.limit = fixture.file.desc_at + 24 * 4 + 10;
 	must_open();
-	CHECK(!df_reader_page(&x.reader, 2 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
-	CHECK(!df_reader_page(&x.reader, 8 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
+	CHECK(!df_reader_page(&fixture.reader, 2 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
+	CHECK(!df_reader_page(&fixture.reader, 8 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
 	begin(&mk_plain);
-	x.limit = x.f.size - 1;
+	fixture.limit = fixture.file.size - 1;
 	must_open();
 	page_is_right(2);
 	page_is_right(13);
-	CHECK(!df_reader_page(&x.reader, 17 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
+	CHECK(!df_reader_page(&fixture.reader, 17 * 4096, 4096, &err) && err.code == DUMPFILTER_E_TRUNCATED);
 }
 
 /* Frame 3 is the second stored one, and packed. */
@@ -334,9 +336,9 @@ static void lost_with(uint64_t offset, uint32_t size, uint32_t flags, int code)
 	struct df_err err = { 0 };
 
 	begin(&mk_plain);
-	mk_desc(&mk_plain, &x.f, 1, offset, size, flags);
+	mk_desc(&mk_plain, &fixture.file, 1, offset, size, flags);
 	must_open();
-	if (df_reader_page(&x.reader, 3 * 4096, 4096, &err) || err.code != code)
+	if (df_reader_page(&fixture.reader, 3 * 4096, 4096, &err) || err.code != code)
 		T_FAIL("offset %" PRIu64 " size %u flags %#x: code %d: %s", offset, size, flags, err.code, err.text);
 	page_is_right(2);
 	page_is_right(4);
@@ -347,7 +349,7 @@ static void descriptors_that_lie(void)
 	uint64_t data;
 
 	begin(&mk_plain);
-	data = x.f.data_at;
+	data = fixture.file.data_at;
 	lost_with(0, 0, 0, DUMPFILTER_E_LOST);
 	lost_with(0, 4096, 0, DUMPFILTER_E_LOST);
 	lost_with(data, 0, 0, DUMPFILTER_E_LOST);
@@ -370,9 +372,9 @@ static void notes_that_lie(void)
 	static const unsigned fields[] = { 32, 40, 48, 56, 64, 72 };
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+		for (size_t index = 0; index < sizeof values / sizeof *values; index++) {
 			begin(&mk_plain);
-			mk_put(&mk_plain, x.f.data + 4096 + fields[i], 8, values[k]);
+			mk_put(&mk_plain, fixture.file.data + 4096 + fields[i], 8, values[index]);
 			must_open();
 			page_is_right(2);
 		}

@@ -13,29 +13,29 @@
 	"SYMBOL(mem_section)=ffffffff82002000\nNUMBER(mem_section_is_pointer)=1\nSYMBOL(prb)=ffffffff82003000\n" \
 	"SIZE(page)=64\nOFFSET(page.private)=40\n"
 
-static struct df_kdesc k;
+static struct df_kdesc kernel;
 static struct df_err err;
 static struct df_env env;
 
 static int find(const char *note, const char *text)
 {
-	struct df_image img = { .env = &env, .bits = 64 };
-	size_t len = strlen(note);
-	int r;
+	struct df_image image = { .env = &env, .bits = 64 };
+	size_t length = strlen(note);
+	int result;
 
-	img.notes = len ? (uint8_t *)malloc(len) : NULL; /* just as long, for sanitizers */
-	if (len)
-		memcpy(img.notes, note, len);
-	img.notes_len = img.vmcoreinfo_len = len;
-	r = df_kfind(&k, &img, text, text ? strlen(text) : 0, &err);
-	free(img.notes);
-	return r;
+	image.notes = length ? (uint8_t *)malloc(length) : NULL; /* just as long, for sanitizers */
+	if (length)
+		memcpy(image.notes, note, length);
+	image.notes_len = image.vmcoreinfo_len = length;
+	result = df_kfind(&kernel, &image, text, text ? strlen(text) : 0, &err);
+	free(image.notes);
+	return result;
 }
 
-#define CHECK_FACT(f, want)                 \
-	do {                                \
-		CHECK(df_has(&k, f));       \
-		CHECK_EQ(k.value[f], want); \
+#define CHECK_FACT(f, want)                      \
+	do {                                     \
+		CHECK(df_has(&kernel, f));       \
+		CHECK_EQ(kernel.value[f], want); \
 	} while (0)
 
 static void linked_addresses_are_moved_by_kaslr(void)
@@ -43,7 +43,7 @@ static void linked_addresses_are_moved_by_kaslr(void)
 	CHECK_EQ(find(NOTE, LINKED), 0);
 	CHECK_FACT(DF_SYM_init_uts_ns, 0xffffffff93401000);
 	CHECK_FACT(DF_SYM_prb, 0xffffffff93403000);
-	CHECK(k.confirmed && !k.adrift);
+	CHECK(kernel.confirmed && !kernel.adrift);
 }
 
 static void addresses_of_the_running_kernel_stay(void)
@@ -58,7 +58,7 @@ static void the_offset_alone_says_it_too(void)
 {
 	CHECK_EQ(find("OSRELEASE=6.1.0\nKERNELOFFSET=11400000\n", LINKED), 0);
 	CHECK_FACT(DF_SYM_prb, 0xffffffff93403000);
-	CHECK(!k.adrift && !k.confirmed);
+	CHECK(!kernel.adrift && !kernel.confirmed);
 }
 
 static void one_damaged_symbol_is_mended(void)
@@ -81,10 +81,10 @@ static void addresses_that_do_not_belong_together_are_refused(void)
 static void without_a_note_the_kernel_is_adrift(void)
 {
 	CHECK_EQ(find("", LINKED "NUMBER(pgtable_l5_enabled)=1\n"), 0);
-	CHECK(k.adrift && !k.confirmed);
+	CHECK(kernel.adrift && !kernel.confirmed);
 	CHECK_FACT(DF_SYM_init_uts_ns, 0xffffffff82001000);
-	CHECK(!df_has(&k, DF_NUM_pgtable_l5_enabled));
-	df_kdesc_move(&k, 0x1000);
+	CHECK(!df_has(&kernel, DF_NUM_pgtable_l5_enabled));
+	df_kdesc_move(&kernel, 0x1000);
 	CHECK_FACT(DF_SYM_init_uts_ns, 0xffffffff82002000);
 	CHECK_FACT(DF_SIZE_page, 64);
 }
@@ -96,7 +96,7 @@ static void other_kernels_are_refused(void)
 	CHECK_EQ(-find(NOTE, "OSRELEASE=6.1.1\n"), -DUMPFILTER_E_OTHER_KERNEL);
 	CHECK_HAS(err.text, "its release is '6.1.1', the image's '6.1.0'");
 	CHECK_EQ(find(NOTE, "OSRELEASE=6.1.0\n"), 0);
-	CHECK(!k.confirmed);
+	CHECK(!kernel.confirmed);
 }
 
 static void layouts_of_the_text_go_first_numbers_of_the_note(void)
@@ -108,7 +108,7 @@ static void layouts_of_the_text_go_first_numbers_of_the_note(void)
 	CHECK_FACT(DF_OFF_page_private, 40);
 	/* the table itself, where a vmlinux has the pointer to it */
 	CHECK_FACT(DF_SYM_mem_section, 0xffff888001ffc000);
-	CHECK(!df_has(&k, DF_NUM_mem_section_pointer));
+	CHECK(!df_has(&kernel, DF_NUM_mem_section_pointer));
 }
 
 static void what_cannot_be_in_one_the_other_says(void)
@@ -117,7 +117,7 @@ static void what_cannot_be_in_one_the_other_says(void)
 	CHECK_FACT(DF_NUM_PG_lru, 5);
 	CHECK_FACT(DF_SIZE_page, 64);
 	CHECK_EQ(find("", "LENGTH(node_data)=9223372036854775806\n"), 0);
-	CHECK(!df_has(&k, DF_LEN_node_data));
+	CHECK(!df_has(&kernel, DF_LEN_node_data));
 }
 
 /* 6.10 and 6.11: enumerators of page types, written by who only looks at names. */
@@ -126,9 +126,9 @@ static void types_by_the_names_of_flags(void)
 	CHECK_EQ(find("", "OSRELEASE=6.11.0\nSIZE(page)=64\nOFFSET(page._mapcount)=48\nNUMBER(PG_slab)=33554432\n"
 			  "NUMBER(PG_buddy)=1073741824\n"),
 		 0);
-	CHECK(!df_has(&k, DF_NUM_PG_slab) && !df_has(&k, DF_NUM_PG_buddy));
-	CHECK_EQ((uint32_t)df_fact(&k, DF_NUM_PAGE_SLAB, 0), (uint32_t)~0x02000000);
-	CHECK_EQ((uint32_t)df_fact(&k, DF_NUM_PAGE_BUDDY, 0), (uint32_t)~0x40000000);
+	CHECK(!df_has(&kernel, DF_NUM_PG_slab) && !df_has(&kernel, DF_NUM_PG_buddy));
+	CHECK_EQ((uint32_t)df_fact(&kernel, DF_NUM_PAGE_SLAB, 0), (uint32_t)~0x02000000);
+	CHECK_EQ((uint32_t)df_fact(&kernel, DF_NUM_PAGE_BUDDY, 0), (uint32_t)~0x40000000);
 	CHECK_EQ(find("", "OSRELEASE=4.4.0\nNUMBER(PG_slab)=7\n"), 0);
 	CHECK_FACT(DF_NUM_PG_slab, 7);
 }
@@ -157,13 +157,13 @@ static void types_that_no_vmlinux_has(void)
 		snprintf(text, sizeof text, "OSRELEASE=%s\nSIZE(page)=64\nOFFSET(page._mapcount)=48\n%s",
 			 kernels[i].release, kernels[i].member);
 		CHECK_EQ(find("", text), 0);
-		CHECK_EQ((uint32_t)df_fact(&k, DF_NUM_PAGE_BUDDY, 0), kernels[i].buddy);
-		CHECK_EQ((uint32_t)df_fact(&k, DF_NUM_PAGE_OFFLINE, 0), kernels[i].offline);
-		CHECK_EQ((uint32_t)df_fact(&k, DF_NUM_PAGE_HUGETLB, 0), kernels[i].hugetlb);
+		CHECK_EQ((uint32_t)df_fact(&kernel, DF_NUM_PAGE_BUDDY, 0), kernels[i].buddy);
+		CHECK_EQ((uint32_t)df_fact(&kernel, DF_NUM_PAGE_OFFLINE, 0), kernels[i].offline);
+		CHECK_EQ((uint32_t)df_fact(&kernel, DF_NUM_PAGE_HUGETLB, 0), kernels[i].hugetlb);
 	}
 	/* a flag says it */
 	CHECK_EQ(find("", "OSRELEASE=2.6.39\nSIZE(page)=64\nOFFSET(page._mapcount)=48\nNUMBER(PG_buddy)=19\n"), 0);
-	CHECK(!df_has(&k, DF_NUM_PAGE_BUDDY));
+	CHECK(!df_has(&kernel, DF_NUM_PAGE_BUDDY));
 }
 
 /* Texts go through editors, mailers and other systems; notes do not. */
@@ -179,14 +179,14 @@ static void texts_that_were_edited(void)
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		CHECK_EQ(find(NOTE, texts[i]), 0);
-		CHECK_STR(k.osrelease, "6.1.0");
-		CHECK_STR(k.build_id, "aa");
-		CHECK(k.confirmed);
+		CHECK_STR(kernel.osrelease, "6.1.0");
+		CHECK_STR(kernel.build_id, "aa");
+		CHECK(kernel.confirmed);
 		CHECK_FACT(DF_SIZE_page, 56);
 	}
 	CHECK_EQ(find("OSRELEASE=6.1.0\nSYMBOL(prb)=ffffffff9340300 \nSIZE(page)=64", NULL), 0);
-	CHECK(!df_has(&k, DF_SYM_prb));   /* a digit was overwritten */
-	CHECK(!df_has(&k, DF_SIZE_page)); /* or is missing */
+	CHECK(!df_has(&kernel, DF_SYM_prb));   /* a digit was overwritten */
+	CHECK(!df_has(&kernel, DF_SIZE_page)); /* or is missing */
 }
 
 int main(void)

@@ -13,17 +13,17 @@ static char root[300];
 static void put(const char *path, const char *text)
 {
 	char full[700];
-	FILE *f;
+	FILE *file;
 
 	snprintf(full, sizeof full, "%s%s", root, path);
 	for (char *p = full + strlen(files.dir) + 1; (p = strchr(p, '/')); *p++ = '/') {
 		*p = '\0';
 		mkdir(full, 0700);
 	}
-	f = fopen(full, "w");
-	CHECK(f);
-	CHECK(fputs(text, f) >= 0);
-	CHECK(!fclose(f));
+	file = fopen(full, "w");
+	CHECK(file);
+	CHECK(fputs(text, file) >= 0);
+	CHECK(!fclose(file));
 }
 
 /* A new, empty tree. */
@@ -35,20 +35,20 @@ static void begin(const char *name)
 
 static struct df_limits get(void)
 {
-	struct df_limits l;
+	struct df_limits limits;
 
-	df_limits_read(&l, root);
-	return l;
+	df_limits_read(&limits, root);
+	return limits;
 }
 
 static void nothing(void)
 {
-	struct df_limits l;
+	struct df_limits limits;
 
 	begin("nothing");
-	l = get();
-	CHECK_EQ(l.meminfo, UINT64_MAX);
-	CHECK_EQ(l.cgroup, UINT64_MAX);
+	limits = get();
+	CHECK_EQ(limits.meminfo, UINT64_MAX);
+	CHECK_EQ(limits.cgroup, UINT64_MAX);
 }
 
 static void meminfo(void)
@@ -167,37 +167,37 @@ static void garbage(void)
 static void resource_limits(void)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct rlimit old, r;
+	struct rlimit rlimit, limit;
 
 	begin("rlimit");
 	put("/proc/self/statm", "1000 50 40 3 0 200 0\n");
-	CHECK(!getrlimit(RLIMIT_DATA, &old));
-	r = old;
-	r.rlim_cur = (rlim_t)(100000 * page);
-	CHECK(!setrlimit(RLIMIT_DATA, &r));
+	CHECK(!getrlimit(RLIMIT_DATA, &rlimit));
+	limit = rlimit;
+	limit.rlim_cur = (rlim_t)(100000 * page);
+	CHECK(!setrlimit(RLIMIT_DATA, &limit));
 	CHECK_EQ(get().rlimit, 99800 * page);
 	CHECK_EQ(get().available, 99800 * page);
 	put("/proc/self/statm", "nonsense");
 	CHECK_EQ(get().rlimit, 100000 * page);
-	setrlimit(RLIMIT_DATA, &old);
+	setrlimit(RLIMIT_DATA, &rlimit);
 	put("/proc/self/statm", "1000 50 40 3 0 200 0\n");
-	CHECK(!getrlimit(RLIMIT_AS, &old));
-	r = old;
-	r.rlim_cur = (rlim_t)(UINT64_C(1) << 46);
-	if (!setrlimit(RLIMIT_AS, &r)) /* not for AddressSanitizer's taste */
+	CHECK(!getrlimit(RLIMIT_AS, &rlimit));
+	limit = rlimit;
+	limit.rlim_cur = (rlim_t)(UINT64_C(1) << 46);
+	if (!setrlimit(RLIMIT_AS, &limit)) /* not for AddressSanitizer's taste */
 		CHECK_EQ(get().rlimit, ((UINT64_C(1) << 46) - 1000 * page) / 2);
-	setrlimit(RLIMIT_AS, &old);
+	setrlimit(RLIMIT_AS, &rlimit);
 }
 
 static void shares(void)
 {
-	struct df_limits l = { .available = 1000 };
+	struct df_limits limits = { .available = 1000 };
 
-	CHECK_EQ(df_limits_share(&l, 70), 570);
-	l.available = 0;
-	CHECK_EQ(df_limits_share(&l, 70), 70);
-	l.available = UINT64_MAX - 1;
-	CHECK_EQ(df_limits_share(&l, SIZE_MAX - 5), SIZE_MAX);
+	CHECK_EQ(df_limits_share(&limits, 70), 570);
+	limits.available = 0;
+	CHECK_EQ(df_limits_share(&limits, 70), 70);
+	limits.available = UINT64_MAX - 1;
+	CHECK_EQ(df_limits_share(&limits, SIZE_MAX - 5), SIZE_MAX);
 }
 
 int main(void)

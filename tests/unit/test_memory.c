@@ -23,7 +23,7 @@
 #define KIB ((size_t)1024)
 
 static const char recipe[] = "preset 6.12\nram 0 32M\nzero 0x800-0x8ff\npage 0xc00-0xfff kind=anon\n";
-static struct builder_image img;
+static struct builder_image image;
 
 /* ---- the modes */
 
@@ -34,9 +34,9 @@ struct mode {
 	unsigned pieces; /* 0 = not split */
 };
 
-static size_t promise(const struct mode *m, unsigned threads)
+static size_t promise(const struct mode *mode, unsigned threads)
 {
-	return (6144 + 768 * (size_t)threads + 256 * (size_t)m->pieces) * KIB + (32u << 20) / 4096 / 8;
+	return (6144 + 768 * (size_t)threads + 256 * (size_t)mode->pieces) * KIB + (32u << 20) / 4096 / 8;
 }
 
 static const struct mode modes[] = {
@@ -54,12 +54,12 @@ static const struct mode modes[] = {
 };
 #define MODES (sizeof modes / sizeof *modes)
 
-static int64_t read_image(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_image(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	return pread(*(int *)user, buf, len, (off_t)offset);
+	return pread(*(int *)user, buffer, length, (off_t)offset);
 }
 
-static int open_image(struct dumpfilter *df, const struct mode *m, int *fd)
+static int open_image(struct dumpfilter *df, const struct mode *mode, int *fd)
 {
 	struct dumpfilter_source_ops ops = { .size = sizeof ops,
 					     .caps = DUMPFILTER_IO_CONCURRENT,
@@ -67,97 +67,97 @@ static int open_image(struct dumpfilter *df, const struct mode *m, int *fd)
 					     .length = UINT64_MAX,
 					     .name = "image" };
 
-	return m->callbacks ? dumpfilter_open(df, &ops, fd) : dumpfilter_open_fd(df, *fd, "vmcore", 0);
+	return mode->callbacks ? dumpfilter_open(df, &ops, fd) : dumpfilter_open_fd(df, *fd, "vmcore", 0);
 }
 
-static int split(struct dumpfilter *df, unsigned n)
+static int split(struct dumpfilter *df, unsigned count)
 {
 	struct dumpfilter_sink *sinks[32];
-	int r = 0;
+	int result = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (!(sinks[i] = dumpfilter_sink_null(df)))
-			r = DUMPFILTER_E_NOMEM;
-	if (!r)
-		r = dumpfilter_run_split(df, sinks, n, NULL);
-	for (unsigned i = 0; i < n; i++)
+			result = DUMPFILTER_E_NOMEM;
+	if (!result)
+		result = dumpfilter_run_split(df, sinks, count, NULL);
+	for (unsigned i = 0; i < count; i++)
 		dumpfilter_sink_free(sinks[i]);
-	return r;
+	return result;
 }
 
-static int dump(struct dumpfilter *df, const struct mode *m, struct dumpfilter_sink *sink, unsigned threads)
+static int dump(struct dumpfilter *df, const struct mode *mode, struct dumpfilter_sink *sink, unsigned threads)
 {
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-	int fd = open(in_dir("vmcore"), O_RDONLY), r = open_image(df, m, &fd);
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
+	int fd = open(in_dir("vmcore"), O_RDONLY), result = open_image(df, mode, &fd);
 
-	cfg.level = 31;
-	cfg.format = m->format;
-	cfg.codec = m->codec;
-	cfg.threads = threads;
-	cfg.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
-	if (!r)
-		r = dumpfilter_configure(df, &cfg);
-	if (!r)
-		r = m->pieces ? split(df, m->pieces) : dumpfilter_run(df, sink);
+	config.level = 31;
+	config.format = mode->format;
+	config.codec = mode->codec;
+	config.threads = threads;
+	config.memory_limit = DUMPFILTER_MEMORY_UNLIMITED;
+	if (!result)
+		result = dumpfilter_configure(df, &config);
+	if (!result)
+		result = mode->pieces ? split(df, mode->pieces) : dumpfilter_run(df, sink);
 	close(fd);
-	return r;
+	return result;
 }
 
 static int rearrange(struct dumpfilter *df, struct dumpfilter_sink *sink)
 {
-	int fd = open(in_dir("stream"), O_RDONLY), r = dumpfilter_rearrange(df, fd, "stream", sink);
+	int fd = open(in_dir("stream"), O_RDONLY), result = dumpfilter_rearrange(df, fd, "stream", sink);
 
 	close(fd);
-	return r;
+	return result;
 }
 
 /* One dump with what may be in force: 0, and the report; else what went wrong. */
-static const char *run(const struct mode *m, unsigned threads, struct dumpfilter_report *rep)
+static const char *run(const struct mode *mode, unsigned threads, struct dumpfilter_report *report)
 {
 	static char why[600];
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = nowhere_write, .name = "nowhere" };
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	struct dumpfilter_sink *null = df && m->flat ? dumpfilter_sink_custom(df, &ops, NULL)
-				       : df          ? dumpfilter_sink_null(df)
-						     : NULL;
-	struct dumpfilter_sink *sink = m->flat && null ? dumpfilter_sink_flat(df, null) : null;
-	int r = DUMPFILTER_E_NOMEM;
+	struct dumpfilter_sink *null = df && mode->flat ? dumpfilter_sink_custom(df, &ops, NULL)
+				       : df             ? dumpfilter_sink_null(df)
+							: NULL;
+	struct dumpfilter_sink *sink = mode->flat && null ? dumpfilter_sink_flat(df, null) : null;
+	int result = DUMPFILTER_E_NOMEM;
 
-	*rep = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
+	*report = (struct dumpfilter_report)DUMPFILTER_REPORT_INIT;
 	if (sink)
-		r = m->rearrange ? rearrange(df, sink) : dump(df, m, sink, threads);
-	snprintf(why, sizeof why, "%d %s", r, df ? dumpfilter_errmsg(df) : "no context");
-	if (!r && !m->rearrange)
-		r = dumpfilter_report(df, rep);
-	if (m->flat)
+		result = mode->rearrange ? rearrange(df, sink) : dump(df, mode, sink, threads);
+	snprintf(why, sizeof why, "%d %s", result, df ? dumpfilter_errmsg(df) : "no context");
+	if (!result && !mode->rearrange)
+		result = dumpfilter_report(df, report);
+	if (mode->flat)
 		dumpfilter_sink_free(sink);
 	dumpfilter_sink_free(null);
 	dumpfilter_free(df);
-	return r ? why : NULL;
+	return result ? why : NULL;
 }
 
 /* ---- under the kernel's eyes */
 
 static size_t data_in_use(void)
 {
-	FILE *f = fopen("/proc/self/statm", "r");
+	FILE *file = fopen("/proc/self/statm", "r");
 	unsigned long data = 0;
-	int n = f ? fscanf(f, "%*u %*u %*u %*u %*u %lu", &data) : 0;
+	int count = file ? fscanf(file, "%*u %*u %*u %*u %*u %lu", &data) : 0;
 
-	if (f)
-		fclose(f);
-	return n == 1 ? data * (size_t)sysconf(_SC_PAGESIZE) : 0;
+	if (file)
+		fclose(file);
+	return count == 1 ? data * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* In a program of its own, so that no memory is left over from before: true = all that was asked for came, with so many
  * threads, within so many bytes. */
-static bool fits(const struct mode *m, unsigned threads, size_t bytes)
+static bool fits(const struct mode *choice, unsigned threads, size_t bytes)
 {
 	char mode[32], count[32], limit[32];
 	int status;
 	pid_t pid;
 
-	snprintf(mode, sizeof mode, "%td", m - modes);
+	snprintf(mode, sizeof mode, "%td", choice - modes);
 	snprintf(count, sizeof count, "%u", threads);
 	snprintf(limit, sizeof limit, "%zu", bytes);
 	pid = fork();
@@ -172,44 +172,44 @@ static bool fits(const struct mode *m, unsigned threads, size_t bytes)
 
 static int child(char **argv)
 {
-	const struct mode *m = &modes[atoi(argv[2])];
+	const struct mode *mode = &modes[atoi(argv[2])];
 	unsigned threads = (unsigned)atoi(argv[3]);
-	struct dumpfilter_report rep;
-	struct rlimit r = { 0, RLIM_INFINITY };
+	struct dumpfilter_report report;
+	struct rlimit rlimit = { 0, RLIM_INFINITY };
 	const char *bad;
 
 	snprintf(files.dir, sizeof files.dir, "%s", argv[1]);
-	r.rlim_cur = data_in_use() + strtoull(argv[4], NULL, 10);
-	if (setrlimit(RLIMIT_DATA, &r))
+	rlimit.rlim_cur = data_in_use() + strtoull(argv[4], NULL, 10);
+	if (setrlimit(RLIMIT_DATA, &rlimit))
 		return 2;
-	bad = run(m, threads, &rep);
-	return bad || (!m->rearrange && rep.threads != threads);
+	bad = run(mode, threads, &report);
+	return bad || (!mode->rearrange && report.threads != threads);
 }
 
-static void within_data_limit(const struct mode *m)
+static void within_data_limit(const struct mode *mode)
 {
 	for (unsigned threads = 1; threads <= 8; threads *= 2)
-		if (!fits(m, threads, promise(m, threads)))
-			T_FAIL("%u threads take more than %zu KiB", threads, promise(m, threads) / KIB);
-	CHECK(!fits(m, 8, 256 * KIB)); /* the limit is one */
+		if (!fits(mode, threads, promise(mode, threads)))
+			T_FAIL("%u threads take more than %zu KiB", threads, promise(mode, threads) / KIB);
+	CHECK(!fits(mode, 8, 256 * KIB)); /* the limit is one */
 }
 
 /* By the count: with many threads the kernel's one of stacks is mostly of what is never touched. */
-static void within_count(const struct mode *m)
+static void within_count(const struct mode *mode)
 {
 	static const unsigned many[] = { 1, 2, 32, 200 };
 
 	for (size_t i = 0; i < sizeof many / sizeof *many; i++) {
-		struct dumpfilter_report rep;
-		const char *bad = run(m, many[i], &rep);
+		struct dumpfilter_report report;
+		const char *bad = run(mode, many[i], &report);
 		size_t rest = 512 * KIB + 24 * KIB * many[i]; /* what malloc adds; stacks as far as they are used */
 
 		if (bad)
 			T_FAIL("%s", bad);
-		CHECK_EQ(rep.threads, many[i]);
-		if (rep.peak_memory + rest > promise(m, many[i]))
+		CHECK_EQ(report.threads, many[i]);
+		if (report.peak_memory + rest > promise(mode, many[i]))
 			T_FAIL("%u threads take %" PRIu64 " KiB and %zu KiB; the promise is %zu KiB", many[i],
-			       rep.peak_memory / 1024, rest / KIB, promise(m, many[i]) / KIB);
+			       report.peak_memory / 1024, rest / KIB, promise(mode, many[i]) / KIB);
 	}
 }
 
@@ -219,66 +219,66 @@ static atomic_size_t beside_now; /* snappy allocates in any thread */
 static size_t beside_peak;
 static bool beside_counted; /* with one thread */
 
-static void *beside_alloc(size_t n)
+static void *beside_alloc(size_t count)
 {
-	size_t *p = malloc(n + 16);
+	size_t *sizes = malloc(count + 16);
 
-	if (!p)
+	if (!sizes)
 		abort();
-	*p = n;
-	n += atomic_fetch_add(&beside_now, n);
-	if (beside_counted && n > beside_peak)
-		beside_peak = n;
-	return p + 2;
+	*sizes = count;
+	count += atomic_fetch_add(&beside_now, count);
+	if (beside_counted && count > beside_peak)
+		beside_peak = count;
+	return sizes + 2;
 }
 
 static void beside_free(void *ptr)
 {
-	size_t *p = ptr;
+	size_t *sizes = ptr;
 
-	if (!p)
+	if (!sizes)
 		return;
-	atomic_fetch_sub(&beside_now, p[-2]);
-	free(p - 2);
+	atomic_fetch_sub(&beside_now, sizes[-2]);
+	free(sizes - 2);
 }
 
 /* C++'s new and delete, as the linker knows them: snappy allocates by these. */
 #define EXPORTED __attribute__((visibility("default")))
-EXPORTED void *_Znwm(size_t n);
-EXPORTED void _ZdlPv(void *p);
-EXPORTED void _ZdlPvm(void *p, size_t n);
-void *_Znwm(size_t n)
+EXPORTED void *_Znwm(size_t count);
+EXPORTED void _ZdlPv(void *memory);
+EXPORTED void _ZdlPvm(void *memory, size_t count);
+void *_Znwm(size_t count)
 {
-	return beside_alloc(n);
+	return beside_alloc(count);
 }
-void _ZdlPv(void *p)
+void _ZdlPv(void *memory)
 {
-	beside_free(p);
+	beside_free(memory);
 }
-void _ZdlPvm(void *p, size_t n)
+void _ZdlPvm(void *memory, size_t count)
 {
-	(void)n;
-	beside_free(p);
+	(void)count;
+	beside_free(memory);
 }
 
-static void codec_tells_the_truth(const struct df_codec *c, int level, size_t n)
+static void codec_tells_the_truth(const struct df_codec *codec, int level, size_t count)
 {
 	struct df_env env = { 0 };
-	uint8_t *in = malloc(n), *out = malloc(c->bound(n));
+	uint8_t *in = malloc(count), *out = malloc(codec->bound(count));
 	void *state;
 
 	CHECK(in && out);
-	fill_pattern(in, 0, n);
+	fill_pattern(in, 0, count);
 	beside_peak = beside_now;
 	beside_counted = true;
-	state = c->state_new(&env, level, n);
-	CHECK(state && c->compress(state, in, n, out, c->bound(n)));
-	c->state_free(&env, state);
+	state = codec->state_new(&env, level, count);
+	CHECK(state && codec->compress(state, in, count, out, codec->bound(count)));
+	codec->state_free(&env, state);
 	free(in);
 	free(out);
-	if (beside_peak > c->beside(level, n))
-		T_FAIL("%s takes %zu bytes, not %zu", c->name, beside_peak, c->beside(level, n));
-	CHECK(beside_peak > c->beside(level, n) / 2);
+	if (beside_peak > codec->beside(level, count))
+		T_FAIL("%s takes %zu bytes, not %zu", codec->name, beside_peak, codec->beside(level, count));
+	CHECK(beside_peak > codec->beside(level, count) / 2);
 }
 
 static void codecs_tell_the_truth(void)
@@ -289,11 +289,11 @@ static void codecs_tell_the_truth(void)
 #if HAVE_LIBDEFLATE
 	libdeflate_set_memory_allocator(beside_alloc, beside_free);
 #endif
-	for (size_t n = 4096; n <= 256 * KIB; n *= 4) {
+	for (size_t count = 4096; count <= 256 * KIB; count *= 4) {
 		for (int level = 0; zlib->beside && level <= zlib->level_max; level++)
-			codec_tells_the_truth(zlib, level, n);
+			codec_tells_the_truth(zlib, level, count);
 		if (snappy)
-			codec_tells_the_truth(snappy, 0, n);
+			codec_tells_the_truth(snappy, 0, count);
 	}
 #if HAVE_LIBDEFLATE
 	libdeflate_set_memory_allocator(malloc, free);
@@ -307,12 +307,12 @@ static void make_files(void)
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *file = dumpfilter_sink_path(df, in_dir("stream"), 0);
-	struct dumpfilter_sink *out = file ? dumpfilter_sink_flat(df, file) : NULL;
-	FILE *f = fopen(in_dir("vmcore"), "wb");
+	struct dumpfilter_sink *sink = file ? dumpfilter_sink_flat(df, file) : NULL;
+	FILE *stream = fopen(in_dir("vmcore"), "wb");
 
-	CHECK(f && out && fwrite(img.data, 1, img.size, f) == img.size && !fclose(f));
-	CHECK_EQ(dump(df, &modes[0], out, 1), 0);
-	dumpfilter_sink_free(out);
+	CHECK(stream && sink && fwrite(image.data, 1, image.size, stream) == image.size && !fclose(stream));
+	CHECK_EQ(dump(df, &modes[0], sink, 1), 0);
+	dumpfilter_sink_free(sink);
 	dumpfilter_sink_free(file);
 	dumpfilter_free(df);
 }
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
 	if (argc == 5)
 		return child(argv);
 	files_begin();
-	if (builder_build(recipe, strlen(recipe), &img, err)) {
+	if (builder_build(recipe, strlen(recipe), &image, err)) {
 		printf("not ok - image: %s\n", err);
 		return EXIT_FAILURE;
 	}
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	}
 	if (!t_slow())
 		RUN(codecs_tell_the_truth);
-	builder_image_free(&img);
+	builder_image_free(&image);
 	files_end();
 	return T_END();
 }

@@ -8,9 +8,9 @@
 #include "refilter.h"
 
 static struct {
-	struct memory in, out;
+	struct memory memory, out;
 	struct rf_seen seen;
-} x;
+} fixture;
 
 static const struct rf_how kdump = { .level = 31, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_NONE };
 static const struct rf_how elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF, .codec = DUMPFILTER_CODEC_NONE };
@@ -18,9 +18,9 @@ static const struct rf_how all = { .level = 0, .format = DUMPFILTER_FORMAT_KDUMP
 
 static void end(void)
 {
-	memory_free(&x.out);
-	free(x.in.data);
-	x.in = (struct memory){ 0 };
+	memory_free(&fixture.out);
+	free(fixture.memory.data);
+	fixture.memory = (struct memory){ 0 };
 }
 
 /* The image of a recipe. */
@@ -33,14 +33,14 @@ static void make(const char *head, const char *more)
 	snprintf(text, sizeof text, "%s\nram 0 20M\n%s\n", head, more);
 	if (builder_build(text, strlen(text), &image, why))
 		T_FAIL("%s", why);
-	x.in = (struct memory){ image.data, image.size, 0 };
+	fixture.memory = (struct memory){ image.data, image.size, 0 };
 	image.data = NULL;
 	builder_image_free(&image);
 }
 
 static int dump(const struct rf_how *how)
 {
-	return rf_dump(&x.in, how, &x.out, &x.seen);
+	return rf_dump(&fixture.memory, how, &fixture.out, &fixture.seen);
 }
 
 static const char x86[] = "preset 6.1", s390[] = "machine s390x\npreset 6.12-s390x",
@@ -84,10 +84,11 @@ static const struct {
 static void refused(const struct rf_how *how, int code, const char *text)
 {
 	dump(how);
-	if (x.seen.opened != code || !strstr(x.seen.text, text))
-		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\"", x.seen.opened, code, x.seen.text, text);
-	CHECK_EQ(x.out.size, 0);
-	CHECK_EQ(x.seen.warnings, 0);
+	if (fixture.seen.opened != code || !strstr(fixture.seen.text, text))
+		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\"", fixture.seen.opened, code, fixture.seen.text,
+		       text);
+	CHECK_EQ(fixture.out.size, 0);
+	CHECK_EQ(fixture.seen.warnings, 0);
 }
 
 static size_t row; /* of others */
@@ -114,7 +115,7 @@ static void taken(void)
 	for (unsigned i = 0; i < sizeof looks / sizeof *looks; i++) {
 		make(x86, looks[i]);
 		CHECK_EQ(dump(&kdump), 0);
-		CHECK_EQ(x.seen.warnings, 0);
+		CHECK_EQ(fixture.seen.warnings, 0);
 	}
 }
 
@@ -131,14 +132,15 @@ static void xen_host(void)
 		snprintf(more, sizeof more, "%s\nbuddy 0x400 order=9\npage 0x600-0x6ff kind=anon", notes[i]);
 		make(x86, more);
 		CHECK_EQ(dump(&kdump), DUMPFILTER_WARN);
-		CHECK_EQ(x.seen.image.can_filter, 0);
-		CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
-		CHECK_EQ(x.seen.warnings, 1);
-		CHECK_HAS(x.seen.warning, "pages cannot be told apart, all are kept: input is of a Xen host (note ");
+		CHECK_EQ(fixture.seen.image.can_filter, 0);
+		CHECK_EQ(fixture.seen.report.kept_pages, fixture.seen.image.present_pages);
+		CHECK_EQ(fixture.seen.warnings, 1);
+		CHECK_HAS(fixture.seen.warning,
+			  "pages cannot be told apart, all are kept: input is of a Xen host (note ");
 		CHECK_EQ(dump(&elf), DUMPFILTER_WARN);
-		CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
+		CHECK_EQ(fixture.seen.report.kept_pages, fixture.seen.image.present_pages);
 		CHECK_EQ(dump(&all), 0);
-		CHECK_EQ(x.seen.warnings, 0);
+		CHECK_EQ(fixture.seen.warnings, 0);
 	}
 }
 
@@ -149,13 +151,13 @@ static void xen_host_again(void)
 
 	make(x86, "note Xen 0x1000001 80\nbuddy 0x400 order=9");
 	CHECK_EQ(dump(&all), 0);
-	first = x.out;
-	x.out = (struct memory){ 0 };
-	free(x.in.data);
-	x.in = (struct memory){ first.data, first.size, 0 };
+	first = fixture.out;
+	fixture.out = (struct memory){ 0 };
+	free(fixture.memory.data);
+	fixture.memory = (struct memory){ first.data, first.size, 0 };
 	CHECK_EQ(dump(&kdump), DUMPFILTER_WARN);
-	CHECK_HAS(x.seen.warning, "of a Xen host (note Xen)");
-	CHECK_EQ(x.seen.report.kept_pages, x.seen.image.present_pages);
+	CHECK_HAS(fixture.seen.warning, "of a Xen host (note Xen)");
+	CHECK_EQ(fixture.seen.report.kept_pages, fixture.seen.image.present_pages);
 }
 
 /* ---- what no output carries */
@@ -163,9 +165,9 @@ static void xen_host_again(void)
 static void says(const struct rf_how *how, const char *text)
 {
 	CHECK(dump(how) >= 0);
-	CHECK_EQ(x.seen.warnings, text ? 1 : 0);
+	CHECK_EQ(fixture.seen.warnings, text ? 1 : 0);
 	if (text)
-		CHECK_STR(x.seen.warning, text);
+		CHECK_STR(fixture.seen.warning, text);
 }
 
 static void sections(void)
@@ -197,9 +199,9 @@ static void many_sections(void)
 		snprintf(more + strlen(more), sizeof more - strlen(more), "shdr section-%02u 16\n", i);
 	make(x86, more);
 	CHECK_EQ(dump(&kdump), 0);
-	CHECK_EQ(x.seen.warnings, 1);
-	CHECK_HAS(x.seen.warning, "section section-00 (16 bytes), section section-01 (16 bytes)");
-	CHECK_HAS(x.seen.warning, " and 4 more");
+	CHECK_EQ(fixture.seen.warnings, 1);
+	CHECK_HAS(fixture.seen.warning, "section section-00 (16 bytes), section section-01 (16 bytes)");
+	CHECK_HAS(fixture.seen.warning, " and 4 more");
 }
 
 /* Where the table is damaged the memory counts; no line is wrong. */
@@ -224,8 +226,8 @@ static void damaged_sections(void)
 	}
 	make(x86, "shdr .odd 100\nehdr e_shnum=0xffff");
 	CHECK_EQ(dump(&kdump), 0);
-	CHECK_EQ(x.seen.warnings, 1);
-	CHECK_HAS(x.seen.warning, "what 65279 more sections hold");
+	CHECK_EQ(fixture.seen.warnings, 1);
+	CHECK_HAS(fixture.seen.warning, "what 65279 more sections hold");
 }
 
 static void program_headers(void)
@@ -249,10 +251,10 @@ static void elf_flags(void)
 
 static bool out_has(const char *name)
 {
-	size_t len = strlen(name) + 1;
+	size_t length = strlen(name) + 1;
 
-	for (size_t at = 0; at + len <= x.out.size; at++)
-		if (!memcmp(x.out.data + at, name, len))
+	for (size_t at = 0; at + length <= fixture.out.size; at++)
+		if (!memcmp(fixture.out.data + at, name, length))
 			return true;
 	return false;
 }
@@ -277,11 +279,11 @@ static void makes_kdump(uint32_t at, uint32_t value)
 	end();
 	plain.pages = "  pprz.prs  p.zzp"; /* none is lost */
 	mk_build(&plain, &file);
-	x.in.data = malloc(file.size);
-	CHECK(x.in.data);
-	memcpy(x.in.data, file.data, file.size);
-	x.in.size = file.size;
-	mk_put(&plain, x.in.data + at, 4, value);
+	fixture.memory.data = malloc(file.size);
+	CHECK(fixture.memory.data);
+	memcpy(fixture.memory.data, file.data, file.size);
+	fixture.memory.size = file.size;
+	mk_put(&plain, fixture.memory.data + at, 4, value);
 	mk_free(&file);
 }
 
@@ -307,8 +309,8 @@ static void kdump_headers(void)
 		makes_kdump(rows[i].at, rows[i].value);
 		CHECK(dump(&how) >= 0);
 		if (rows[i].text)
-			CHECK_STR(x.seen.warning, rows[i].text);
-		CHECK_EQ(x.seen.warnings, rows[i].text ? 1 : 0);
+			CHECK_STR(fixture.seen.warning, rows[i].text);
+		CHECK_EQ(fixture.seen.warnings, rows[i].text ? 1 : 0);
 	}
 }
 
@@ -321,9 +323,9 @@ static void kdump_time(void)
 	how.level = 1;
 	makes_kdump(416, 123456);
 	CHECK_EQ(dump(&how), 0);
-	CHECK_EQ(x.seen.warnings, 0);
-	CHECK(x.out.size > 424 && !memcmp(x.out.data + 408, x.in.data + 408, 16));
-	CHECK(!memcmp(x.out.data + 416, usec, sizeof usec));
+	CHECK_EQ(fixture.seen.warnings, 0);
+	CHECK(fixture.out.size > 424 && !memcmp(fixture.out.data + 408, fixture.memory.data + 408, 16));
+	CHECK(!memcmp(fixture.out.data + 416, usec, sizeof usec));
 }
 
 int main(void)

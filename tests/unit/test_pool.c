@@ -27,48 +27,48 @@ struct job {
 static int make(void *user, void *slot, struct df_err *err)
 {
 	struct job *j = user;
-	struct slot *s = slot;
+	struct slot *place = slot;
 
 	if (j->made == j->fail_make)
 		return df_err_set(err, DUMPFILTER_E_FORMAT, "make %d", (int)j->made);
 	if (j->made == j->items)
 		return 0;
-	*s = (struct slot){ .item = j->made++ };
+	*place = (struct slot){ .item = j->made++ };
 	return 1;
 }
 
 static int work(void *user, void *slot, unsigned worker, struct df_err *err)
 {
 	struct job *j = user;
-	struct slot *s = slot;
+	struct slot *place = slot;
 
 	if (worker >= j->threads)
 		return df_err_set(err, DUMPFILTER_E_INVAL, "worker %u of %u", worker, j->threads);
 	j->by_worker[worker]++;
 	/* uneven work, so that items finish out of order */
-	for (uint64_t i = 0; i < s->item * 7919 % 300; i++)
-		s->result += i ^ worker;
-	s->result = s->item * s->item;
-	s->worked = true;
-	if (s->item == j->fail_work)
-		return df_err_set(err, DUMPFILTER_E_CORRUPT, "work %d", (int)s->item);
+	for (uint64_t i = 0; i < place->item * 7919 % 300; i++)
+		place->result += i ^ worker;
+	place->result = place->item * place->item;
+	place->worked = true;
+	if (place->item == j->fail_work)
+		return df_err_set(err, DUMPFILTER_E_CORRUPT, "work %d", (int)place->item);
 	return 0;
 }
 
 static int take(void *user, void *slot, struct df_err *err)
 {
 	struct job *j = user;
-	struct slot *s = slot;
+	struct slot *place = slot;
 
-	if (s->item != j->taken || !s->worked || s->result != s->item * s->item)
+	if (place->item != j->taken || !place->worked || place->result != place->item * place->item)
 		j->wrong = true;
-	if (s->item == j->fail_take)
-		return df_err_set(err, DUMPFILTER_E_NOSPACE, "take %d", (int)s->item);
+	if (place->item == j->fail_take)
+		return df_err_set(err, DUMPFILTER_E_NOSPACE, "take %d", (int)place->item);
 	j->taken++;
 	return 0;
 }
 
-static const struct df_pool_ops ops = { .make = make, .work = work, .take = take };
+static const struct df_pool_ops pool_ops = { .make = make, .work = work, .take = take };
 
 static struct job job_of(uint64_t items)
 {
@@ -79,14 +79,14 @@ static int run(struct job *j, unsigned threads, unsigned nslots, struct df_err *
 {
 	struct df_env env = { 0 };
 	struct slot *slots = calloc(nslots, sizeof *slots);
-	int r;
+	int result;
 
 	j->threads = threads;
-	r = df_pool_run(&env, &ops, j, threads, slots, sizeof *slots, nslots, err);
+	result = df_pool_run(&env, &pool_ops, j, threads, slots, sizeof *slots, nslots, err);
 	free(slots);
 	CHECK_EQ(env.mem_used, 0);
 	CHECK(!j->wrong);
-	return r;
+	return result;
 }
 
 static void order(void)
@@ -206,7 +206,7 @@ static void no_memory(void)
 	struct slot slots[8];
 
 	j.threads = 1;
-	CHECK_EQ(df_pool_run(&env, &ops, &j, 8, slots, sizeof *slots, 8, &err), 0);
+	CHECK_EQ(df_pool_run(&env, &pool_ops, &j, 8, slots, sizeof *slots, 8, &err), 0);
 	CHECK_EQ(j.taken, 50);
 	CHECK_EQ(j.by_worker[0], 50);
 	CHECK(!j.wrong);
@@ -316,10 +316,10 @@ static void writers(void)
 
 	for (unsigned limit = 0; limit < 4; limit++) {
 		for (unsigned threads = 1; threads <= 8; threads *= 2) {
-			struct df_pool_ops o = { make_write, no_work, in_turn, write_slowly, limit, take_write };
+			struct df_pool_ops ops = { make_write, no_work, in_turn, write_slowly, limit, take_write };
 			struct writing j = { .items = 300 };
 
-			CHECK_EQ(df_pool_run(&env, &o, &j, threads, slots, sizeof *slots, 2 * threads, &err), 0);
+			CHECK_EQ(df_pool_run(&env, &ops, &j, threads, slots, sizeof *slots, 2 * threads, &err), 0);
 			CHECK_EQ(j.taken, 300);
 			CHECK(!j.wrong);
 			CHECK_EQ(atomic_load(&j.written), 300);

@@ -16,66 +16,66 @@
 #define SUB    104u
 
 static struct {
-	struct fi_image img;
-	struct memory elf, plain, flat, want, got;
+	struct fi_image image;
+	struct memory memory, plain, flat, want, got;
 	struct rf_seen seen;
-} x;
+} fixture;
 
 static const char qemu[] = "elf style=qemu\ninfo drop CRASHTIME\n";
 
-static void put(uint8_t *at, unsigned width, uint64_t v)
+static void put(uint8_t *at, unsigned width, uint64_t value)
 {
 	for (unsigned i = 0; i < width; i++)
-		at[i] = (uint8_t)(v >> 8 * i);
+		at[i] = (uint8_t)(value >> 8 * i);
 }
 
-static void put_be(uint8_t *at, uint64_t v)
+static void put_be(uint8_t *at, uint64_t value)
 {
 	for (unsigned i = 0; i < 8; i++)
-		at[i] = (uint8_t)(v >> (56 - 8 * i));
+		at[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-static uint64_t get(const uint8_t *p, unsigned width)
+static uint64_t get(const uint8_t *bytes, unsigned width)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < width; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
 }
 
 /* ---- the ELF file's notes */
 
 struct notes {
 	const uint8_t *data;
-	uint64_t len, info_at, info_len;
+	uint64_t length, info_at, info_len;
 };
 
-static void find_notes(struct notes *n)
+static void find_notes(struct notes *notes)
 {
-	const uint8_t *elf = x.elf.data, *p = elf + get(elf + 32, 8);
+	const uint8_t *elf = fixture.memory.data, *bytes = elf + get(elf + 32, 8);
 	uint64_t at = 0;
 
-	while (get(p, 4) != 4)
-		p += 56;
-	n->data = elf + get(p + 8, 8);
-	n->len = get(p + 32, 8);
-	for (; at + 12 < n->len;
-	     at += 12 + (get(n->data + at, 4) + 3) / 4 * 4 + (get(n->data + at + 4, 4) + 3) / 4 * 4) {
-		if (memcmp(n->data + at + 12, "VMCOREINFO", 11))
+	while (get(bytes, 4) != 4)
+		bytes += 56;
+	notes->data = elf + get(bytes + 8, 8);
+	notes->length = get(bytes + 32, 8);
+	for (; at + 12 < notes->length;
+	     at += 12 + (get(notes->data + at, 4) + 3) / 4 * 4 + (get(notes->data + at + 4, 4) + 3) / 4 * 4) {
+		if (memcmp(notes->data + at + 12, "VMCOREINFO", 11))
 			continue;
-		n->info_at = at + 12 + 12;
-		n->info_len = get(n->data + at + 4, 4);
+		notes->info_at = at + 12 + 12;
+		notes->info_len = get(notes->data + at + 4, 4);
 	}
 }
 
 /* As QEMU does: strtoull(decimal number, 16). */
-static uint64_t misread_phys_base(const struct notes *n)
+static uint64_t misread_phys_base(const struct notes *notes)
 {
 	static char text[1 << 16];
 	const char *key = "NUMBER(phys_base)=", *found;
 
-	snprintf(text, sizeof text, "%.*s", (int)n->info_len, (const char *)n->data + n->info_at);
+	snprintf(text, sizeof text, "%.*s", (int)notes->info_len, (const char *)notes->data + notes->info_at);
 	found = strstr(text, key);
 	CHECK(found);
 	return strtoull(found + strlen(key), NULL, 16);
@@ -83,21 +83,21 @@ static uint64_t misread_phys_base(const struct notes *n)
 
 /* ---- the kdump file */
 
-static void append(const void *data, size_t len)
+static void append(const void *data, size_t length)
 {
-	CHECK(!memory_write(&x.plain, x.plain.size, data, len));
+	CHECK(!memory_write(&fixture.plain, fixture.plain.size, data, length));
 }
 
 static void pad(void)
 {
 	static const uint8_t zeros[BLOCK];
 
-	append(zeros, (BLOCK - x.plain.size % BLOCK) % BLOCK);
+	append(zeros, (BLOCK - fixture.plain.size % BLOCK) % BLOCK);
 }
 
-static void headers(const char *machine, const struct notes *n)
+static void headers(const char *machine, const struct notes *notes)
 {
-	uint64_t bitmap_blocks = (x.img.max_pfn / 8 + BLOCK) / BLOCK;
+	uint64_t bitmap_blocks = (fixture.image.max_pfn / 8 + BLOCK) / BLOCK;
 	uint8_t head[BLOCK] = { 0 }, sub[SUB] = { 0 };
 
 	memcpy(head, "KDUMP   ", 8);
@@ -105,31 +105,31 @@ static void headers(const char *machine, const struct notes *n)
 	memcpy(head + 12 + 4 * 65, machine, strlen(machine));
 	put(head + 424, 4, 1); /* zlib */
 	put(head + 428, 4, BLOCK);
-	put(head + 432, 4, (SUB + n->len + BLOCK - 1) / BLOCK);
+	put(head + 432, 4, (SUB + notes->length + BLOCK - 1) / BLOCK);
 	put(head + 436, 4, 2 * bitmap_blocks);
-	put(head + 440, 4, x.img.max_pfn);
+	put(head + 440, 4, fixture.image.max_pfn);
 	put(head + 460, 4, 2); /* CPUs */
 	append(head, sizeof head);
-	put(sub, 8, misread_phys_base(n));
+	put(sub, 8, misread_phys_base(notes));
 	put(sub + 8, 4, 1); /* level */
-	put(sub + 32, 8, BLOCK + SUB + n->info_at);
-	put(sub + 40, 8, n->info_len);
+	put(sub + 32, 8, BLOCK + SUB + notes->info_at);
+	put(sub + 40, 8, notes->info_len);
 	put(sub + 48, 8, BLOCK + SUB);
-	put(sub + 56, 8, n->len);
-	put(sub + 96, 8, x.img.max_pfn);
+	put(sub + 56, 8, notes->length);
+	put(sub + 96, 8, fixture.image.max_pfn);
 	append(sub, sizeof sub);
-	append(n->data, n->len);
+	append(notes->data, notes->length);
 	pad();
 }
 
 static void bitmap(void)
 {
-	uint64_t bytes = (x.img.max_pfn / 8 + BLOCK) / BLOCK * BLOCK;
+	uint64_t bytes = (fixture.image.max_pfn / 8 + BLOCK) / BLOCK * BLOCK;
 	uint8_t *bits = calloc(1, bytes);
 
 	CHECK(bits);
-	for (uint64_t pfn = 0; pfn < x.img.max_pfn; pfn++)
-		bits[pfn / 8] |= (uint8_t)((x.img.present[pfn] ? 1 : 0) << pfn % 8);
+	for (uint64_t pfn = 0; pfn < fixture.image.max_pfn; pfn++)
+		bits[pfn / 8] |= (uint8_t)((fixture.image.present[pfn] ? 1 : 0) << pfn % 8);
 	append(bits, bytes);
 	append(bits, bytes);
 	free(bits);
@@ -139,19 +139,19 @@ static void one_page(uint64_t pfn, uint64_t zero_at, uint8_t *desc)
 {
 	static const uint8_t zeros[BLOCK];
 	static uint8_t packed[2 * BLOCK];
-	const uint8_t *page = x.img.memory + pfn * BLOCK;
-	uLongf len = sizeof packed;
+	const uint8_t *page = fixture.image.memory + pfn * BLOCK;
+	uLongf length = sizeof packed;
 
-	put(desc, 8, x.plain.size);
+	put(desc, 8, fixture.plain.size);
 	put(desc + 8, 4, BLOCK);
 	if (!memcmp(page, zeros, BLOCK)) {
 		put(desc, 8, zero_at);
 		return;
 	}
-	if (compress2(packed, &len, page, BLOCK, 1) == Z_OK && len < BLOCK) {
-		put(desc + 8, 4, len);
+	if (compress2(packed, &length, page, BLOCK, 1) == Z_OK && length < BLOCK) {
+		put(desc + 8, 4, length);
 		put(desc + 12, 4, 1);
-		append(packed, len);
+		append(packed, length);
 		return;
 	}
 	append(page, BLOCK);
@@ -161,123 +161,124 @@ static void one_page(uint64_t pfn, uint64_t zero_at, uint8_t *desc)
 static void pages(void)
 {
 	static const uint8_t zeros[BLOCK];
-	uint64_t n = 0, at = x.plain.size, zero_at, i = 0;
+	uint64_t count = 0, at = fixture.plain.size, zero_at, i = 0;
 	uint8_t *desc;
 
-	for (uint64_t pfn = 0; pfn < x.img.max_pfn; pfn++)
-		n += x.img.present[pfn] != 0;
-	desc = calloc(n, 24);
+	for (uint64_t pfn = 0; pfn < fixture.image.max_pfn; pfn++)
+		count += fixture.image.present[pfn] != 0;
+	desc = calloc(count, 24);
 	CHECK(desc);
-	append(desc, n * 24);
-	zero_at = x.plain.size;
+	append(desc, count * 24);
+	zero_at = fixture.plain.size;
 	append(zeros, BLOCK);
-	for (uint64_t pfn = 0; pfn < x.img.max_pfn; pfn++)
-		if (x.img.present[pfn])
+	for (uint64_t pfn = 0; pfn < fixture.image.max_pfn; pfn++)
+		if (fixture.image.present[pfn])
 			one_page(pfn, zero_at, desc + 24 * i++);
-	memcpy(x.plain.data + at, desc, n * 24);
+	memcpy(fixture.plain.data + at, desc, count * 24);
 	free(desc);
 }
 
 /* ---- the stream of it */
 
-static void record(uint64_t offset, uint64_t len)
+static void record(uint64_t offset, uint64_t length)
 {
 	uint8_t head[16];
 
 	put_be(head, offset);
-	put_be(head + 8, len);
-	CHECK(!memory_write(&x.flat, x.flat.size, head, sizeof head));
-	CHECK(!memory_write(&x.flat, x.flat.size, x.plain.data + offset, len));
+	put_be(head + 8, length);
+	CHECK(!memory_write(&fixture.flat, fixture.flat.size, head, sizeof head));
+	CHECK(!memory_write(&fixture.flat, fixture.flat.size, fixture.plain.data + offset, length));
 }
 
 /* QEMU flushes descriptors and pages in turn, so that their records alternate. */
 static void flatten(uint64_t desc_at, uint64_t data_at)
 {
 	uint8_t start[HEADER] = "makedumpfile";
-	uint64_t d = desc_at, p = data_at;
+	uint64_t distance = desc_at, pfn = data_at;
 
 	put_be(start + 16, 1);
 	put_be(start + 24, 1);
-	CHECK(!memory_write(&x.flat, 0, start, sizeof start));
+	CHECK(!memory_write(&fixture.flat, 0, start, sizeof start));
 	record(0, BLOCK);
 	record(BLOCK, desc_at - BLOCK);
-	while (d < data_at || p < x.plain.size) {
-		uint64_t some = data_at - d < 1500 ? data_at - d : 1500,
-			 more = x.plain.size - p < 40000 ? x.plain.size - p : 40000;
+	while (distance < data_at || pfn < fixture.plain.size) {
+		uint64_t some = data_at - distance < 1500 ? data_at - distance : 1500,
+			 more = fixture.plain.size - pfn < 40000 ? fixture.plain.size - pfn : 40000;
 
 		if (some)
-			record(d, some);
+			record(distance, some);
 		if (more)
-			record(p, more);
-		d += some;
-		p += more;
+			record(pfn, more);
+		distance += some;
+		pfn += more;
 	}
 	memset(start, 0xff, 16);
-	CHECK(!memory_write(&x.flat, x.flat.size, start, 16));
+	CHECK(!memory_write(&fixture.flat, fixture.flat.size, start, 16));
 }
 
 static void build(const char *recipe, const char *machine)
 {
-	struct notes n = { 0 };
+	struct notes notes = { 0 };
 	uint64_t desc_at, stored = 0;
 
-	fi_image_free(&x.img);
-	memory_free(&x.plain);
-	memory_free(&x.flat);
-	FINE(fi_image_build(&x.img, recipe, qemu));
-	x.elf = (struct memory){ x.img.built.data, x.img.built.size, x.img.built.size };
-	find_notes(&n);
-	CHECK(n.info_len);
-	headers(machine, &n);
+	fi_image_free(&fixture.image);
+	memory_free(&fixture.plain);
+	memory_free(&fixture.flat);
+	FINE(fi_image_build(&fixture.image, recipe, qemu));
+	fixture.memory = (struct memory){ fixture.image.built.data, fixture.image.built.size,
+					  fixture.image.built.size };
+	find_notes(&notes);
+	CHECK(notes.info_len);
+	headers(machine, &notes);
 	bitmap();
-	desc_at = x.plain.size;
+	desc_at = fixture.plain.size;
 	pages();
-	for (uint64_t pfn = 0; pfn < x.img.max_pfn; pfn++)
-		stored += x.img.present[pfn] != 0;
+	for (uint64_t pfn = 0; pfn < fixture.image.max_pfn; pfn++)
+		stored += fixture.image.present[pfn] != 0;
 	flatten(desc_at, desc_at + 24 * stored);
 }
 
 /* ---- cases */
 
-static void as_the_elf_file(const struct memory *in)
+static void as_the_elf_file(const struct memory *memory)
 {
 	static const int levels[] = { 1, 8, 30, 31 };
 
 	for (unsigned i = 0; i < sizeof levels / sizeof *levels; i++) {
 		struct rf_how how = { .level = levels[i] | 1, .threads = 1 + i % 3 };
 
-		CHECK(rf_dump(&x.elf, &how, &x.want, &x.seen) >= 0);
+		CHECK(rf_dump(&fixture.memory, &how, &fixture.want, &fixture.seen) >= 0);
 		how.level = levels[i]; /* the file's own level is in force, too */
-		if (rf_dump(in, &how, &x.got, &x.seen) < 0)
-			T_FAIL("level %d: %s", levels[i], x.seen.text);
-		CHECK_STR(x.seen.image.machine, "x86_64");
-		CHECK_EQ(x.seen.image.level, 1);
-		if (!memory_same(&x.got, &x.want))
-			T_FAIL("level %d: other bytes than of the ELF file: %zu, %zu", levels[i], x.got.size,
-			       x.want.size);
+		if (rf_dump(memory, &how, &fixture.got, &fixture.seen) < 0)
+			T_FAIL("level %d: %s", levels[i], fixture.seen.text);
+		CHECK_STR(fixture.seen.image.machine, "x86_64");
+		CHECK_EQ(fixture.seen.image.level, 1);
+		if (!memory_same(&fixture.got, &fixture.want))
+			T_FAIL("level %d: other bytes than of the ELF file: %zu, %zu", levels[i], fixture.got.size,
+			       fixture.want.size);
 	}
 }
 
 static void of(const char *recipe, const char *machine)
 {
 	build(recipe, machine);
-	as_the_elf_file(&x.plain);
-	as_the_elf_file(&x.flat);
+	as_the_elf_file(&fixture.plain);
+	as_the_elf_file(&fixture.flat);
 }
 
 /* ELF of both and what comes of these.  The ELF files have other loads, which must not count. */
 static void by_way_of_elf(void)
 {
-	struct rf_how elf = { .level = 1, .format = DUMPFILTER_FORMAT_ELF }, high = { .level = 31 };
+	struct rf_how how = { .level = 1, .format = DUMPFILTER_FORMAT_ELF }, high = { .level = 31 };
 	struct memory theirs = { 0 }, mine = { 0 };
 
 	build(fi_recipe, "Unknown");
-	CHECK(rf_dump(&x.elf, &elf, &theirs, &x.seen) >= 0);
-	CHECK(rf_dump(&theirs, &high, &x.want, &x.seen) >= 0);
-	CHECK(rf_dump(&x.plain, &elf, &mine, &x.seen) >= 0);
+	CHECK(rf_dump(&fixture.memory, &how, &theirs, &fixture.seen) >= 0);
+	CHECK(rf_dump(&theirs, &high, &fixture.want, &fixture.seen) >= 0);
+	CHECK(rf_dump(&fixture.plain, &how, &mine, &fixture.seen) >= 0);
 	CHECK_EQ(get(mine.data + 18, 2), 62);
-	CHECK(rf_dump(&mine, &high, &x.got, &x.seen) >= 0);
-	CHECK(memory_same(&x.got, &x.want));
+	CHECK(rf_dump(&mine, &high, &fixture.got, &fixture.seen) >= 0);
+	CHECK(memory_same(&fixture.got, &fixture.want));
 	memory_free(&theirs);
 	memory_free(&mine);
 }
@@ -301,12 +302,12 @@ static void machine_by_its_notes(void)
 	};
 
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-		size_t len = strlen(cases[i].text);
-		char *exact = malloc(len ? len : 1); /* a byte too many read is seen by sanitizers */
+		size_t length = strlen(cases[i].text);
+		char *exact = malloc(length ? length : 1); /* a byte too many read is seen by sanitizers */
 
 		CHECK(exact);
-		memcpy(exact, cases[i].text, len);
-		CHECK_EQ(df_machine_of_vmcoreinfo(exact, len), cases[i].number);
+		memcpy(exact, cases[i].text, length);
+		CHECK_EQ(df_machine_of_vmcoreinfo(exact, length), cases[i].number);
 		free(exact);
 	}
 }
@@ -321,10 +322,10 @@ int main(void)
 				"Unknown"));
 	RUN(by_way_of_elf);
 	RUN(machine_by_its_notes);
-	fi_image_free(&x.img);
-	memory_free(&x.plain);
-	memory_free(&x.flat);
-	memory_free(&x.want);
-	memory_free(&x.got);
+	fi_image_free(&fixture.image);
+	memory_free(&fixture.plain);
+	memory_free(&fixture.flat);
+	memory_free(&fixture.want);
+	memory_free(&fixture.got);
 	return T_END();
 }

@@ -10,7 +10,7 @@
 static const struct {
 	const char *machine; /* NULL: the header has no names */
 	unsigned bits, align;
-	bool be;
+	bool big_endian;
 	const char *layout;
 } machines[] = {
 	{ "x86_64", 64, 8, false, "64-bit" },
@@ -28,32 +28,32 @@ static const struct {
 /* moved: notes that do not follow the sub header at once, as other makers leave them. */
 static void one(unsigned i, const char *info, bool moved)
 {
-	struct mk m = { .bits = machines[i].bits,
-			.align = machines[i].align,
-			.be = machines[i].be,
-			.version = 6,
-			.block = 4096,
-			.status = 1,
-			.level = 31,
-			.machine = machines[i].machine,
-			.info = info,
-			.packer = 1,
-			.pages = PAGES };
-	unsigned note_off = m.bits == 64 ? 48 : m.align == 4 ? 32 : 40;
-	struct mk_file f;
-	struct dump *d;
+	struct mk made = { .bits = machines[i].bits,
+			   .align = machines[i].align,
+			   .big_endian = machines[i].big_endian,
+			   .version = 6,
+			   .block = 4096,
+			   .status = 1,
+			   .level = 31,
+			   .machine = machines[i].machine,
+			   .info = info,
+			   .packer = 1,
+			   .pages = PAGES };
+	unsigned note_off = made.bits == 64 ? 48 : made.align == 4 ? 32 : 40;
+	struct mk_file file;
+	struct dump *dump;
 
-	mk_build(&m, &f);
+	mk_build(&made, &file);
 	if (moved)
-		mk_put(&m, f.data + f.sub_at + note_off, 8, f.notes_at + 64);
-	write_file(in_dir("dump"), f.data, f.size);
-	mk_free(&f);
-	d = rd_open(in_dir("dump"));
-	CHECK_STR(d->lay->name, machines[i].layout);
-	CHECK_EQ(d->level, 31);
-	CHECK_EQ(d->max_mapnr, strlen(PAGES));
-	CHECK_EQ(d->note_off, info ? d->block + d->lay->size + (moved ? 64 : 0) : 0);
-	rd_close(d);
+		mk_put(&made, file.data + file.sub_at + note_off, 8, file.notes_at + 64);
+	write_file(in_dir("dump"), file.data, file.size);
+	mk_free(&file);
+	dump = rd_open(in_dir("dump"));
+	CHECK_STR(dump->layout->name, machines[i].layout);
+	CHECK_EQ(dump->level, 31);
+	CHECK_EQ(dump->max_mapnr, strlen(PAGES));
+	CHECK_EQ(dump->note_off, info ? dump->block + dump->layout->size + (moved ? 64 : 0) : 0);
+	rd_close(dump);
 }
 
 static void every_machine(void)

@@ -4,18 +4,18 @@
 #include "run/rearrange.h"
 #include "stream.h"
 
-static int rearrange_to(struct target *t)
+static int rearrange_to(struct target *target)
 {
-	struct dumpfilter_sink *s = target_sink(t, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE);
-	int fd, r;
+	struct dumpfilter_sink *sink = target_sink(target, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE);
+	int fd, result;
 
-	write_file(in_dir("in"), stream.bytes, stream.len);
+	write_file(in_dir("in"), stream.bytes, stream.length);
 	fd = open(in_dir("in"), O_RDONLY);
-	r = df_rearrange(&env, fd, "in", s, &err);
+	result = df_rearrange(&env, fd, "in", sink, &err);
 	close(fd);
-	df_sink_free(s);
+	df_sink_free(sink);
 	CHECK_EQ(env.mem_used, 0);
-	return r;
+	return result;
 }
 
 /* A large header, then records that do not touch: each is a write of its own. */
@@ -37,31 +37,31 @@ static void full_at_every_write(void)
 {
 	size_t mark = scattered(20);
 
-	for (unsigned n = 1; n <= 20; n++) {
-		struct target t = { .fail_at = n };
+	for (unsigned count = 1; count <= 20; count++) {
+		struct target target = { .fail_at = count };
 
-		CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_NOSPACE);
+		CHECK_EQ(rearrange_to(&target), DUMPFILTER_E_NOSPACE);
 		CHECK_HAS(err.text, "No space left");
-		CHECK_EQ(t.finished, 1);
+		CHECK_EQ(target.finished, 1);
 		/* what arrived is worth keeping; where nothing did, there is nothing to keep */
-		CHECK_EQ(t.result, n > 1 ? DUMPFILTER_PARTIAL : DUMPFILTER_E_NOSPACE);
-		CHECK_EQ(t.writes, n + 1);
-		CHECK_EQ(df_get32(t.first + mark, false) & DF_KDUMP_INCOMPLETE, DF_KDUMP_INCOMPLETE);
+		CHECK_EQ(target.result, count > 1 ? DUMPFILTER_PARTIAL : DUMPFILTER_E_NOSPACE);
+		CHECK_EQ(target.writes, count + 1);
+		CHECK_EQ(df_get32(target.first + mark, false) & DF_KDUMP_INCOMPLETE, DF_KDUMP_INCOMPLETE);
 	}
 }
 
 static void merges_writes(void)
 {
-	struct target t = { 0 };
+	struct target target = { 0 };
 
 	put_header();
 	for (uint64_t i = 0; i < 1000; i++)
 		put_pattern(i * 4096, 4096);
 	put_end();
-	CHECK_EQ(rearrange_to(&t), 0);
-	CHECK(t.writes <= 6); /* about one for each MiB */
-	CHECK_EQ(t.finished, 1);
-	CHECK_EQ(t.result, 0);
+	CHECK_EQ(rearrange_to(&target), 0);
+	CHECK(target.writes <= 6); /* about one for each MiB */
+	CHECK_EQ(target.finished, 1);
+	CHECK_EQ(target.result, 0);
 }
 
 struct shown {
@@ -70,74 +70,74 @@ struct shown {
 	bool cancel;
 };
 
-static void show(void *user, const struct dumpfilter_progress *p)
+static void show(void *user, const struct dumpfilter_progress *progress)
 {
-	struct shown *s = user;
+	struct shown *shown = user;
 
-	CHECK_EQ(p->phase, DUMPFILTER_PHASE_REARRANGE);
-	CHECK(p->done >= s->last.done);
-	s->calls++;
-	s->last = *p;
-	if (s->cancel && s->calls == 2)
+	CHECK_EQ(progress->phase, DUMPFILTER_PHASE_REARRANGE);
+	CHECK(progress->done >= shown->last.done);
+	shown->calls++;
+	shown->last = *progress;
+	if (shown->cancel && shown->calls == 2)
 		atomic_store(&env.cancelled, 1);
 }
 
 static void progress(void)
 {
-	struct target t = { 0 };
-	struct shown s = { 0 };
+	struct target target = { 0 };
+	struct shown shown = { 0 };
 
 	scattered(900);
 	env.progress_fn = show;
-	env.progress_user = &s;
-	CHECK_EQ(rearrange_to(&t), 0);
+	env.progress_user = &shown;
+	CHECK_EQ(rearrange_to(&target), 0);
 	env.progress_fn = NULL;
-	CHECK_EQ(s.last.done, stream.len);
-	CHECK_EQ(s.last.total, stream.len);
-	CHECK_EQ(s.last.bytes_in, stream.len);
-	CHECK_EQ(s.last.bytes_out, 4096 + 899 * 5000);
-	CHECK(s.calls >= 4 && s.calls <= stream.len / (1 << 20) + 3);
+	CHECK_EQ(shown.last.done, stream.length);
+	CHECK_EQ(shown.last.total, stream.length);
+	CHECK_EQ(shown.last.bytes_in, stream.length);
+	CHECK_EQ(shown.last.bytes_out, 4096 + 899 * 5000);
+	CHECK(shown.calls >= 4 && shown.calls <= stream.length / (1 << 20) + 3);
 }
 
 static void cancel(void)
 {
-	struct shown s = { .cancel = true };
+	struct shown shown = { .cancel = true };
 	size_t mark = scattered(900);
-	struct target t = { 0 };
+	struct target target = { 0 };
 
 	env.progress_fn = show;
-	env.progress_user = &s;
-	CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_CANCELLED);
+	env.progress_user = &shown;
+	CHECK_EQ(rearrange_to(&target), DUMPFILTER_E_CANCELLED);
 	env.progress_fn = NULL;
 	CHECK_HAS(err.text, "cancelled after");
-	CHECK_EQ(df_get32(t.first + mark, false), DF_KDUMP_ZLIB | DF_KDUMP_INCOMPLETE);
-	CHECK_EQ(t.finished, 1);
+	CHECK_EQ(df_get32(target.first + mark, false), DF_KDUMP_ZLIB | DF_KDUMP_INCOMPLETE);
+	CHECK_EQ(target.finished, 1);
 
-	t = (struct target){ 0 }; /* before it began */
-	CHECK_EQ(rearrange_to(&t), DUMPFILTER_E_CANCELLED);
-	CHECK_EQ(t.writes, 0);
+	target = (struct target){ 0 }; /* before it began */
+	CHECK_EQ(rearrange_to(&target), DUMPFILTER_E_CANCELLED);
+	CHECK_EQ(target.writes, 0);
 	atomic_store(&env.cancelled, 0);
 }
 
 static void no_memory(void)
 {
-	struct dumpfilter_sink *s = df_sink_null(&env, &err);
+	struct dumpfilter_sink *sink = df_sink_null(&env, &err);
 
 	atomic_store(&env.mem_limit, 1000);
-	CHECK_EQ(df_rearrange(&env, 0, "in", s, &err), DUMPFILTER_E_NOMEM);
+	CHECK_EQ(df_rearrange(&env, 0, "in", sink, &err), DUMPFILTER_E_NOMEM);
 	atomic_store(&env.mem_limit, 0);
-	df_sink_free(s);
+	df_sink_free(sink);
 }
 
 static void cannot_read(void)
 {
-	struct dumpfilter_sink *s = df_sink_null(&env, &err);
+	struct dumpfilter_sink *sink = df_sink_null(&env, &err);
 	int fd = open(files.dir, O_RDONLY);
 
-	CHECK_EQ(df_rearrange(&env, fd, "in", s, &err), DUMPFILTER_E_IO);
+	CHECK_EQ(df_rearrange(&env, fd, "in", sink, &err), DUMPFILTER_E_IO);
 	CHECK_HAS(err.text, "in: reading at byte 0 of the stream: Is a directory");
 	close(fd);
-	df_sink_free(s);
+	df_sink_free(sink);
 }
 
 int main(void)

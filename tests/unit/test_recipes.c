@@ -9,93 +9,94 @@
 #include "t.h"
 
 struct kept {
-	struct builder_range *v;
-	size_t n;
+	struct builder_range *range;
+	size_t count;
 };
 
 static int add_range(void *user, uint64_t first, uint64_t count)
 {
-	struct kept *k = user;
+	struct kept *kept = user;
 
-	k->v = realloc(k->v, (k->n + 1) * sizeof *k->v);
-	k->v[k->n++] = (struct builder_range){ first, first + count - 1 };
+	kept->range = realloc(kept->range, (kept->count + 1) * sizeof *kept->range);
+	kept->range[kept->count++] = (struct builder_range){ first, first + count - 1 };
 	return 0;
 }
 
 struct fixture {
 	const char *name;
-	struct builder_image img;
+	struct builder_image image;
 	struct builder_expect expect;
 	struct dumpfilter *df;
 	struct kept kept;
 };
 
-static int open_and_plan(struct fixture *f, int level, unsigned threads)
+static int open_and_plan(struct fixture *fixture, int level, unsigned threads)
 {
-	struct memory image = { f->img.data, f->img.size, 0 };
-	struct dumpfilter_source_ops ops = memory_source(&image, f->name);
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
-	int r;
+	struct memory image = { fixture->image.data, fixture->image.size, 0 };
+	struct dumpfilter_source_ops ops = memory_source(&image, fixture->name);
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
+	int result;
 
-	cfg.level = level;
-	cfg.threads = threads;
-	dumpfilter_close(f->df);
-	r = dumpfilter_open(f->df, &ops, &image);
-	if (!r)
-		r = dumpfilter_configure(f->df, &cfg);
-	if (!r)
-		r = dumpfilter_plan(f->df);
-	free(f->kept.v);
-	f->kept = (struct kept){ 0 };
-	if (r >= 0)
-		dumpfilter_plan_foreach(f->df, add_range, &f->kept);
-	return r;
+	config.level = level;
+	config.threads = threads;
+	dumpfilter_close(fixture->df);
+	result = dumpfilter_open(fixture->df, &ops, &image);
+	if (!result)
+		result = dumpfilter_configure(fixture->df, &config);
+	if (!result)
+		result = dumpfilter_plan(fixture->df);
+	free(fixture->kept.range);
+	fixture->kept = (struct kept){ 0 };
+	if (result >= 0)
+		dumpfilter_plan_foreach(fixture->df, add_range, &fixture->kept);
+	return result;
 }
 
-static void check_outcome(const struct fixture *f, int level, int r)
+static void check_outcome(const struct fixture *fixture, int level, int result)
 {
-	const char *text = dumpfilter_errmsg(f->df);
+	const char *text = dumpfilter_errmsg(fixture->df);
 
-	switch (f->expect.outcome) {
+	switch (fixture->expect.outcome) {
 	case BUILDER_FAIL:
-		if (r >= 0)
-			T_FAIL("level %d: should fail, result %d", level, r);
+		if (result >= 0)
+			T_FAIL("level %d: should fail, result %d", level, result);
 		break;
 	case BUILDER_OK:
-		if (r != DUMPFILTER_OK)
-			T_FAIL("level %d: result %d: %s", level, r, text);
+		if (result != DUMPFILTER_OK)
+			T_FAIL("level %d: result %d: %s", level, result, text);
 		break;
 	case BUILDER_WARN:
-		if (r != DUMPFILTER_WARN)
-			T_FAIL("level %d: result %d, expected a warning: %s", level, r, text);
+		if (result != DUMPFILTER_WARN)
+			T_FAIL("level %d: result %d, expected a warning: %s", level, result, text);
 		break;
 	case BUILDER_OK_OR_WARN:
-		if (r < 0)
-			T_FAIL("level %d: result %d: %s", level, r, text);
+		if (result < 0)
+			T_FAIL("level %d: result %d: %s", level, result, text);
 		break;
 	case BUILDER_ANY:
 		break;
 	}
-	if (r < 0 && !*text)
+	if (result < 0 && !*text)
 		T_FAIL("level %d: a failure without a text", level);
 }
 
-static void check_frames(const struct fixture *f, int level)
+static void check_frames(const struct fixture *fixture, int level)
 {
-	struct builder_ranges kept = { f->kept.v, f->kept.n };
+	struct builder_ranges kept = { fixture->kept.range, fixture->kept.count };
 
-	for (size_t i = 0; i < f->img.present.n; i++) {
-		for (uint64_t pfn = f->img.present.v[i].first; pfn <= f->img.present.v[i].last; pfn++) {
-			enum builder_verdict want = builder_expect_verdict(&f->expect, (unsigned)level, pfn);
+	for (size_t i = 0; i < fixture->image.present.count; i++) {
+		for (uint64_t pfn = fixture->image.present.range[i].first; pfn <= fixture->image.present.range[i].last;
+		     pfn++) {
+			enum builder_verdict want = builder_expect_verdict(&fixture->expect, (unsigned)level, pfn);
 			bool got = builder_ranges_have(&kept, pfn);
 
 			if ((want == BUILDER_KEEP && !got) || (want == BUILDER_DROP && got))
 				T_FAIL("level %d: frame %#" PRIx64 " is %s", level, pfn, got ? "kept" : "left out");
 		}
 	}
-	for (size_t i = 0; i < kept.n; i++)
-		if (!builder_ranges_have(&f->img.present, kept.v[i].first))
-			T_FAIL("level %d: frame %#" PRIx64 " is kept but not in the image", level, kept.v[i].first);
+	for (size_t i = 0; i < kept.count; i++)
+		if (!builder_ranges_have(&fixture->image.present, kept.range[i].first))
+			T_FAIL("level %d: frame %#" PRIx64 " is kept but not in the image", level, kept.range[i].first);
 }
 
 /* All levels; under the slow sanitizers those that stand for the others. */
@@ -107,85 +108,87 @@ static bool is_tested(int level)
 }
 
 /* Each level's price, as the plan at another level tells it, is what that level keeps. */
-static void check_prices(struct fixture *f, const uint64_t count[32])
+static void check_prices(struct fixture *fixture, const uint64_t count[32])
 {
 	for (int level = 0; level < 32; level++) {
 		uint64_t pages;
 
 		if (!is_tested(level))
 			continue;
-		CHECK_EQ(dumpfilter_plan_kept(f->df, level, &pages), 0);
+		CHECK_EQ(dumpfilter_plan_kept(fixture->df, level, &pages), 0);
 		if (pages != count[level])
 			T_FAIL("level %d: the plan says %" PRIu64 " pages, it keeps %" PRIu64, level, pages,
 			       count[level]);
 	}
 }
 
-static void check_present(struct fixture *f)
+static void check_present(struct fixture *fixture)
 {
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 
-	CHECK_EQ(dumpfilter_report(f->df, &rep), 0);
-	if (f->expect.has_present)
-		CHECK_EQ(rep.present_pages + rep.beyond_memmap_pages, f->expect.present);
+	CHECK_EQ(dumpfilter_report(fixture->df, &report), 0);
+	if (fixture->expect.has_present)
+		CHECK_EQ(report.present_pages + report.beyond_memmap_pages, fixture->expect.present);
 }
 
-static void same_with_threads(struct fixture *f, int level)
+static void same_with_threads(struct fixture *fixture, int level)
 {
-	struct kept one = f->kept;
+	struct kept kept = fixture->kept;
 	bool same;
 
-	f->kept = (struct kept){ 0 };
-	CHECK(open_and_plan(f, level, 3) >= 0);
-	same = one.n == f->kept.n && (!one.n || !memcmp(one.v, f->kept.v, one.n * sizeof *one.v));
-	free(one.v);
+	fixture->kept = (struct kept){ 0 };
+	CHECK(open_and_plan(fixture, level, 3) >= 0);
+	same = kept.count == fixture->kept.count &&
+	       (!kept.count || !memcmp(kept.range, fixture->kept.range, kept.count * sizeof *kept.range));
+	free(kept.range);
 	CHECK(same);
 }
 
-static void check(struct fixture *f)
+static void check(struct fixture *fixture)
 {
 	uint64_t count[32] = { 0 };
-	int r = 0;
+	int result = 0;
 
 	for (int level = 0; level < 32; level++) {
 		struct builder_ranges kept;
 
 		if (!is_tested(level))
 			continue;
-		r = open_and_plan(f, level, 1);
-		check_outcome(f, level, r);
-		if (r < 0)
+		result = open_and_plan(fixture, level, 1);
+		check_outcome(fixture, level, result);
+		if (result < 0)
 			continue;
-		check_frames(f, level);
-		kept = (struct builder_ranges){ f->kept.v, f->kept.n };
+		check_frames(fixture, level);
+		kept = (struct builder_ranges){ fixture->kept.range, fixture->kept.count };
 		count[level] = builder_ranges_count(&kept);
 	}
-	if (r < 0)
+	if (result < 0)
 		return;
-	check_prices(f, count);
-	check_present(f);
-	same_with_threads(f, 31);
+	check_prices(fixture, count);
+	check_present(fixture);
+	same_with_threads(fixture, 31);
 }
 
-static void build_and_check(struct fixture *f, const char *text, size_t len)
+static void build_and_check(struct fixture *fixture, const char *text, size_t length)
 {
 	char err[BUILDER_ERR] = "";
 
-	if (builder_build(text, len, &f->img, err) || builder_expect_parse(text, len, &f->expect, err))
+	if (builder_build(text, length, &fixture->image, err) ||
+	    builder_expect_parse(text, length, &fixture->expect, err))
 		T_FAIL("%s", err);
-	check(f);
+	check(fixture);
 }
 
-static void one_recipe(const char *name, const char *text, size_t len)
+static void one_recipe(const char *name, const char *text, size_t length)
 {
-	static struct fixture f; /* static: survives the longjmp of a failed check */
+	static struct fixture fixture; /* static: survives the longjmp of a failed check */
 
-	f = (struct fixture){ .name = name, .df = dumpfilter_new(NULL) };
-	T_RUN(name, build_and_check(&f, text, len));
-	dumpfilter_free(f.df);
-	free(f.kept.v);
-	builder_expect_free(&f.expect);
-	builder_image_free(&f.img);
+	fixture = (struct fixture){ .name = name, .df = dumpfilter_new(NULL) };
+	T_RUN(name, build_and_check(&fixture, text, length));
+	dumpfilter_free(fixture.df);
+	free(fixture.kept.range);
+	builder_expect_free(&fixture.expect);
+	builder_image_free(&fixture.image);
 }
 
 int main(int argc, char **argv)

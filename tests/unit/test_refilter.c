@@ -11,36 +11,36 @@
 static struct {
 	struct memory image, first, again, once;
 	struct rf_seen seen;
-} x;
+} fixture;
 
 static bool is_kept_open(const struct rf_how *how)
 {
-	return rf_dump(&x.image, how, &x.first, &x.seen) >= 0;
+	return rf_dump(&fixture.image, how, &fixture.first, &fixture.seen) >= 0;
 }
 
 /* first at level a, again at b: as once at both. */
-static void same_bytes(int a, int b, const struct rf_how *base)
+static void same_bytes(int a, int second, const struct rf_how *base)
 {
 	struct rf_how first = *base, again = *base, once = *base;
 	int want, got;
 
 	first.level = a;
-	again.level = b;
-	once.level = a | b;
+	again.level = second;
+	once.level = a | second;
 	again.flat = once.flat = false;
 	first.slow_source = false;
 	if (!is_kept_open(&first))
 		return;
-	want = rf_dump(&x.image, &once, &x.once, &x.seen);
-	got = rf_dump(&x.first, &again, &x.again, &x.seen);
+	want = rf_dump(&fixture.image, &once, &fixture.once, &fixture.seen);
+	got = rf_dump(&fixture.first, &again, &fixture.again, &fixture.seen);
 	if ((want < 0) != (got < 0))
-		T_FAIL("level %d then %d: result %d (%s), at once %d", a, b, got, x.seen.text, want);
+		T_FAIL("level %d then %d: result %d (%s), at once %d", a, second, got, fixture.seen.text, want);
 	if (want < 0)
 		return;
-	CHECK_EQ(x.seen.image.level, a);
-	if (!memory_same(&x.again, &x.once))
-		T_FAIL("level %d then %d, codec %d: %zu bytes, at once %zu, or other ones", a, b, base->codec,
-		       x.again.size, x.once.size);
+	CHECK_EQ(fixture.seen.image.level, a);
+	if (!memory_same(&fixture.again, &fixture.once))
+		T_FAIL("level %d then %d, codec %d: %zu bytes, at once %zu, or other ones", a, second, base->codec,
+		       fixture.again.size, fixture.once.size);
 }
 
 static void check(void)
@@ -60,13 +60,13 @@ static void check(void)
 static void same_elf(void)
 {
 	struct rf_how first = { .level = 8, .codec = DUMPFILTER_CODEC_ZLIB },
-		      elf = { .level = 31, .format = DUMPFILTER_FORMAT_ELF };
+		      how = { .level = 31, .format = DUMPFILTER_FORMAT_ELF };
 
 	CHECK(is_kept_open(&first));
-	CHECK_EQ(rf_dump(&x.first, &elf, &x.once, &x.seen), 0);
-	elf.threads = 3;
-	CHECK_EQ(rf_dump(&x.first, &elf, &x.again, &x.seen), 0);
-	CHECK(memory_same(&x.once, &x.again));
+	CHECK_EQ(rf_dump(&fixture.first, &how, &fixture.once, &fixture.seen), 0);
+	how.threads = 3;
+	CHECK_EQ(rf_dump(&fixture.first, &how, &fixture.again, &fixture.seen), 0);
+	CHECK(memory_same(&fixture.once, &fixture.again));
 }
 
 /* QEMU reads the note's decimal number as a hexadecimal one: its header must not be believed. */
@@ -75,10 +75,10 @@ static void wrong_phys_base(void)
 	struct rf_how first = { .level = 1 }, high = { .level = 31 };
 
 	CHECK(is_kept_open(&first));
-	CHECK(rf_dump(&x.image, &high, &x.once, &x.seen) >= 0);
-	memset(x.first.data + 4096, 0xa5, 8);
-	CHECK(rf_dump(&x.first, &high, &x.again, &x.seen) >= 0);
-	CHECK(memory_same(&x.once, &x.again));
+	CHECK(rf_dump(&fixture.image, &high, &fixture.once, &fixture.seen) >= 0);
+	memset(fixture.first.data + 4096, 0xa5, 8);
+	CHECK(rf_dump(&fixture.first, &high, &fixture.again, &fixture.seen) >= 0);
+	CHECK(memory_same(&fixture.once, &fixture.again));
 }
 
 static void check_all(void)
@@ -99,24 +99,24 @@ static void check_all(void)
 	wrong_phys_base();
 }
 
-static void one_recipe(const char *name, const char *text, size_t len)
+static void one_recipe(const char *name, const char *text, size_t length)
 {
-	static struct builder_image img; /* static: survives the longjmp of a failed check */
+	static struct builder_image image; /* static: survives the longjmp of a failed check */
 	char err[BUILDER_ERR] = "";
 
-	if (builder_build(text, len, &img, err))
+	if (builder_build(text, length, &image, err))
 		printf("# %s\n", err);
-	x.image = (struct memory){ img.data, img.size, img.size };
+	fixture.image = (struct memory){ image.data, image.size, image.size };
 	T_RUN(name, rc_stands_for_machine(name) ? check_all() : check());
-	builder_image_free(&img);
+	builder_image_free(&image);
 }
 
 int main(int argc, char **argv)
 {
 	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_fifth, one_recipe))
 		return EXIT_FAILURE;
-	memory_free(&x.first);
-	memory_free(&x.again);
-	memory_free(&x.once);
+	memory_free(&fixture.first);
+	memory_free(&fixture.again);
+	memory_free(&fixture.once);
 	return T_END();
 }

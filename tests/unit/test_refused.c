@@ -96,11 +96,11 @@ static void codes_of_constructors(void)
 	dumpfilter_free(df);
 }
 
-static int full_write(void *user, uint64_t offset, const void *buf, size_t len)
+static int full_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
 	(void)user;
-	(void)buf;
-	(void)len;
+	(void)buffer;
+	(void)length;
 	return offset > 65536 ? -ENOSPC : 0;
 }
 

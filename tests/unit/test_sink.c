@@ -9,25 +9,25 @@
 static void path_creates(void)
 {
 	mode_t old = umask(0);
-	struct dumpfilter_sink *s = open_path("new", 0);
+	struct dumpfilter_sink *sink = open_path("new", 0);
 	struct stat st;
 
 	umask(old);
 	CHECK(!stat(in_dir("new"), &st));
 	CHECK_EQ(st.st_mode & 07777, 0600);
-	CHECK_EQ(s->caps, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT);
+	CHECK_EQ(sink->caps, DUMPFILTER_IO_RANDOM | DUMPFILTER_IO_REWRITE | DUMPFILTER_IO_CONCURRENT);
 	CHECK(!df_sink_path(&env, in_dir("new"), 0, &err));
 	CHECK_EQ(err.code, DUMPFILTER_E_EXISTS);
 	CHECK_HAS(err.text, "new: File exists");
-	CHECK_EQ(df_sink_write(s, 10, "abc", 3, &err), 0);
-	CHECK_EQ(df_sink_write(s, 0, "xy", 2, &err), 0);
-	CHECK_EQ(df_sink_write(s, 11, "B", 1, &err), 0);
-	CHECK_EQ(df_sink_write(s, 1000, "", 0, &err), 0);
-	CHECK(s->touched);
-	CHECK_EQ(s->bytes, 6);
-	CHECK_EQ(s->end, 13);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	CHECK_EQ(df_sink_write(sink, 10, "abc", 3, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, "xy", 2, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 11, "B", 1, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 1000, "", 0, &err), 0);
+	CHECK(sink->touched);
+	CHECK_EQ(sink->bytes, 6);
+	CHECK_EQ(sink->end, 13);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	CHECK(file_is(in_dir("new"), "xy\0\0\0\0\0\0\0\0aBc", 13));
 }
 
@@ -38,13 +38,13 @@ static void path_keeps_no_space(void)
 	static uint8_t block[4096];
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct dumpfilter_sink *s = open_path(i ? "space1" : "space0", 0);
+		struct dumpfilter_sink *sink = open_path(i ? "space1" : "space0", 0);
 		struct stat st;
 
 		for (uint64_t at = 0; at < 20 * sizeof block; at += sizeof block)
-			CHECK_EQ(df_sink_write(s, at, block, sizeof block, &err), 0);
-		CHECK_EQ(df_sink_finish(s, results[i], &err), 0);
-		done(s);
+			CHECK_EQ(df_sink_write(sink, at, block, sizeof block, &err), 0);
+		CHECK_EQ(df_sink_finish(sink, results[i], &err), 0);
+		done(sink);
 		CHECK(!stat(in_dir(i ? "space1" : "space0"), &st));
 		CHECK_EQ(st.st_size, 20 * sizeof block);
 		CHECK(st.st_blocks <= 1024); /* of 512 bytes */
@@ -66,8 +66,9 @@ static void path_gaps_keep_no_space(void)
 
 	memset(block, 1, sizeof block);
 	for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-		for (uint64_t n = 0; n < pieces[i][1]; n++, written += sizeof block)
-			CHECK_EQ(df_sink_write(sink, pieces[i][0] + n * sizeof block, block, sizeof block, &err), 0);
+		for (uint64_t count = 0; count < pieces[i][1]; count++, written += sizeof block)
+			CHECK_EQ(df_sink_write(sink, pieces[i][0] + count * sizeof block, block, sizeof block, &err),
+				 0);
 		CHECK(!stat(in_dir("gaps"), &st));
 		/* no more than one piece reserved ahead */
 		CHECK((uint64_t)st.st_blocks * 512 <= written + (17u << 20));
@@ -82,14 +83,14 @@ static void path_gaps_keep_no_space(void)
 static void path_umask(void)
 {
 	mode_t old = umask(0277);
-	struct dumpfilter_sink *s = df_sink_path(&env, in_dir("masked"), 0, &err);
+	struct dumpfilter_sink *sink = df_sink_path(&env, in_dir("masked"), 0, &err);
 	struct stat st;
 
 	umask(old);
-	CHECK(s);
+	CHECK(sink);
 	CHECK(!stat(in_dir("masked"), &st));
 	CHECK_EQ(st.st_mode & 07777, 0400);
-	done(s);
+	done(sink);
 }
 
 static void path_refused(void)
@@ -120,89 +121,89 @@ static void path_refused(void)
 
 static void path_overwrites(void)
 {
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 
 	write_file(in_dir("old"), "a long old text", 15);
-	s = open_path("old", DUMPFILTER_SINK_OVERWRITE);
-	done(s); /* nothing written: as it was */
+	sink = open_path("old", DUMPFILTER_SINK_OVERWRITE);
+	done(sink); /* nothing written: as it was */
 	CHECK(file_is(in_dir("old"), "a long old text", 15));
 
-	s = open_path("old", DUMPFILTER_SINK_OVERWRITE);
+	sink = open_path("old", DUMPFILTER_SINK_OVERWRITE);
 	CHECK(file_is(in_dir("old"), "a long old text", 15));
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
 	CHECK(file_is(in_dir("old"), "a long old text", 15));
-	CHECK_EQ(df_sink_write(s, 4, "new", 3, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 4, "new", 3, &err), 0);
 	CHECK(file_is(in_dir("old"), "\0\0\0\0new", 7)); /* no old byte shows, even before it is finished */
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	CHECK(file_is(in_dir("old"), "\0\0\0\0new", 7));
 }
 
 static void path_ends_in_gap(void)
 {
-	struct dumpfilter_sink *s;
-	size_t len;
+	struct dumpfilter_sink *sink;
+	size_t length;
 
 	write_file(in_dir("gap"), "0123456789", 10);
-	s = open_path("gap", DUMPFILTER_SINK_OVERWRITE);
-	CHECK_EQ(df_sink_zeros(s, 0, 6, &err), 0);
-	CHECK_EQ(s->bytes, 0);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	sink = open_path("gap", DUMPFILTER_SINK_OVERWRITE);
+	CHECK_EQ(df_sink_zeros(sink, 0, 6, &err), 0);
+	CHECK_EQ(sink->bytes, 0);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	CHECK(file_is(in_dir("gap"), "\0\0\0\0\0\0", 6));
 
-	s = open_path("gap2", 0);
-	CHECK_EQ(df_sink_write(s, 0, "x", 1, &err), 0);
-	CHECK_EQ(df_sink_zeros(s, 1, 1 << 20, &err), 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), 0);
-	done(s);
-	free(read_file(in_dir("gap2"), &len));
-	CHECK_EQ(len, (1 << 20) + 1);
+	sink = open_path("gap2", 0);
+	CHECK_EQ(df_sink_write(sink, 0, "x", 1, &err), 0);
+	CHECK_EQ(df_sink_zeros(sink, 1, 1 << 20, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_PARTIAL, &err), 0);
+	done(sink);
+	free(read_file(in_dir("gap2"), &length));
+	CHECK_EQ(length, (1 << 20) + 1);
 
-	s = open_path("gap3", 0); /* after a failure what was written is of no use */
-	CHECK_EQ(df_sink_write(s, 0, "x", 1, &err), 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_E_IO, &err), 0);
-	done(s);
+	sink = open_path("gap3", 0); /* after a failure what was written is of no use */
+	CHECK_EQ(df_sink_write(sink, 0, "x", 1, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_E_IO, &err), 0);
+	done(sink);
 	CHECK(access(in_dir("gap3"), F_OK));
 
 	write_file(in_dir("gap4"), "0123456789", 10); /* the file was somebody's: emptied, not removed */
-	s = open_path("gap4", DUMPFILTER_SINK_OVERWRITE);
-	CHECK_EQ(df_sink_write(s, 0, "x", 1, &err), 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_E_IO, &err), 0);
-	done(s);
+	sink = open_path("gap4", DUMPFILTER_SINK_OVERWRITE);
+	CHECK_EQ(df_sink_write(sink, 0, "x", 1, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_E_IO, &err), 0);
+	done(sink);
 	CHECK(file_is(in_dir("gap4"), "", 0));
 }
 
 static void path_unused_is_removed(void)
 {
-	struct dumpfilter_sink *s = open_path("unused", 0);
+	struct dumpfilter_sink *sink = open_path("unused", 0);
 
 	CHECK(exists(in_dir("unused")));
-	done(s);
+	done(sink);
 	CHECK(!exists(in_dir("unused")));
 
-	s = open_path("unused", 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_E_NOINFO, &err), 0);
-	done(s);
+	sink = open_path("unused", 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_E_NOINFO, &err), 0);
+	done(sink);
 	CHECK(!exists(in_dir("unused")));
 
-	s = open_path("unused", 0); /* somebody puts another file there meanwhile */
+	sink = open_path("unused", 0); /* somebody puts another file there meanwhile */
 	CHECK(!unlink(in_dir("unused")));
 	write_file(in_dir("unused"), "theirs", 6);
-	done(s);
+	done(sink);
 	CHECK(file_is(in_dir("unused"), "theirs", 6));
 }
 
 static void offsets_end_somewhere(void)
 {
-	struct dumpfilter_sink *s = open_path("far", 0);
+	struct dumpfilter_sink *sink = open_path("far", 0);
 
-	CHECK_EQ(df_sink_write(s, UINT64_MAX, "x", 1, &err), DUMPFILTER_E_INVAL);
-	CHECK_EQ(df_sink_write(s, INT64_MAX, "x", 1, &err), DUMPFILTER_E_INVAL);
-	CHECK_EQ(df_sink_zeros(s, 10, UINT64_MAX, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_sink_write(sink, UINT64_MAX, "x", 1, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_sink_write(sink, INT64_MAX, "x", 1, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_sink_zeros(sink, 10, UINT64_MAX, &err), DUMPFILTER_E_INVAL);
 	CHECK_HAS(err.text, "far: offset 10 is beyond");
-	CHECK(!s->touched);
-	done(s);
+	CHECK(!sink->touched);
+	done(sink);
 }
 
 /* ------------------------------------------------------------------------------------------ several threads */
@@ -218,13 +219,13 @@ struct writer {
 
 static void *write_some(void *arg)
 {
-	struct writer *w = arg;
+	struct writer *writer = arg;
 	struct df_err e;
-	uint8_t buf[CHUNK];
+	uint8_t buffer[CHUNK];
 
-	for (unsigned i = w->first; i < CHUNKS && !w->result; i += 4) {
-		fill_pattern(buf, i * CHUNK, CHUNK);
-		w->result = df_sink_write(w->sink, i * CHUNK, buf, CHUNK, &e);
+	for (unsigned i = writer->first; i < CHUNKS && !writer->result; i += 4) {
+		fill_pattern(buffer, i * CHUNK, CHUNK);
+		writer->result = df_sink_write(writer->sink, i * CHUNK, buffer, CHUNK, &e);
 	}
 	return NULL;
 }
@@ -232,53 +233,53 @@ static void *write_some(void *arg)
 /* The first write cuts the old file off, whichever thread makes it, and nothing else. */
 static void path_concurrent(void)
 {
-	struct writer w[4];
-	pthread_t t[4];
-	struct dumpfilter_sink *s;
-	uint8_t *p;
-	size_t len;
+	struct writer writers[4];
+	pthread_t threads[4];
+	struct dumpfilter_sink *sink;
+	uint8_t *bytes;
+	size_t length;
 
 	write_pattern(in_dir("many"), 1 << 20);
-	s = open_path("many", DUMPFILTER_SINK_OVERWRITE);
+	sink = open_path("many", DUMPFILTER_SINK_OVERWRITE);
 	for (unsigned i = 0; i < 4; i++) {
-		w[i] = (struct writer){ .sink = s, .first = i };
-		CHECK(!pthread_create(&t[i], NULL, write_some, &w[i]));
+		writers[i] = (struct writer){ .sink = sink, .first = i };
+		CHECK(!pthread_create(&threads[i], NULL, write_some, &writers[i]));
 	}
 	for (unsigned i = 0; i < 4; i++) {
-		pthread_join(t[i], NULL);
-		CHECK_EQ(w[i].result, 0);
+		pthread_join(threads[i], NULL);
+		CHECK_EQ(writers[i].result, 0);
 	}
-	CHECK_EQ(s->bytes, CHUNK * CHUNKS);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
-	p = read_file(in_dir("many"), &len);
-	CHECK_EQ(len, CHUNK * CHUNKS);
-	CHECK(is_pattern(p, 0, len));
-	free(p);
+	CHECK_EQ(sink->bytes, CHUNK * CHUNKS);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
+	bytes = read_file(in_dir("many"), &length);
+	CHECK_EQ(length, CHUNK * CHUNKS);
+	CHECK(is_pattern(bytes, 0, length));
+	free(bytes);
 }
 
 /* -------------------------------------------------------------------------------------- callbacks and null */
 
 static void custom(void)
 {
-	struct target t = { .fail = 0 };
+	struct target target = { .fail = 0 };
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = target_write, .finish = target_finish };
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 
 	ops.caps = DUMPFILTER_IO_RANDOM;
 	ops.name = "mine";
-	s = df_sink_custom(&env, &ops, &t, &err);
-	CHECK(s);
-	CHECK_EQ(s->caps, DUMPFILTER_IO_RANDOM);
-	CHECK_EQ(df_sink_write(s, 5, "abc", 3, &err), 0);
-	CHECK_EQ(df_sink_zeros(s, 8, 30, &err), 0);
-	CHECK(!memcmp(t.first + 5, "abc", 3));
-	CHECK_EQ(s->end, 38);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), 0);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	CHECK_EQ(t.finished, 1);
-	CHECK_EQ(t.result, DUMPFILTER_PARTIAL);
-	done(s);
+	sink = df_sink_custom(&env, &ops, &target, &err);
+	CHECK(sink);
+	CHECK_EQ(sink->caps, DUMPFILTER_IO_RANDOM);
+	CHECK_EQ(df_sink_write(sink, 5, "abc", 3, &err), 0);
+	CHECK_EQ(df_sink_zeros(sink, 8, 30, &err), 0);
+	CHECK(!memcmp(target.first + 5, "abc", 3));
+	CHECK_EQ(sink->end, 38);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_PARTIAL, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	CHECK_EQ(target.finished, 1);
+	CHECK_EQ(target.result, DUMPFILTER_PARTIAL);
+	done(sink);
 }
 
 static void custom_errors(void)
@@ -295,15 +296,15 @@ static void custom_errors(void)
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = target_write, .finish = target_finish };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct target t = { .fail = rows[i].fail };
-		struct dumpfilter_sink *s = df_sink_custom(&env, &ops, &t, &err);
+		struct target target = { .fail = rows[i].fail };
+		struct dumpfilter_sink *sink = df_sink_custom(&env, &ops, &target, &err);
 
-		CHECK(s);
-		CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), rows[i].code);
+		CHECK(sink);
+		CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), rows[i].code);
 		CHECK_HAS(err.text, "output: writing 3 bytes at offset 0: ");
 		CHECK_HAS(err.text, rows[i].text);
-		CHECK_EQ(df_sink_finish(s, 0, &err), rows[i].code);
-		done(s);
+		CHECK_EQ(df_sink_finish(sink, 0, &err), rows[i].code);
+		done(sink);
 	}
 }
 
@@ -325,15 +326,15 @@ static void custom_refused(void)
 
 static void null(void)
 {
-	struct dumpfilter_sink *s = df_sink_null(&env, &err);
+	struct dumpfilter_sink *sink = df_sink_null(&env, &err);
 
-	CHECK(s);
-	CHECK_EQ(df_sink_write(s, 1000, "abc", 3, &err), 0);
-	CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), 0);
-	CHECK_EQ(s->bytes, 6);
-	CHECK_EQ(s->end, 1003);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	CHECK(sink);
+	CHECK_EQ(df_sink_write(sink, 1000, "abc", 3, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), 0);
+	CHECK_EQ(sink->bytes, 6);
+	CHECK_EQ(sink->end, 1003);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	df_sink_free(NULL);
 }
 

@@ -7,18 +7,18 @@
 
 static void fd_regular(void)
 {
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 	int fd;
 
 	write_file(in_dir("fd"), "0123456789", 10);
 	fd = open(in_dir("fd"), O_RDWR);
-	s = df_sink_fd(&env, fd, "out", &err);
-	CHECK(s);
-	CHECK(s->caps & DUMPFILTER_IO_RANDOM);
-	CHECK_EQ(df_sink_write(s, 3, "ab", 2, &err), 0);
-	CHECK_EQ(df_sink_write(s, 0, "c", 1, &err), 0);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	sink = df_sink_fd(&env, fd, "out", &err);
+	CHECK(sink);
+	CHECK(sink->caps & DUMPFILTER_IO_RANDOM);
+	CHECK_EQ(df_sink_write(sink, 3, "ab", 2, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, "c", 1, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	CHECK_EQ(write(fd, "!", 1), 1); /* still open, and what is written next comes behind */
 	close(fd);
 	CHECK(file_is(in_dir("fd"), "c\0\0ab!", 6));
@@ -39,27 +39,27 @@ static void fd_refused(void)
 
 static void fd_pipe(void)
 {
-	struct dumpfilter_sink *s;
-	char buf[16];
+	struct dumpfilter_sink *sink;
+	char buffer[16];
 	int fds[2];
 
 	CHECK(!pipe(fds));
-	s = df_sink_fd(&env, fds[1], "pipe", &err);
-	CHECK(s);
-	CHECK_EQ(s->caps, 0);
-	CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), 0);
-	CHECK_EQ(df_sink_zeros(s, 3, 2, &err), 0);
-	CHECK_EQ(df_sink_write(s, 5, "d", 1, &err), 0);
-	CHECK_EQ(df_sink_write(s, 7, "e", 1, &err), DUMPFILTER_E_UNSUPPORTED);
+	sink = df_sink_fd(&env, fds[1], "pipe", &err);
+	CHECK(sink);
+	CHECK_EQ(sink->caps, 0);
+	CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), 0);
+	CHECK_EQ(df_sink_zeros(sink, 3, 2, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 5, "d", 1, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 7, "e", 1, &err), DUMPFILTER_E_UNSUPPORTED);
 	CHECK_HAS(err.text, "pipe: a stream takes bytes only in order");
 	CHECK_HAS(err.text, "flattened format");
-	CHECK_EQ(df_sink_write(s, 5, "e", 1, &err), DUMPFILTER_E_UNSUPPORTED);
-	CHECK_EQ(df_sink_zeros(s, 0, 1, &err), DUMPFILTER_E_UNSUPPORTED);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	CHECK_EQ(df_sink_write(sink, 5, "e", 1, &err), DUMPFILTER_E_UNSUPPORTED);
+	CHECK_EQ(df_sink_zeros(sink, 0, 1, &err), DUMPFILTER_E_UNSUPPORTED);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	close(fds[1]);
-	CHECK_EQ(read(fds[0], buf, sizeof buf), 6);
-	CHECK(!memcmp(buf, "abc\0\0d", 6));
+	CHECK_EQ(read(fds[0], buffer, sizeof buffer), 6);
+	CHECK(!memcmp(buffer, "abc\0\0d", 6));
 	close(fds[0]);
 }
 
@@ -67,31 +67,31 @@ static void fd_pipe(void)
 static void fd_pipe_broken(void)
 {
 	void (*old)(int) = signal(SIGPIPE, SIG_IGN);
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 	int fds[2];
 
 	CHECK(!pipe(fds));
 	close(fds[0]);
-	s = df_sink_fd(&env, fds[1], "pipe", &err);
+	sink = df_sink_fd(&env, fds[1], "pipe", &err);
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), DUMPFILTER_E_IO);
+		CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), DUMPFILTER_E_IO);
 		CHECK_HAS(err.text, "pipe: writing 3 bytes at offset 0: Broken pipe");
 	}
-	done(s);
+	done(sink);
 	close(fds[1]);
 	signal(SIGPIPE, old);
 }
 
 static void *drain(void *arg)
 {
-	static uint8_t buf[1 << 20];
-	size_t *total = arg, n = 0;
+	static uint8_t buffer[1 << 20];
+	size_t *total = arg, count = 0;
 	int fd = (int)*total;
-	ssize_t r;
+	ssize_t result;
 
-	while ((r = read(fd, buf + n % 4096, 5000)) > 0)
-		n += (size_t)r;
-	*total = n;
+	while ((result = read(fd, buffer + count % 4096, 5000)) > 0)
+		count += (size_t)result;
+	*total = count;
 	return NULL;
 }
 
@@ -99,20 +99,20 @@ static void *drain(void *arg)
 static void fd_nonblocking(void)
 {
 	static const uint8_t big[1 << 20];
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 	size_t total;
-	pthread_t t;
+	pthread_t thread;
 	int fds[2];
 
 	CHECK(!pipe(fds));
 	CHECK(!fcntl(fds[1], F_SETFL, O_NONBLOCK));
 	total = (size_t)fds[0];
-	CHECK(!pthread_create(&t, NULL, drain, &total));
-	s = df_sink_fd(&env, fds[1], "pipe", &err);
-	CHECK_EQ(df_sink_write(s, 0, big, sizeof big, &err), 0);
-	done(s);
+	CHECK(!pthread_create(&thread, NULL, drain, &total));
+	sink = df_sink_fd(&env, fds[1], "pipe", &err);
+	CHECK_EQ(df_sink_write(sink, 0, big, sizeof big, &err), 0);
+	done(sink);
 	close(fds[1]);
-	pthread_join(t, NULL);
+	pthread_join(thread, NULL);
 	close(fds[0]);
 	CHECK_EQ(total, sizeof big);
 }
@@ -120,34 +120,34 @@ static void fd_nonblocking(void)
 /* Offsets mean nothing to a descriptor that appends: it is a stream. */
 static void fd_append(void)
 {
-	struct dumpfilter_sink *s;
+	struct dumpfilter_sink *sink;
 	int fd;
 
 	write_file(in_dir("log"), "old", 3);
 	fd = open(in_dir("log"), O_WRONLY | O_APPEND);
-	s = df_sink_fd(&env, fd, "log", &err);
-	CHECK_EQ(s->caps, 0);
-	CHECK_EQ(df_sink_write(s, 0, "new", 3, &err), 0);
-	CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-	done(s);
+	sink = df_sink_fd(&env, fd, "log", &err);
+	CHECK_EQ(sink->caps, 0);
+	CHECK_EQ(df_sink_write(sink, 0, "new", 3, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+	done(sink);
 	close(fd);
 	CHECK(file_is(in_dir("log"), "oldnew", 6));
 }
 
 static void full_disk(void)
 {
-	struct dumpfilter_sink *s = df_sink_path(&env, "/dev/full", DUMPFILTER_SINK_OVERWRITE, &err);
+	struct dumpfilter_sink *sink = df_sink_path(&env, "/dev/full", DUMPFILTER_SINK_OVERWRITE, &err);
 	int fd = open("/dev/full", O_WRONLY);
 
-	CHECK(s);
-	CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), DUMPFILTER_E_NOSPACE);
+	CHECK(sink);
+	CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), DUMPFILTER_E_NOSPACE);
 	CHECK_HAS(err.text, "/dev/full: writing 3 bytes at offset 0: No space left on device");
-	CHECK(!s->touched);
-	CHECK_EQ(s->end, 0);
-	done(s);
-	s = df_sink_fd(&env, fd, "full", &err);
-	CHECK_EQ(df_sink_write(s, 0, "abc", 3, &err), DUMPFILTER_E_NOSPACE);
-	done(s);
+	CHECK(!sink->touched);
+	CHECK_EQ(sink->end, 0);
+	done(sink);
+	sink = df_sink_fd(&env, fd, "full", &err);
+	CHECK_EQ(df_sink_write(sink, 0, "abc", 3, &err), DUMPFILTER_E_NOSPACE);
+	done(sink);
 	close(fd);
 }
 

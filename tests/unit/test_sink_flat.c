@@ -10,46 +10,46 @@ struct record {
 };
 
 /* The records of a stream up to its end record: their number, or −1 where it is not one. */
-static int parse(const uint8_t *p, size_t len, struct record *out, int most)
+static int parse(const uint8_t *bytes, size_t length, struct record *record, int most)
 {
 	size_t at = DF_FLAT_HEADER;
-	int n = 0;
+	int count = 0;
 
-	if (len < at || !df_flat_is(p, len))
+	if (length < at || !df_flat_is(bytes, length))
 		return -1;
 	for (;;) {
-		struct record r;
+		struct record second;
 
-		if (len - at < DF_FLAT_RECORD)
+		if (length - at < DF_FLAT_RECORD)
 			return -1;
-		switch (df_flat_decode_record(p + at, &r.offset, &r.size)) {
+		switch (df_flat_decode_record(bytes + at, &second.offset, &second.size)) {
 		case DF_FLAT_END:
-			return at + DF_FLAT_RECORD == len ? n : -1;
+			return at + DF_FLAT_RECORD == length ? count : -1;
 		case DF_FLAT_BAD:
 			return -1;
 		default:
-			at += DF_FLAT_RECORD + r.size;
+			at += DF_FLAT_RECORD + second.size;
 		}
-		if (at > len || n == most)
+		if (at > length || count == most)
 			return -1;
-		out[n++] = r;
+		record[count++] = second;
 	}
 }
 
 struct piece {
-	uint64_t offset, len;
+	uint64_t offset, length;
 	bool zeros;
 };
 
-static int write_pieces(struct dumpfilter_sink *s, const struct piece *p)
+static int write_pieces(struct dumpfilter_sink *sink, const struct piece *piece)
 {
 	static const uint8_t bytes[3 << 20] = { 1 };
-	int r = 0;
+	int result = 0;
 
-	for (; p->len && !r; p++)
-		r = p->zeros ? df_sink_zeros(s, p->offset, p->len, &err)
-			     : df_sink_write(s, p->offset, bytes, p->len, &err);
-	return r;
+	for (; piece->length && !result; piece++)
+		result = piece->zeros ? df_sink_zeros(sink, piece->offset, piece->length, &err)
+				      : df_sink_write(sink, piece->offset, bytes, piece->length, &err);
+	return result;
 }
 
 #define K UINT64_C(1024)
@@ -80,34 +80,34 @@ static const struct {
 
 static void flat_shape(size_t i, int result)
 {
-	struct dumpfilter_sink *inner, *s;
-	struct record r[8];
-	uint8_t *p;
-	size_t len;
-	int n;
+	struct dumpfilter_sink *inner, *sink;
+	struct record records[8];
+	uint8_t *bytes;
+	size_t length;
+	int count;
 
 	write_file(in_dir("flat"), "old", 3);
 	inner = open_path("flat", DUMPFILTER_SINK_OVERWRITE);
-	s = df_sink_flat(&env, inner, &err);
-	CHECK(s);
-	CHECK_EQ(s->caps, DUMPFILTER_IO_RANDOM);
+	sink = df_sink_flat(&env, inner, &err);
+	CHECK(sink);
+	CHECK_EQ(sink->caps, DUMPFILTER_IO_RANDOM);
 	CHECK(inner->used);
 	CHECK(!df_sink_flat(&env, inner, &err));
-	CHECK_EQ(write_pieces(s, shapes[i].in), 0);
-	CHECK_EQ(df_sink_finish(s, result, &err), 0);
-	df_sink_free(s);
+	CHECK_EQ(write_pieces(sink, shapes[i].in), 0);
+	CHECK_EQ(df_sink_finish(sink, result, &err), 0);
+	df_sink_free(sink);
 	done(inner);
-	p = read_file(in_dir("flat"), &len);
-	n = parse(p, len, r, 8);
-	free(p);
+	bytes = read_file(in_dir("flat"), &length);
+	count = parse(bytes, length, records, 8);
+	free(bytes);
 	if (result < 0) {
-		CHECK_EQ(n, -1); /* no end record */
+		CHECK_EQ(count, -1); /* no end record */
 		return;
 	}
-	CHECK(n >= 0);
-	for (int k = 0; k <= n; k++) {
-		CHECK_EQ(shapes[i].out[k].size, k < n ? r[k].size : 0);
-		CHECK_EQ(shapes[i].out[k].offset, k < n ? r[k].offset : 0);
+	CHECK(count >= 0);
+	for (int index = 0; index <= count; index++) {
+		CHECK_EQ(shapes[i].out[index].size, index < count ? records[index].size : 0);
+		CHECK_EQ(shapes[i].out[index].offset, index < count ? records[index].offset : 0);
 	}
 }
 
@@ -122,13 +122,13 @@ static void flat_twice(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct dumpfilter_sink *inner = df_sink_null(&env, &err);
-		struct dumpfilter_sink *s = df_sink_flat(&env, inner, &err);
+		struct dumpfilter_sink *sink = df_sink_flat(&env, inner, &err);
 		const struct piece row[] = { rows[i], { 0, 0, false } };
 
-		CHECK_EQ(write_pieces(s, before), 0);
-		CHECK_EQ(write_pieces(s, row), DUMPFILTER_E_INVAL);
+		CHECK_EQ(write_pieces(sink, before), 0);
+		CHECK_EQ(write_pieces(sink, row), DUMPFILTER_E_INVAL);
 		CHECK_HAS(err.text, "were written before");
-		df_sink_free(s);
+		df_sink_free(sink);
 		done(inner);
 	}
 }
@@ -137,32 +137,32 @@ static void flat_twice(void)
 static void flat_many_places(void)
 {
 	struct dumpfilter_sink *inner = df_sink_null(&env, &err);
-	struct dumpfilter_sink *s = df_sink_flat(&env, inner, &err);
+	struct dumpfilter_sink *sink = df_sink_flat(&env, inner, &err);
 
 	for (unsigned round = 0; round < 3; round++)
 		for (uint64_t i = 0; i < 100; i++)
-			CHECK_EQ(df_sink_write(s, i * 64 + round, "x", 1, &err), 0);
-	CHECK_EQ(df_sink_write(s, 99 * 64 + 2, "x", 1, &err), DUMPFILTER_E_INVAL);
-	df_sink_free(s);
+			CHECK_EQ(df_sink_write(sink, i * 64 + round, "x", 1, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 99 * 64 + 2, "x", 1, &err), DUMPFILTER_E_INVAL);
+	df_sink_free(sink);
 	done(inner);
 }
 
 /* Strictly in order, so that a pipe will do; and a pipe that breaks ends it. */
 static void flat_inner_fails(void)
 {
-	struct target t = { .fail = -EPIPE };
-	struct dumpfilter_sink *inner = target_sink(&t, 0);
-	struct dumpfilter_sink *s = df_sink_flat(&env, inner, &err);
+	struct target target = { .fail = -EPIPE };
+	struct dumpfilter_sink *inner = target_sink(&target, 0);
+	struct dumpfilter_sink *sink = df_sink_flat(&env, inner, &err);
 
-	CHECK_EQ(df_sink_write(s, 0, "x", 1, &err), DUMPFILTER_E_IO);
+	CHECK_EQ(df_sink_write(sink, 0, "x", 1, &err), DUMPFILTER_E_IO);
 	CHECK_HAS(err.text, "Broken pipe");
-	t.fail = 0;
-	CHECK_EQ(df_sink_write(s, 1, "y", 1, &err), DUMPFILTER_E_IO);
+	target.fail = 0;
+	CHECK_EQ(df_sink_write(sink, 1, "y", 1, &err), DUMPFILTER_E_IO);
 	CHECK_HAS(err.text, "Broken pipe"); /* the first cause, each time */
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), DUMPFILTER_E_IO);
-	CHECK_EQ(t.finished, 1);
-	CHECK_EQ(t.result, DUMPFILTER_E_IO);
-	df_sink_free(s);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_PARTIAL, &err), DUMPFILTER_E_IO);
+	CHECK_EQ(target.finished, 1);
+	CHECK_EQ(target.result, DUMPFILTER_E_IO);
+	df_sink_free(sink);
 	done(inner);
 }
 
@@ -171,77 +171,78 @@ static void flat_inner_fails(void)
 #define HEADER 464u
 
 /* A dump of n records, whose header has no mark at first: the stream in *m. */
-static void written_again(uint64_t n, struct memory *m)
+static void written_again(uint64_t count, struct memory *memory)
 {
 	static struct dumpfilter_sink_ops ops = { .size = sizeof ops, .write = memory_write };
-	struct dumpfilter_sink *inner = df_sink_custom(&env, &ops, m, &err), *s = df_sink_flat(&env, inner, &err);
+	struct dumpfilter_sink *inner = df_sink_custom(&env, &ops, memory, &err),
+			       *sink = df_sink_flat(&env, inner, &err);
 	uint8_t header[HEADER] = "KDUMP   ";
 
-	CHECK_EQ(df_sink_write(s, 0, header, HEADER, &err), 0);
-	for (uint64_t i = 1; i < n; i++)
-		CHECK_EQ(df_sink_write(s, 4096 + i * 2, "x", 1, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, header, HEADER, &err), 0);
+	for (uint64_t i = 1; i < count; i++)
+		CHECK_EQ(df_sink_write(sink, 4096 + i * 2, "x", 1, &err), 0);
 	header[424] = 8;
-	CHECK_EQ(df_sink_again(s, HEADER, &err), 0);
-	CHECK_EQ(df_sink_write(s, 0, header, 100, &err), 0);
-	CHECK_EQ(df_sink_write(s, 100, header + 100, HEADER - 100, &err), 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), 0);
-	df_sink_free(s);
+	CHECK_EQ(df_sink_again(sink, HEADER, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, header, 100, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 100, header + 100, HEADER - 100, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_PARTIAL, &err), 0);
+	df_sink_free(sink);
 	done(inner);
 }
 
 /* Whatever the number of records: crash finds the header by halving. */
-static void flat_again(uint64_t n)
+static void flat_again(uint64_t count)
 {
-	struct memory m = { 0 };
-	struct fr_stream s;
+	struct memory memory = { 0 };
+	struct fr_stream fr_stream;
 	const char *bad = NULL;
 
-	written_again(n, &m);
-	CHECK(fr_parse(&s, m.data, m.size));
-	CHECK(s.ended && s.n > n + 1 && s.n <= n + 4);
+	written_again(count, &memory);
+	CHECK(fr_parse(&fr_stream, memory.data, memory.size));
+	CHECK(fr_stream.ended && fr_stream.count > count + 1 && fr_stream.count <= count + 4);
 	for (size_t i = 0; i < fr_nreaders && !bad; i++) {
 		bool marked = false;
 
-		if (n > 100 && strcmp(fr_readers[i].name, "crash"))
+		if (count > 100 && strcmp(fr_readers[i].name, "crash"))
 			continue;
 		if (!fr_readers[i].shows_mark)
 			continue;
-		bad = fr_readers[i].read(&s, &marked);
+		bad = fr_readers[i].read(&fr_stream, &marked);
 		if (!bad && !marked)
 			bad = "finds the old header";
 		if (bad)
-			printf("# %" PRIu64 " records, %s\n", n, fr_readers[i].name);
+			printf("# %" PRIu64 " records, %s\n", count, fr_readers[i].name);
 	}
-	fr_free(&s);
-	memory_free(&m);
+	fr_free(&fr_stream);
+	memory_free(&memory);
 	if (bad)
 		T_FAIL("%s", bad);
 }
 
 static void flat_again_any_number(void)
 {
-	for (uint64_t n = 2; n < 600; n++)
-		flat_again(n);
+	for (uint64_t count = 2; count < 600; count++)
+		flat_again(count);
 	for (uint64_t high = 512; high <= 32768; high *= 2)
 		for (uint64_t part = 8; part < 16; part++)
-			for (uint64_t n = high / 8 * part - 4; n < high / 8 * part + 4; n++)
-				flat_again(n);
+			for (uint64_t count = high / 8 * part - 4; count < high / 8 * part + 4; count++)
+				flat_again(count);
 }
 
 static void flat_again_misused(void)
 {
-	struct dumpfilter_sink *inner = df_sink_null(&env, &err), *s = df_sink_flat(&env, inner, &err);
+	struct dumpfilter_sink *inner = df_sink_null(&env, &err), *sink = df_sink_flat(&env, inner, &err);
 	uint8_t header[HEADER] = { 0 };
 
-	CHECK_EQ(df_sink_write(s, 8, header, 8, &err), 0);
-	CHECK_EQ(df_sink_again(s, 8, &err), DUMPFILTER_E_INVAL); /* there is no header */
-	CHECK_EQ(df_sink_write(s, 0, header, 8, &err), 0);
-	CHECK_EQ(df_sink_again(s, 7, &err), DUMPFILTER_E_INVAL); /* less than the old one */
-	CHECK_EQ(df_sink_again(s, 16, &err), 0);
-	CHECK_EQ(df_sink_write(s, 0, header, 17, &err), DUMPFILTER_E_INVAL);
-	CHECK_EQ(df_sink_write(s, 0, header, 15, &err), 0);
-	CHECK_EQ(df_sink_finish(s, DUMPFILTER_PARTIAL, &err), DUMPFILTER_E_INVAL); /* half of it */
-	df_sink_free(s);
+	CHECK_EQ(df_sink_write(sink, 8, header, 8, &err), 0);
+	CHECK_EQ(df_sink_again(sink, 8, &err), DUMPFILTER_E_INVAL); /* there is no header */
+	CHECK_EQ(df_sink_write(sink, 0, header, 8, &err), 0);
+	CHECK_EQ(df_sink_again(sink, 7, &err), DUMPFILTER_E_INVAL); /* less than the old one */
+	CHECK_EQ(df_sink_again(sink, 16, &err), 0);
+	CHECK_EQ(df_sink_write(sink, 0, header, 17, &err), DUMPFILTER_E_INVAL);
+	CHECK_EQ(df_sink_write(sink, 0, header, 15, &err), 0);
+	CHECK_EQ(df_sink_finish(sink, DUMPFILTER_PARTIAL, &err), DUMPFILTER_E_INVAL); /* half of it */
+	df_sink_free(sink);
 	done(inner);
 }
 
@@ -249,7 +250,7 @@ static void flat_again_misused(void)
 static void flat_whole(void)
 {
 	static const struct {
-		uint64_t before, len;
+		uint64_t before, length;
 		struct record out[3];
 	} rows[] = {
 		{ 10, 20, { { 100, 30 } } },
@@ -261,22 +262,22 @@ static void flat_whole(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct dumpfilter_sink *inner = open_path("whole", DUMPFILTER_SINK_OVERWRITE);
-		struct dumpfilter_sink *s = df_sink_flat(&env, inner, &err);
-		struct record r[4] = { 0 };
-		uint8_t *p;
-		size_t len;
+		struct dumpfilter_sink *sink = df_sink_flat(&env, inner, &err);
+		struct record records[4] = { 0 };
+		uint8_t *from;
+		size_t length;
 
-		CHECK_EQ(df_sink_write(s, 100, bytes, rows[i].before, &err), 0);
-		CHECK_EQ(df_sink_write_whole(s, 100 + rows[i].before, bytes, rows[i].len, &err), 0);
-		CHECK_EQ(df_sink_finish(s, 0, &err), 0);
-		df_sink_free(s);
+		CHECK_EQ(df_sink_write(sink, 100, bytes, rows[i].before, &err), 0);
+		CHECK_EQ(df_sink_write_whole(sink, 100 + rows[i].before, bytes, rows[i].length, &err), 0);
+		CHECK_EQ(df_sink_finish(sink, 0, &err), 0);
+		df_sink_free(sink);
 		done(inner);
-		p = read_file(in_dir("whole"), &len);
-		CHECK(parse(p, len, r, 3) > 0);
-		free(p);
-		for (unsigned k = 0; k < 3; k++) {
-			CHECK_EQ(r[k].offset, rows[i].out[k].offset);
-			CHECK_EQ(r[k].size, rows[i].out[k].size);
+		from = read_file(in_dir("whole"), &length);
+		CHECK(parse(from, length, records, 3) > 0);
+		free(from);
+		for (unsigned index = 0; index < 3; index++) {
+			CHECK_EQ(records[index].offset, rows[i].out[index].offset);
+			CHECK_EQ(records[index].size, rows[i].out[index].size);
 		}
 	}
 }

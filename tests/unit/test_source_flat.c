@@ -19,95 +19,95 @@ static struct {
 	size_t len, length;
 	uint64_t fail_at; /* reads that touch this byte of the stream fail */
 	bool cancel;      /* with the first read */
-} x;
+} fixture;
 
-static int64_t read_stream(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_stream(void *user, uint64_t offset, void *buffer, size_t length)
 {
 	(void)user;
-	if (x.cancel)
-		atomic_store(&x.env.cancelled, 1);
-	if (offset <= x.fail_at && x.fail_at < offset + len)
+	if (fixture.cancel)
+		atomic_store(&fixture.env.cancelled, 1);
+	if (offset <= fixture.fail_at && fixture.fail_at < offset + length)
 		return -EIO;
-	if (offset >= x.len)
+	if (offset >= fixture.len)
 		return 0;
-	len = x.len - offset < len ? x.len - (size_t)offset : len;
-	memcpy(buf, x.stream + offset, len);
-	return (int64_t)len;
+	length = fixture.len - offset < length ? fixture.len - (size_t)offset : length;
+	memcpy(buffer, fixture.stream + offset, length);
+	return (int64_t)length;
 }
 
 static void begin(void)
 {
-	df_source_close(&x.source);
-	memset(&x.env, 0, sizeof x.env);
-	memset(x.file, 0, sizeof x.file);
-	if (!x.stream)
-		x.stream = malloc(STREAM_MAX);
-	df_flat_encode_header(x.stream);
-	x.len = DF_FLAT_HEADER;
-	x.length = 0;
-	x.fail_at = UINT64_MAX;
-	x.cancel = false;
+	df_source_close(&fixture.source);
+	memset(&fixture.env, 0, sizeof fixture.env);
+	memset(fixture.file, 0, sizeof fixture.file);
+	if (!fixture.stream)
+		fixture.stream = malloc(STREAM_MAX);
+	df_flat_encode_header(fixture.stream);
+	fixture.len = DF_FLAT_HEADER;
+	fixture.length = 0;
+	fixture.fail_at = UINT64_MAX;
+	fixture.cancel = false;
 }
 
 /* A record, with bytes that depend on where they are in the stream. */
 static void record(uint64_t offset, size_t size)
 {
-	CHECK(x.len + DF_FLAT_RECORD + size <= STREAM_MAX);
-	df_flat_encode_record(offset, size, x.stream + x.len);
-	x.len += DF_FLAT_RECORD;
-	fill_pattern(x.stream + x.len, x.len, size);
+	CHECK(fixture.len + DF_FLAT_RECORD + size <= STREAM_MAX);
+	df_flat_encode_record(offset, size, fixture.stream + fixture.len);
+	fixture.len += DF_FLAT_RECORD;
+	fill_pattern(fixture.stream + fixture.len, fixture.len, size);
 	if (offset + size <= FILE_MAX)
-		memcpy(x.file + offset, x.stream + x.len, size);
-	x.len += size;
-	if (offset + size > x.length)
-		x.length = (size_t)(offset + size);
+		memcpy(fixture.file + offset, fixture.stream + fixture.len, size);
+	fixture.len += size;
+	if (offset + size > fixture.length)
+		fixture.length = (size_t)(offset + size);
 }
 
 static void end_record(void)
 {
-	df_flat_encode_end(x.stream + x.len);
-	x.len += DF_FLAT_RECORD;
+	df_flat_encode_end(fixture.stream + fixture.len);
+	fixture.len += DF_FLAT_RECORD;
 }
 
 static int open_stream(struct df_err *err)
 {
 	struct dumpfilter_source_ops ops = {
-		.size = sizeof ops, .read = read_stream, .length = x.len, .name = "stream"
+		.size = sizeof ops, .read = read_stream, .length = fixture.len, .name = "stream"
 	};
-	int r = df_source_open_ops(&x.source, &x.env, &ops, NULL, err);
+	int result = df_source_open_ops(&fixture.source, &fixture.env, &ops, NULL, err);
 
-	CHECK_EQ(r, 0);
-	return df_source_flatten(&x.source, err);
+	CHECK_EQ(result, 0);
+	return df_source_flatten(&fixture.source, err);
 }
 
 static void opens(void)
 {
 	struct df_err err;
-	int r = open_stream(&err);
+	int result = open_stream(&err);
 
-	if (r)
+	if (result)
 		T_FAIL("%s", err.text);
-	CHECK_EQ(x.source.length, x.length);
+	CHECK_EQ(fixture.source.length, fixture.length);
 }
 
-static void reads(size_t offset, size_t len)
+static void reads(size_t offset, size_t length)
 {
-	static uint8_t buf[FILE_MAX];
+	static uint8_t buffer[FILE_MAX];
 	struct df_err err;
 
-	if (df_source_read(&x.source, offset, buf, len, &err))
+	if (df_source_read(&fixture.source, offset, buffer, length, &err))
 		T_FAIL("%s", err.text);
-	if (memcmp(buf, x.file + offset, len))
-		T_FAIL("bytes [%zu, +%zu) are wrong", offset, len);
+	if (memcmp(buffer, fixture.file + offset, length))
+		T_FAIL("bytes [%zu, +%zu) are wrong", offset, length);
 }
 
 static void same_file(void)
 {
 	uint64_t seed = 7;
 
-	reads(0, x.length);
+	reads(0, fixture.length);
 	for (unsigned i = 0; i < 500; i++) {
-		size_t at = next_random(&seed) % x.length, left = x.length - at;
+		size_t at = next_random(&seed) % fixture.length, left = fixture.length - at;
 
 		reads(at, 1 + next_random(&seed) % (left < 9000 ? left : 9000));
 	}
@@ -120,22 +120,22 @@ static void records_of_one_size(void)
 		record(i * 4096, 4096);
 	end_record();
 	opens();
-	CHECK(!df_source_cut(&x.source));
+	CHECK(!df_source_cut(&fixture.source));
 	same_file();
 }
 
 static void two_rows_interleaved_with_odd_sizes(void)
 {
-	size_t a = 4096, b = 400000;
+	size_t start = 4096, end = 400000;
 	uint64_t seed = 3;
 
 	begin();
 	record(0, 464);
 	for (unsigned i = 0; i < 300; i++) {
-		size_t n = 1 + next_random(&seed) % 900;
+		size_t count = 1 + next_random(&seed) % 900;
 
-		record(i % 7 ? b : a, n);
-		*(i % 7 ? &b : &a) += n;
+		record(i % 7 ? end : start, count);
+		*(i % 7 ? &end : &start) += count;
 	}
 	end_record();
 	opens();
@@ -172,9 +172,9 @@ static void nothing_behind_the_end_record_counts(void)
 	begin();
 	record(0, 100);
 	end_record();
-	x.len += 1000;
+	fixture.len += 1000;
 	opens();
-	CHECK(!df_source_cut(&x.source));
+	CHECK(!df_source_cut(&fixture.source));
 	same_file();
 }
 
@@ -183,10 +183,10 @@ static void cut_in_data(void)
 	begin();
 	record(0, 5000);
 	record(5000, 5000);
-	x.len -= 3000;
-	x.length = 7000;
+	fixture.len -= 3000;
+	fixture.length = 7000;
 	opens();
-	CHECK(df_source_cut(&x.source));
+	CHECK(df_source_cut(&fixture.source));
 	reads(0, 7000);
 }
 
@@ -196,9 +196,9 @@ static void cut_between_and_in_headers(void)
 		begin();
 		record(0, 5000);
 		end_record();
-		x.len -= less;
+		fixture.len -= less;
 		opens();
-		CHECK_EQ(df_source_cut(&x.source), less > 0);
+		CHECK_EQ(df_source_cut(&fixture.source), less > 0);
 		same_file();
 	}
 }
@@ -207,10 +207,10 @@ static void ends_at_what_is_no_record(void)
 {
 	begin();
 	record(0, 5000);
-	df_flat_encode_record(UINT64_MAX - 5, 7, x.stream + x.len);
-	x.len += DF_FLAT_RECORD + 4096;
+	df_flat_encode_record(UINT64_MAX - 5, 7, fixture.stream + fixture.len);
+	fixture.len += DF_FLAT_RECORD + 4096;
 	opens();
-	CHECK(df_source_cut(&x.source));
+	CHECK(df_source_cut(&fixture.source));
 	same_file();
 }
 
@@ -223,7 +223,7 @@ static void without_data(void)
 	CHECK_EQ(open_stream(&err), DUMPFILTER_E_CORRUPT);
 	CHECK_HAS(err.text, "holds no data");
 	begin();
-	x.len = 24;
+	fixture.len = 24;
 	CHECK_EQ(open_stream(&err), DUMPFILTER_E_CORRUPT);
 }
 
@@ -236,27 +236,27 @@ static void offsets_far_away(void)
 	record(INT64_MAX - 10, 5);
 	end_record();
 	opens();
-	CHECK_EQ(df_source_read(&x.source, INT64_MAX - 7, &byte, 1, &err), 0);
-	CHECK_EQ(df_source_read(&x.source, INT64_MAX - 5, &byte, 1, &err), DUMPFILTER_E_TRUNCATED);
+	CHECK_EQ(df_source_read(&fixture.source, INT64_MAX - 7, &byte, 1, &err), 0);
+	CHECK_EQ(df_source_read(&fixture.source, INT64_MAX - 5, &byte, 1, &err), DUMPFILTER_E_TRUNCATED);
 }
 
 static void failures_below_are_told(void)
 {
 	struct df_err err;
-	uint8_t buf[100];
+	uint8_t buffer[100];
 
 	begin();
 	record(0, 5000);
 	record(5000, 5000);
 	end_record();
-	x.fail_at = DF_FLAT_HEADER + DF_FLAT_RECORD + 5000 + 3; /* the second header */
+	fixture.fail_at = DF_FLAT_HEADER + DF_FLAT_RECORD + 5000 + 3; /* the second header */
 	CHECK_EQ(open_stream(&err), DUMPFILTER_E_IO);
-	df_source_close(&x.source);
-	x.fail_at = UINT64_MAX;
+	df_source_close(&fixture.source);
+	fixture.fail_at = UINT64_MAX;
 	opens();
-	x.fail_at = DF_FLAT_HEADER + DF_FLAT_RECORD + 50;
-	CHECK_EQ(df_source_read(&x.source, 40, buf, sizeof buf, &err), DUMPFILTER_E_IO);
-	CHECK_EQ(df_source_read(&x.source, 400, buf, sizeof buf, &err), 0);
+	fixture.fail_at = DF_FLAT_HEADER + DF_FLAT_RECORD + 50;
+	CHECK_EQ(df_source_read(&fixture.source, 40, buffer, sizeof buffer, &err), DUMPFILTER_E_IO);
+	CHECK_EQ(df_source_read(&fixture.source, 400, buffer, sizeof buffer, &err), 0);
 }
 
 static void can_be_cancelled(void)
@@ -266,7 +266,7 @@ static void can_be_cancelled(void)
 	begin();
 	record(0, 5000);
 	end_record();
-	x.cancel = true;
+	fixture.cancel = true;
 	CHECK_EQ(open_stream(&err), DUMPFILTER_E_CANCELLED);
 }
 
@@ -279,20 +279,20 @@ static void memory_is_given_back(void)
 		record(i * 31 % 3000 * 300, 1 + i % 200);
 	end_record();
 	opens();
-	CHECK(atomic_load(&x.env.mem_used) > 0);
-	df_source_close(&x.source);
-	CHECK_EQ(atomic_load(&x.env.mem_used), 0);
-	atomic_store(&x.env.mem_limit, 20000);
+	CHECK(atomic_load(&fixture.env.mem_used) > 0);
+	df_source_close(&fixture.source);
+	CHECK_EQ(atomic_load(&fixture.env.mem_used), 0);
+	atomic_store(&fixture.env.mem_limit, 20000);
 	CHECK_EQ(open_stream(&err), DUMPFILTER_E_NOMEM);
-	df_source_close(&x.source);
-	CHECK_EQ(atomic_load(&x.env.mem_used), 0);
+	df_source_close(&fixture.source);
+	CHECK_EQ(atomic_load(&fixture.env.mem_used), 0);
 }
 
 /* A window on it, as readers use. */
 static void through_a_window(void)
 {
-	struct df_window w;
-	const uint8_t *p;
+	struct df_window window;
+	const uint8_t *bytes;
 	struct df_err err;
 
 	begin();
@@ -300,12 +300,12 @@ static void through_a_window(void)
 		record(i * 1000, 1000);
 	end_record();
 	opens();
-	CHECK_EQ(df_window_init(&w, &x.source, DF_WINDOW_MAX), 0);
-	for (size_t at = 0; at + 3000 <= x.length; at += 777) {
-		p = df_window_get(&w, at, 3000, &err);
-		CHECK(p && !memcmp(p, x.file + at, 3000));
+	CHECK_EQ(df_window_init(&window, &fixture.source, DF_WINDOW_MAX), 0);
+	for (size_t at = 0; at + 3000 <= fixture.length; at += 777) {
+		bytes = df_window_get(&window, at, 3000, &err);
+		CHECK(bytes && !memcmp(bytes, fixture.file + at, 3000));
 	}
-	df_window_fini(&w);
+	df_window_fini(&window);
 }
 
 int main(void)
@@ -324,7 +324,7 @@ int main(void)
 	RUN(can_be_cancelled);
 	RUN(memory_is_given_back);
 	RUN(through_a_window);
-	df_source_close(&x.source);
-	free(x.stream);
+	df_source_close(&fixture.source);
+	free(fixture.stream);
 	return T_END();
 }

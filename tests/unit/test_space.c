@@ -13,7 +13,7 @@
 #define ANYHOW  (REWRITE | DUMPFILTER_IO_CONCURRENT)
 #define UNUSED  2200u /* bytes of a flattened stream that may stay free, as the header of the library says */
 
-static struct fi_image img;
+static struct fi_image image;
 static bool slow; /* under sanitizers: fewer of the same kind */
 
 static const struct shape {
@@ -32,77 +32,78 @@ static const struct shape {
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-static void init(struct fi_run *x, const struct shape *s)
+static void init(struct fi_run *run, const struct shape *shape)
 {
-	fi_run_init(x, &img);
-	x->cfg.level = s->level;
-	x->cfg.format = s->format;
-	x->cfg.codec = dumpfilter_codec_available(DUMPFILTER_CODEC_LZO) ? DUMPFILTER_CODEC_LZO : DUMPFILTER_CODEC_ZLIB;
-	if (s->format == DUMPFILTER_FORMAT_ELF)
-		x->cfg.codec = DUMPFILTER_CODEC_NONE;
-	x->cfg.threads = s->threads;
-	x->disk.caps = s->caps;
-	x->disk.guard.concurrent = s->caps & DUMPFILTER_IO_CONCURRENT;
-	x->flat = s->flat;
+	fi_run_init(run, &image);
+	run->config.level = shape->level;
+	run->config.format = shape->format;
+	run->config.codec = dumpfilter_codec_available(DUMPFILTER_CODEC_LZO) ? DUMPFILTER_CODEC_LZO
+									     : DUMPFILTER_CODEC_ZLIB;
+	if (shape->format == DUMPFILTER_FORMAT_ELF)
+		run->config.codec = DUMPFILTER_CODEC_NONE;
+	run->config.threads = shape->threads;
+	run->disk.caps = shape->caps;
+	run->disk.guard.concurrent = shape->caps & DUMPFILTER_IO_CONCURRENT;
+	run->flat = shape->flat;
 }
 
 /* ---- limits */
 
 /* What a run below a limit left: pages that are listed. */
-static uint64_t judge(struct fi_run *x, const struct fi_dump *ref, uint64_t needed)
+static uint64_t judge(struct fi_run *run, const struct fi_dump *dump, uint64_t needed)
 {
-	struct fi_dump d;
+	struct fi_dump second;
 	uint64_t listed, size = 0;
 	bool whole = true;
 	const char *bad;
 
-	CHECK(x->disk.end <= x->limit);
-	if (x->result < 0) {
-		CHECK_EQ(-x->result, -DUMPFILTER_E_NOSPACE);
-		CHECK_HAS(x->message, "headers and index");
-		CHECK_EQ(x->disk.writes + x->disk.finishes, 0);
-		CHECK(x->at_limit);
+	CHECK(run->disk.end <= run->limit);
+	if (run->result < 0) {
+		CHECK_EQ(-run->result, -DUMPFILTER_E_NOSPACE);
+		CHECK_HAS(run->message, "headers and index");
+		CHECK_EQ(run->disk.writes + run->disk.finishes, 0);
+		CHECK(run->at_limit);
 		return 0;
 	}
-	bad = fi_dump_read(&d, x);
+	bad = fi_dump_read(&second, run);
 	FINE(bad);
-	FINE(fi_report_agrees(x, &d));
-	CHECK_EQ(x->disk.finishes, 1);
-	CHECK_EQ(x->at_limit, x->result == DUMPFILTER_PARTIAL);
-	CHECK_EQ(d.incomplete, x->result == DUMPFILTER_PARTIAL);
-	CHECK_EQ(-x->report.cause, x->result ? -DUMPFILTER_E_NOSPACE : 0);
-	if (x->result)
-		CHECK_HAS(x->message, "size limit");
+	FINE(fi_report_agrees(run, &second));
+	CHECK_EQ(run->disk.finishes, 1);
+	CHECK_EQ(run->at_limit, run->result == DUMPFILTER_PARTIAL);
+	CHECK_EQ(second.incomplete, run->result == DUMPFILTER_PARTIAL);
+	CHECK_EQ(-run->report.cause, run->result ? -DUMPFILTER_E_NOSPACE : 0);
+	if (run->result)
+		CHECK_HAS(run->message, "size limit");
 	else
-		CHECK_EQ(d.nlisted, ref->nlisted);
-	CHECK(d.elf || fi_dump_covers(&d, ref));
-	if (x->limit >= needed + (x->flat ? UNUSED : 0))
-		CHECK_EQ(x->result, 0);
-	if (x->limit < needed)
-		CHECK_EQ(x->result, DUMPFILTER_PARTIAL);
-	if (x->flat) {
-		free(fi_unflatten(x->disk.data, x->disk.end, &size, &whole));
+		CHECK_EQ(second.nlisted, dump->nlisted);
+	CHECK(second.elf || fi_dump_covers(&second, dump));
+	if (run->limit >= needed + (run->flat ? UNUSED : 0))
+		CHECK_EQ(run->result, 0);
+	if (run->limit < needed)
+		CHECK_EQ(run->result, DUMPFILTER_PARTIAL);
+	if (run->flat) {
+		free(fi_unflatten(run->disk.data, run->disk.end, &size, &whole));
 		CHECK(size && whole);
 	}
-	listed = d.nlisted;
-	fi_dump_free(&d);
+	listed = second.nlisted;
+	fi_dump_free(&second);
 	return listed;
 }
 
-static void same_with_threads(const struct shape *s, struct fi_run *x)
+static void same_with_threads(const struct shape *shape, struct fi_run *run)
 {
-	struct fi_run y;
+	struct fi_run second;
 
-	init(&y, s);
-	y.cfg.threads = s->threads == 1 ? 4 : 1;
-	y.limit = x->limit;
-	FINE(fi_run_go(&y));
-	CHECK_EQ(x->result, y.result);
-	CHECK_EQ(x->report.written_pages, y.report.written_pages);
-	CHECK_EQ(x->report.output_size, y.report.output_size);
-	CHECK_EQ(x->disk.end, y.disk.end);
-	CHECK(!x->disk.end || !memcmp(x->disk.data, y.disk.data, x->disk.end));
-	fi_run_free(&y);
+	init(&second, shape);
+	second.config.threads = shape->threads == 1 ? 4 : 1;
+	second.limit = run->limit;
+	FINE(fi_run_go(&second));
+	CHECK_EQ(run->result, second.result);
+	CHECK_EQ(run->report.written_pages, second.report.written_pages);
+	CHECK_EQ(run->report.output_size, second.report.output_size);
+	CHECK_EQ(run->disk.end, second.disk.end);
+	CHECK(!run->disk.end || !memcmp(run->disk.data, second.disk.data, run->disk.end));
+	fi_run_free(&second);
 }
 
 /* The next limit to try: coarse, but for the bytes around the size and around what a stream needs at most. */
@@ -119,37 +120,37 @@ static uint64_t next_limit(uint64_t limit, uint64_t needed)
 	return limit + 24 < needed + UNUSED - 2 ? limit + 24 : needed + UNUSED - 2;
 }
 
-static void limits(const struct shape *s)
+static void limits(const struct shape *shape)
 {
-	uint64_t needed, before = 0, partial = 0, refused = 0, n = 0;
-	struct fi_dump ref;
-	struct fi_run x;
+	uint64_t needed, before = 0, partial = 0, refused = 0, count = 0;
+	struct fi_dump dump;
+	struct fi_run run;
 
-	init(&x, s);
-	FINE(fi_reference(&ref, &x));
-	FINE(fi_run_go(&x));
-	CHECK_EQ(x.result, 0);
-	needed = x.disk.end;
-	fi_run_free(&x);
+	init(&run, shape);
+	FINE(fi_reference(&dump, &run));
+	FINE(fi_run_go(&run));
+	CHECK_EQ(run.result, 0);
+	needed = run.disk.end;
+	fi_run_free(&run);
 	for (uint64_t limit = 1; limit < needed + UNUSED + 2; limit = next_limit(limit, needed)) {
 		uint64_t listed;
 
-		init(&x, s);
-		x.limit = limit;
-		FINE(fi_run_go(&x));
-		listed = judge(&x, &ref, needed);
+		init(&run, shape);
+		run.limit = limit;
+		FINE(fi_run_go(&run));
+		listed = judge(&run, &dump, needed);
 		CHECK(listed >= before);
 		before = listed;
-		partial += x.result == DUMPFILTER_PARTIAL;
-		refused += x.result < 0;
-		if (n++ % 5 == 0)
-			same_with_threads(s, &x);
-		fi_run_free(&x);
+		partial += run.result == DUMPFILTER_PARTIAL;
+		refused += run.result < 0;
+		if (count++ % 5 == 0)
+			same_with_threads(shape, &run);
+		fi_run_free(&run);
 	}
-	CHECK_EQ(before, ref.nlisted);
+	CHECK_EQ(before, dump.nlisted);
 	CHECK(partial > (slow ? 2 : 5));
 	CHECK(refused);
-	fi_dump_free(&ref);
+	fi_dump_free(&dump);
 }
 
 static void limit_arguments(void)
@@ -169,24 +170,24 @@ static void limit_arguments(void)
 
 /* ---- a second run */
 
-/* Two runs on one context: at level first onto a disk that is too small, and at the level of cfg. */
+/* Two runs on one context: at level first onto a disk that is too small, and at the level of config. */
 struct twice {
 	struct dumpfilter_config first;
 	struct fi_disk small;
 	int result, cause;
 };
 
-static int small_write(void *user, uint64_t offset, const void *buf, size_t len)
+static int small_write(void *user, uint64_t offset, const void *buffer, size_t length)
 {
-	(void)buf;
-	return offset + len > *(uint64_t *)user ? -28 /* ENOSPC */ : 0;
+	(void)buffer;
+	return offset + length > *(uint64_t *)user ? -28 /* ENOSPC */ : 0;
 }
 
 /* Before the run that fi_run_go() makes. */
-static void run_before(struct fi_run *x, struct dumpfilter *df, int step)
+static void run_before(struct fi_run *run, struct dumpfilter *df, int step)
 {
-	struct twice *t = x->user;
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
+	struct twice *twice = run->user;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	uint64_t room = 120u << 10;
 	struct dumpfilter_sink_ops ops = { .size = sizeof ops, .caps = REWRITE, .write = small_write, .name = "small" };
 	struct dumpfilter_sink *small;
@@ -195,47 +196,48 @@ static void run_before(struct fi_run *x, struct dumpfilter *df, int step)
 		return;
 	small = dumpfilter_sink_custom(df, &ops, &room);
 	CHECK(small);
-	CHECK_EQ(dumpfilter_configure(df, &t->first), 0);
-	t->result = dumpfilter_run(df, small);
-	CHECK_EQ(dumpfilter_report(df, &rep), 0);
-	t->cause = rep.cause;
+	CHECK_EQ(dumpfilter_configure(df, &twice->first), 0);
+	twice->result = dumpfilter_run(df, small);
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	twice->cause = report.cause;
 	CHECK_EQ(-dumpfilter_run(df, small), -DUMPFILTER_E_SEQUENCE);
 	dumpfilter_sink_free(small);
-	CHECK_EQ(dumpfilter_configure(df, &x->cfg), 0);
+	CHECK_EQ(dumpfilter_configure(df, &run->config), 0);
 }
 
-static bool same_disk(const struct fi_run *a, const struct fi_run *b)
+static bool same_disk(const struct fi_run *run, const struct fi_run *second)
 {
-	return a->result == b->result && a->disk.end == b->disk.end && !memcmp(a->disk.data, b->disk.data, a->disk.end);
+	return run->result == second->result && run->disk.end == second->disk.end &&
+	       !memcmp(run->disk.data, second->disk.data, run->disk.end);
 }
 
-static void second_run(const struct shape *s)
+static void second_run(const struct shape *shape)
 {
 	static const int from[] = { 0, 1, 14, 17, 31 }, to[] = { 31, 16, 0, 1 };
 	unsigned full = 0;
 
 	for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
-		for (size_t k = 0; k < sizeof to / sizeof *to; k++) {
-			struct twice t = { .cause = 0 };
+		for (size_t index = 0; index < sizeof to / sizeof *to; index++) {
+			struct twice twice = { .cause = 0 };
 			struct fi_run once, again;
 
-			if (slow && i + k != 3)
+			if (slow && i + index != 3)
 				continue;
-			init(&once, s);
-			once.cfg.level = to[k];
+			init(&once, shape);
+			once.config.level = to[index];
 			again = once;
 			FINE(fi_run_go(&once));
-			t.first = again.cfg;
-			t.first.level = from[i];
+			twice.first = again.config;
+			twice.first.level = from[i];
 			again.step = run_before;
-			again.user = &t;
+			again.user = &twice;
 			FINE(fi_run_go(&again));
 			CHECK(same_disk(&once, &again));
 			CHECK_EQ(once.report.kept_pages, again.report.kept_pages);
 			CHECK_EQ(once.report.zero_pages, again.report.zero_pages);
 			CHECK_EQ(again.report.lost_pages, 0);
 			CHECK_EQ(again.report.cause, 0);
-			full += t.result == DUMPFILTER_PARTIAL && t.cause == DUMPFILTER_E_NOSPACE;
+			full += twice.result == DUMPFILTER_PARTIAL && twice.cause == DUMPFILTER_E_NOSPACE;
 			fi_run_free(&once);
 			fi_run_free(&again);
 		}
@@ -246,19 +248,19 @@ static void second_run(const struct shape *s)
 /* Another format and compressor as well; without memory for the plan's bits, too. */
 static void second_run_of_another_kind(void)
 {
-	struct twice t = { .cause = 0 };
+	struct twice twice = { .cause = 0 };
 	struct fi_run once, again;
 
 	init(&once, &shapes[0]);
-	once.cfg.flags = DUMPFILTER_EXCLUDE_VMEMMAP;
+	once.config.flags = DUMPFILTER_EXCLUDE_VMEMMAP;
 	again = once;
 	FINE(fi_run_go(&once));
-	t.first = again.cfg;
-	t.first.format = DUMPFILTER_FORMAT_ELF;
-	t.first.codec = DUMPFILTER_CODEC_NONE;
-	t.first.flags = 0;
+	twice.first = again.config;
+	twice.first.format = DUMPFILTER_FORMAT_ELF;
+	twice.first.codec = DUMPFILTER_CODEC_NONE;
+	twice.first.flags = 0;
 	again.step = run_before;
-	again.user = &t;
+	again.user = &twice;
 	FINE(fi_run_go(&again));
 	CHECK(same_disk(&once, &again));
 	fi_run_free(&once);
@@ -269,26 +271,26 @@ static void second_run_of_another_kind(void)
 static void refused_configuration(void)
 {
 	struct dumpfilter_source_ops none = { .size = sizeof none };
-	struct dumpfilter_report rep = DUMPFILTER_REPORT_INIT;
-	struct dumpfilter_config bad = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	FILE *f = tmpfile();
+	FILE *file = tmpfile();
 
-	CHECK(df && f && fwrite(img.built.data, 1, img.built.size, f) == img.built.size && !fflush(f));
+	CHECK(df && file && fwrite(image.built.data, 1, image.built.size, file) == image.built.size && !fflush(file));
 	CHECK(dumpfilter_open(df, &none, NULL) < 0);
-	CHECK_EQ(dumpfilter_open_fd(df, fileno(f), "image", 0), 0);
+	CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
 	CHECK_EQ(dumpfilter_plan(df), 0);
-	bad.level = 99;
-	CHECK_EQ(-dumpfilter_configure(df, &bad), -DUMPFILTER_E_INVAL);
-	CHECK_EQ(dumpfilter_report(df, &rep), 0);
-	bad.level = 31;
-	CHECK_EQ(dumpfilter_configure(df, &bad), 0);
-	CHECK_EQ(-dumpfilter_report(df, &rep), -DUMPFILTER_E_SEQUENCE);
+	config.level = 99;
+	CHECK_EQ(-dumpfilter_configure(df, &config), -DUMPFILTER_E_INVAL);
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	config.level = 31;
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
+	CHECK_EQ(-dumpfilter_report(df, &report), -DUMPFILTER_E_SEQUENCE);
 	CHECK_EQ(dumpfilter_plan(df), 0);
-	CHECK_EQ(dumpfilter_report(df, &rep), 0);
-	CHECK_EQ(rep.level, 31);
+	CHECK_EQ(dumpfilter_report(df, &report), 0);
+	CHECK_EQ(report.level, 31);
 	dumpfilter_free(df);
-	fclose(f);
+	fclose(file);
 }
 
 /* ---- giving up what was written */
@@ -313,11 +315,12 @@ static void write_file(const char *path, unsigned flags, uint64_t limit, bool di
 {
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	struct dumpfilter_sink *sink = dumpfilter_sink_path(df, path, flags);
-	FILE *f = tmpfile();
+	FILE *file = tmpfile();
 
-	CHECK(df && sink && f && fwrite(img.built.data, 1, img.built.size, f) == img.built.size && !fflush(f));
+	CHECK(df && sink && file && fwrite(image.built.data, 1, image.built.size, file) == image.built.size &&
+	      !fflush(file));
 	CHECK_EQ(dumpfilter_sink_limit(df, sink, limit), 0);
-	CHECK_EQ(dumpfilter_open_fd(df, fileno(f), "image", 0), 0);
+	CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
 	flushes = 0;
 	CHECK_EQ(-dumpfilter_run(df, sink), -want);
 	CHECK_EQ(flushes, want == DUMPFILTER_OK ? 2 : 0); /* before and behind the mark */
@@ -329,7 +332,7 @@ static void write_file(const char *path, unsigned flags, uint64_t limit, bool di
 	/* what is given up need not get to the disk first */
 	CHECK_EQ(flushes, want == DUMPFILTER_OK ? 2 : want == DUMPFILTER_PARTIAL && !discard);
 	dumpfilter_free(df);
-	fclose(f);
+	fclose(file);
 }
 
 static void discarded_files(void)
@@ -362,33 +365,34 @@ static void levels_that_exist(void)
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	for (int codec = DUMPFILTER_CODEC_NONE; codec <= DUMPFILTER_CODEC_ZSTD; codec++) {
-		const struct df_codec *c = df_codec_find(codec);
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		const struct df_codec *method = df_codec_find(codec);
+		struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-		if (codec && !c)
+		if (codec && !method)
 			continue;
-		cfg.codec = codec;
+		config.codec = codec;
 		for (int level = -200000; level<200000; level += level> - 30 && level < 30 ? 1 : 97) {
-			bool fine = !level || (c && c->level_min && level >= c->level_min && level <= c->level_max);
+			bool fine = !level || (method && method->level_min && level >= method->level_min &&
+					       level <= method->level_max);
 
-			cfg.compression_level = level;
-			CHECK_EQ(-dumpfilter_configure(df, &cfg), fine ? 0 : -DUMPFILTER_E_INVAL);
+			config.compression_level = level;
+			CHECK_EQ(-dumpfilter_configure(df, &config), fine ? 0 : -DUMPFILTER_E_INVAL);
 			CHECK(fine || strstr(dumpfilter_errmsg(df), "compress"));
 		}
 	}
 	dumpfilter_free(df);
 }
 
-static uint64_t size_at(int codec, int level, unsigned threads, struct fi_run *x)
+static uint64_t size_at(int codec, int level, unsigned threads, struct fi_run *run)
 {
-	init(x, &shapes[0]);
-	x->cfg.level = 0;
-	x->cfg.codec = codec;
-	x->cfg.compression_level = level;
-	x->cfg.threads = threads;
-	FINE(fi_run_go(x));
-	CHECK_EQ(x->result, 0);
-	return x->disk.end;
+	init(run, &shapes[0]);
+	run->config.level = 0;
+	run->config.codec = codec;
+	run->config.compression_level = level;
+	run->config.threads = threads;
+	FINE(fi_run_go(run));
+	CHECK_EQ(run->result, 0);
+	return run->disk.end;
 }
 
 static void levels_of_dumps(void)
@@ -396,32 +400,32 @@ static void levels_of_dumps(void)
 	static const int codecs[] = { DUMPFILTER_CODEC_ZLIB, DUMPFILTER_CODEC_ZSTD };
 
 	for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
-		const struct df_codec *c = df_codec_find(codecs[i]);
-		struct fi_run normal, one, best, many;
+		const struct df_codec *codec = df_codec_find(codecs[i]);
+		struct fi_run normal, run, best, many;
 
-		if (!c)
+		if (!codec)
 			continue;
-		size_at(c->id, 0, 1, &normal);
-		CHECK_EQ(size_at(c->id, 1, 1, &one), normal.disk.end);
-		CHECK(same_disk(&normal, &one));
-		CHECK(size_at(c->id, 9, 1, &best) < normal.disk.end);
-		size_at(c->id, 9, 3, &many);
+		size_at(codec->id, 0, 1, &normal);
+		CHECK_EQ(size_at(codec->id, 1, 1, &run), normal.disk.end);
+		CHECK(same_disk(&normal, &run));
+		CHECK(size_at(codec->id, 9, 1, &best) < normal.disk.end);
+		size_at(codec->id, 9, 3, &many);
 		CHECK(same_disk(&best, &many));
 		fi_run_free(&normal);
-		fi_run_free(&one);
+		fi_run_free(&run);
 		fi_run_free(&best);
 		fi_run_free(&many);
 	}
 }
 
 /* A dump is filtered again. */
-static void refilter(const struct fi_run *in, int level, struct fi_run *out)
+static void refilter(const struct fi_run *run, int level, struct fi_run *out)
 {
-	fi_run_init(out, &img);
-	out->cfg = in->cfg;
-	out->cfg.compression_level = level;
-	out->src.data = in->disk.data;
-	out->src.size = in->disk.end;
+	fi_run_init(out, &image);
+	out->config = run->config;
+	out->config.compression_level = level;
+	out->source.data = run->disk.data;
+	out->source.size = run->disk.end;
 	FINE(fi_run_go(out));
 	CHECK_EQ(out->result, 0);
 }
@@ -429,11 +433,11 @@ static void refilter(const struct fi_run *in, int level, struct fi_run *out)
 /* With a level it is packed again, without one its data is copied. */
 static void levels_of_refiltered_dumps(void)
 {
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZLIB);
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_ZLIB);
 	struct fi_run small, quick, same, again, back;
 
-	size_at(c->id, 9, 1, &small);
-	size_at(c->id, 0, 1, &quick);
+	size_at(codec->id, 9, 1, &small);
+	size_at(codec->id, 0, 1, &quick);
 	CHECK(small.disk.end < quick.disk.end);
 	refilter(&small, 0, &same);
 	CHECK(same_disk(&small, &same));
@@ -451,22 +455,22 @@ static void levels_of_refiltered_dumps(void)
 /* Memory for a level is asked for before the output is touched. */
 static void levels_and_memory(void)
 {
-	const struct df_codec *c = df_codec_find(DUMPFILTER_CODEC_ZLIB);
-	struct fi_run x;
+	const struct df_codec *codec = df_codec_find(DUMPFILTER_CODEC_ZLIB);
+	struct fi_run run;
 
-	init(&x, &shapes[0]);
-	x.cfg.codec = c->id;
-	x.cfg.compression_level = c->level_max;
-	x.cfg.memory_limit = 4u << 20;
-	FINE(fi_run_go(&x));
-	CHECK_EQ(-x.result, c->level_max > 9 ? -DUMPFILTER_E_NOMEM : 0);
-	CHECK(!x.result || (!x.disk.writes && strstr(x.message, "bytes are enough")));
-	fi_run_free(&x);
+	init(&run, &shapes[0]);
+	run.config.codec = codec->id;
+	run.config.compression_level = codec->level_max;
+	run.config.memory_limit = 4u << 20;
+	FINE(fi_run_go(&run));
+	CHECK_EQ(-run.result, codec->level_max > 9 ? -DUMPFILTER_E_NOMEM : 0);
+	CHECK(!run.result || (!run.disk.writes && strstr(run.message, "bytes are enough")));
+	fi_run_free(&run);
 }
 
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_tiny, NULL);
+	const char *bad = fi_image_build(&image, fi_tiny, NULL);
 
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
@@ -489,6 +493,6 @@ int main(void)
 	RUN(levels_of_dumps);
 	RUN(levels_of_refiltered_dumps);
 	RUN(levels_and_memory);
-	fi_image_free(&img);
+	fi_image_free(&image);
 	return T_END();
 }

@@ -10,54 +10,55 @@
 #include "splitset.h"
 
 static struct {
-	struct memory image, one, joined;
+	struct memory image, memory, joined;
 	struct ss_set set;
 	struct rf_seen seen;
-} x;
+} fixture;
 
 /* The image in one file, as how says but for pieces; false: it cannot be dumped. */
 static bool dump_one(const struct ss_how *how)
 {
-	struct rf_how one = how->rf;
+	struct rf_how one = how->how;
 
 	one.flat = false;
-	return rf_dump(&x.image, &one, &x.one, &x.seen) >= 0;
+	return rf_dump(&fixture.image, &one, &fixture.memory, &fixture.seen) >= 0;
 }
 
 static void join(const unsigned *order, unsigned threads)
 {
-	struct ss_how how = { .rf = { .codec = DUMPFILTER_CODEC_INPUT, .threads = threads },
+	struct ss_how how = { .how = { .codec = DUMPFILTER_CODEC_INPUT, .threads = threads },
 			      .flags = DUMPFILTER_COPY_ALL };
 
-	if (ss_dump(&x.set, order, &how, &x.joined, &x.seen) != 0)
-		T_FAIL("joining: %d, %s", x.seen.result, x.seen.text);
-	if (!memory_same(&x.joined, &x.one))
-		T_FAIL("joined: %zu bytes, in one %zu, or other ones", x.joined.size, x.one.size);
+	if (ss_dump(&fixture.set, order, &how, &fixture.joined, &fixture.seen) != 0)
+		T_FAIL("joining: %d, %s", fixture.seen.result, fixture.seen.text);
+	if (!memory_same(&fixture.joined, &fixture.memory))
+		T_FAIL("joined: %zu bytes, in one %zu, or other ones", fixture.joined.size, fixture.memory.size);
 }
 
 static void split_and_join(const struct ss_how *how)
 {
 	static const unsigned reversed[3][5] = { { 1, 0 }, { 2, 0, 1 }, { 4, 1, 3, 0, 2 } };
 	uint64_t granule = how->block ? how->block / 4096 : 64;
-	int r;
+	int result;
 
 	if (!dump_one(how))
 		return;
-	ss_free(&x.set);
-	r = ss_split(&x.image, how, &x.set, &x.seen);
-	if (r != 0 && r != DUMPFILTER_WARN && r != DUMPFILTER_PARTIAL)
-		T_FAIL("splitting: %d, %s", r, x.seen.text);
-	if (!how->rf.flat)
-		CHECK_EQ(ss_check(&x.one, &x.set, granule % 64 ? 64 : granule, r == DUMPFILTER_PARTIAL),
-			 x.seen.report.written_pages);
-	if (r != DUMPFILTER_PARTIAL) /* a truncated image: pages are lost, see below */
-		join(how->n == 2 ? reversed[0] : how->n == 3 ? reversed[1] : reversed[2], how->rf.threads);
+	ss_free(&fixture.set);
+	result = ss_split(&fixture.image, how, &fixture.set, &fixture.seen);
+	if (result != 0 && result != DUMPFILTER_WARN && result != DUMPFILTER_PARTIAL)
+		T_FAIL("splitting: %d, %s", result, fixture.seen.text);
+	if (!how->how.flat)
+		CHECK_EQ(ss_check(&fixture.memory, &fixture.set, granule % 64 ? 64 : granule,
+				  result == DUMPFILTER_PARTIAL),
+			 fixture.seen.report.written_pages);
+	if (result != DUMPFILTER_PARTIAL) /* a truncated image: pages are lost, see below */
+		join(how->count == 2 ? reversed[0] : how->count == 3 ? reversed[1] : reversed[2], how->how.threads);
 }
 
 static void check(void)
 {
 	int quick = dumpfilter_codec_available(DUMPFILTER_CODEC_LZO) ? DUMPFILTER_CODEC_LZO : DUMPFILTER_CODEC_ZLIB;
-	struct ss_how how = { .rf = { .level = 31, .codec = quick, .threads = 3 }, .n = 3 };
+	struct ss_how how = { .how = { .level = 31, .codec = quick, .threads = 3 }, .count = 3 };
 
 	split_and_join(&how);
 }
@@ -65,7 +66,7 @@ static void check(void)
 static void check_all(void)
 {
 	static const struct {
-		unsigned n, threads, caps;
+		unsigned count, threads, caps;
 		int level;
 		uint64_t block;
 		bool flat;
@@ -80,11 +81,11 @@ static void check_all(void)
 		if (!dumpfilter_codec_available(codec))
 			continue;
 		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-			struct ss_how how = { .rf = { .level = shapes[i].level,
-						      .codec = codec,
-						      .threads = shapes[i].threads,
-						      .flat = shapes[i].flat },
-					      .n = shapes[i].n,
+			struct ss_how how = { .how = { .level = shapes[i].level,
+						       .codec = codec,
+						       .threads = shapes[i].threads,
+						       .flat = shapes[i].flat },
+					      .count = shapes[i].count,
 					      .caps = shapes[i].caps,
 					      .block = shapes[i].block };
 
@@ -93,24 +94,24 @@ static void check_all(void)
 	}
 }
 
-static void one_recipe(const char *name, const char *text, size_t len)
+static void one_recipe(const char *name, const char *text, size_t length)
 {
-	static struct builder_image img; /* static: survives the longjmp of a failed check */
+	static struct builder_image image; /* static: survives the longjmp of a failed check */
 	char err[BUILDER_ERR] = "";
 
-	if (builder_build(text, len, &img, err))
+	if (builder_build(text, length, &image, err))
 		printf("# %s\n", err);
-	x.image = (struct memory){ img.data, img.size, img.size };
+	fixture.image = (struct memory){ image.data, image.size, image.size };
 	T_RUN(name, rc_stands_for_machine(name) ? check_all() : check());
-	builder_image_free(&img);
+	builder_image_free(&image);
 }
 
 int main(int argc, char **argv)
 {
 	if (!rc_each(argc > 1 ? argv[1] : NULL, rc_fifth, one_recipe))
 		return EXIT_FAILURE;
-	ss_free(&x.set);
-	memory_free(&x.one);
-	memory_free(&x.joined);
+	ss_free(&fixture.set);
+	memory_free(&fixture.memory);
+	memory_free(&fixture.joined);
 	return T_END();
 }

@@ -10,17 +10,17 @@
 #define MOST   5
 
 static struct {
-	struct mk mk;
+	struct mk made;
 	char pages[400];
 	struct mk mks[MOST];
-	struct mk_file f[MOST];
-	struct memory file[MOST], out, again;
-	unsigned n;
+	struct mk_file files[MOST];
+	struct memory file[MOST], memory, again;
+	unsigned count;
 	struct df_env env;
-	struct df_image img;
+	struct df_image image;
 	struct df_reader reader;
 	struct rf_seen seen;
-} x;
+} fixture;
 
 static struct mk plain; /* a piece, without its frames */
 
@@ -29,51 +29,51 @@ static void make_pages(void)
 {
 	static const char around[] = "pprz.plrs  p.zzp";
 
-	memset(x.pages, ' ', 300);
-	x.pages[300] = '\0';
-	memcpy(x.pages + 1, around, 16);
-	memcpy(x.pages + 112, around, 16);
-	memcpy(x.pages + 128, around, 16);
-	memcpy(x.pages + 248, around + 6, 8);
-	memcpy(x.pages + 256, around, 16);
-	memcpy(x.pages + 284, around, 16);
-	x.pages[255] = x.pages[256] = 'p';
+	memset(fixture.pages, ' ', 300);
+	fixture.pages[300] = '\0';
+	memcpy(fixture.pages + 1, around, 16);
+	memcpy(fixture.pages + 112, around, 16);
+	memcpy(fixture.pages + 128, around, 16);
+	memcpy(fixture.pages + 248, around + 6, 8);
+	memcpy(fixture.pages + 256, around, 16);
+	memcpy(fixture.pages + 284, around, 16);
+	fixture.pages[255] = fixture.pages[256] = 'p';
 }
 
 static void clear(void)
 {
 	for (unsigned i = 0; i < MOST; i++) {
-		mk_free(&x.f[i]);
-		x.file[i] = (struct memory){ 0 };
+		mk_free(&fixture.files[i]);
+		fixture.file[i] = (struct memory){ 0 };
 	}
-	x.n = 0;
+	fixture.count = 0;
 }
 
-static void add(const struct mk *m, uint64_t start, uint64_t end)
+static void add(const struct mk *made, uint64_t start, uint64_t end)
 {
-	unsigned i = x.n++;
+	unsigned i = fixture.count++;
 
-	x.mks[i] = *m;
-	x.mks[i].pages = x.pages;
-	x.mks[i].start = start;
-	x.mks[i].end = end;
-	mk_build(&x.mks[i], &x.f[i]);
-	x.file[i] = (struct memory){ x.f[i].data, x.f[i].size, 0 };
+	fixture.mks[i] = *made;
+	fixture.mks[i].pages = fixture.pages;
+	fixture.mks[i].start = start;
+	fixture.mks[i].end = end;
+	mk_build(&fixture.mks[i], &fixture.files[i]);
+	fixture.file[i] = (struct memory){ fixture.files[i].data, fixture.files[i].size, 0 };
 }
 
-static void make_set(const struct mk *m)
+static void make_set(const struct mk *made)
 {
 	clear();
-	x.mk = *m;
-	add(m, 256, 300);
-	add(m, 0, 128);
-	add(m, 128, 256);
+	fixture.made = *made;
+	add(made, 256, 300);
+	add(made, 0, 128);
+	add(made, 128, 256);
 }
 
 /* The same pages in a file that is not split. */
-static void make_whole(const struct mk *m)
+static void make_whole(const struct mk *made)
 {
-	struct mk one = *m;
+	struct mk one = *made;
 
 	clear();
 	one.split = 0;
@@ -85,31 +85,32 @@ static int open_set(struct df_err *err)
 	static const char *const names[MOST] = { "first", "second", "third", "fourth", "fifth" };
 	struct df_source sources[MOST];
 
-	for (unsigned i = 0; i < x.n; i++) {
+	for (unsigned i = 0; i < fixture.count; i++) {
 		struct dumpfilter_source_ops ops = {
-			.size = sizeof ops, .read = memory_read, .length = x.file[i].size, .name = names[i]
+			.size = sizeof ops, .read = memory_read, .length = fixture.file[i].size, .name = names[i]
 		};
 
-		CHECK_EQ(df_source_open_ops(&sources[i], &x.env, &ops, &x.file[i], err), 0);
+		CHECK_EQ(df_source_open_ops(&sources[i], &fixture.env, &ops, &fixture.file[i], err), 0);
 	}
-	x.img = (struct df_image){ .env = &x.env };
-	return df_input_open_set(&x.img, sources, x.n, err);
+	fixture.image = (struct df_image){ .env = &fixture.env };
+	return df_input_open_set(&fixture.image, sources, fixture.count, err);
 }
 
 static void close_set(void)
 {
-	df_image_fini(&x.img);
-	CHECK_EQ(atomic_load(&x.env.mem_used), 0);
+	df_image_fini(&fixture.image);
+	CHECK_EQ(atomic_load(&fixture.env.mem_used), 0);
 }
 
 static void refused(int code, const char *why, const char *also)
 {
 	struct df_err err = { 0 };
-	int r = open_set(&err);
+	int result = open_set(&err);
 
-	if (r != code || !strstr(err.text, why) || !strstr(err.text, also))
-		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\" and \"%s\"", r, code, err.text, why, also);
-	CHECK_EQ(atomic_load(&x.env.mem_used), 0);
+	if (result != code || !strstr(err.text, why) || !strstr(err.text, also))
+		T_FAIL("result %d, expected %d: \"%s\" should say \"%s\" and \"%s\"", result, code, err.text, why,
+		       also);
+	CHECK_EQ(atomic_load(&fixture.env.mem_used), 0);
 }
 
 static void page_is_right(uint64_t pfn)
@@ -117,20 +118,20 @@ static void page_is_right(uint64_t pfn)
 	static uint8_t want[65536], got[65536];
 	uint64_t from = pfn;
 	struct df_err err = { 0 };
-	int r = df_reader_read(&x.reader, pfn * x.mk.block, got, x.mk.block, &err);
+	int result = df_reader_read(&fixture.reader, pfn * fixture.made.block, got, fixture.made.block, &err);
 
-	while (x.pages[from] == 's')
+	while (fixture.pages[from] == 's')
 		from--;
 	memset(want, 0, sizeof want);
-	if (strchr(" .", x.pages[pfn])) {
-		CHECK_EQ(r, DUMPFILTER_E_NODATA);
-	} else if (x.pages[from] == 'l') {
-		CHECK_EQ(r, DUMPFILTER_E_LOST);
+	if (strchr(" .", fixture.pages[pfn])) {
+		CHECK_EQ(result, DUMPFILTER_E_NODATA);
+	} else if (fixture.pages[from] == 'l') {
+		CHECK_EQ(result, DUMPFILTER_E_LOST);
 	} else {
-		if (x.pages[from] != 'z')
-			mk_page(&x.mk, from, want);
-		if (r || memcmp(got, want, x.mk.block))
-			T_FAIL("frame %" PRIu64 " ('%c'): result %d, %s", pfn, x.pages[pfn], r, err.text);
+		if (fixture.pages[from] != 'z')
+			mk_page(&fixture.made, from, want);
+		if (result || memcmp(got, want, fixture.made.block))
+			T_FAIL("frame %" PRIu64 " ('%c'): result %d, %s", pfn, fixture.pages[pfn], result, err.text);
 	}
 }
 
@@ -141,15 +142,15 @@ static void pages_are_right(void)
 
 	if (open_set(&err))
 		T_FAIL("%s", err.text);
-	CHECK(x.img.past.incomplete == !!(x.mk.status & 8));
-	CHECK_EQ(df_reader_init(&x.reader, &x.img, DF_WINDOW_COPY, &err), 0);
+	CHECK(fixture.image.past.incomplete == !!(fixture.made.status & 8));
+	CHECK_EQ(df_reader_init(&fixture.reader, &fixture.image, DF_WINDOW_COPY, &err), 0);
 	for (uint64_t pfn = 0; pfn < 300; pfn++)
 		page_is_right(pfn);
 	for (uint64_t pfn = 300; pfn--;)
 		page_is_right(pfn);
 	for (uint64_t i = 0; i < 300; i++)
 		page_is_right(i * 101 % 300);
-	df_reader_fini(&x.reader);
+	df_reader_fini(&fixture.reader);
 	close_set();
 }
 
@@ -157,7 +158,7 @@ static void every_abi_and_version(void)
 {
 	static const struct {
 		unsigned bits, align;
-		bool be;
+		bool big_endian;
 		const char *machine;
 	} abis[] = { { 64, 8, false, "x86_64" },
 		     { 64, 8, true, "s390x" },
@@ -167,14 +168,14 @@ static void every_abi_and_version(void)
 
 	for (unsigned version = 2; version <= 6; version++) {
 		for (size_t i = 0; i < sizeof abis / sizeof *abis; i++) {
-			struct mk m = plain;
+			struct mk made = plain;
 
-			m.version = version;
-			m.bits = abis[i].bits;
-			m.align = abis[i].align;
-			m.be = abis[i].be;
-			m.machine = abis[i].machine;
-			make_set(&m);
+			made.version = version;
+			made.bits = abis[i].bits;
+			made.align = abis[i].align;
+			made.big_endian = abis[i].big_endian;
+			made.machine = abis[i].machine;
+			make_set(&made);
 			pages_are_right();
 		}
 	}
@@ -185,13 +186,13 @@ static void every_compressor(void)
 	static const uint32_t packers[] = { 1, 2, 4, 32 };
 
 	for (size_t i = 0; i < 4; i++) {
-		struct mk m = plain;
+		struct mk made = plain;
 
 		if (!mk_can_pack(packers[i]))
 			continue;
-		m.packer = m.status = packers[i];
-		m.status |= i % 2 ? 8 : 0;
-		make_set(&m);
+		made.packer = made.status = packers[i];
+		made.status |= i % 2 ? 8 : 0;
+		make_set(&made);
 		pages_are_right();
 	}
 }
@@ -208,7 +209,7 @@ static void pieces_without_a_frame(void)
 static void odd_borders(void)
 {
 	clear();
-	x.mk = plain;
+	fixture.made = plain;
 	add(&plain, 0, 117);
 	add(&plain, 117, 129);
 	add(&plain, 129, 300);
@@ -218,7 +219,7 @@ static void odd_borders(void)
 static void one_file_with_all(void)
 {
 	clear();
-	x.mk = plain;
+	fixture.made = plain;
 	add(&plain, 0, 300);
 	pages_are_right();
 }
@@ -257,13 +258,13 @@ static void what_is_no_piece(void)
 	add(&other, 0, 0);
 	refused(DUMPFILTER_E_FORMAT, "fourth is not a piece", "a whole one");
 	make_set(&plain);
-	memcpy(x.file[1].data, "\177ELF", 4);
+	memcpy(fixture.file[1].data, "\177ELF", 4);
 	refused(DUMPFILTER_E_FORMAT, "second is not a piece", "it is an ELF file");
 	make_set(&plain);
-	memcpy(x.file[1].data, "?", 1);
+	memcpy(fixture.file[1].data, "?", 1);
 	refused(DUMPFILTER_E_FORMAT, "second is not a piece", "it is no kdump-compressed file");
 	make_set(&plain);
-	x.file[2].size = 3000;
+	fixture.file[2].size = 3000;
 	refused(DUMPFILTER_E_TRUNCATED, "third", "sub header");
 	clear();
 	add(&plain, 128, 100);
@@ -289,7 +290,7 @@ static void other_dumps(void)
 	add(&other, 128, 300);
 	refused(DUMPFILTER_E_CORRUPT, "first and second are not pieces of the same dump", "sub headers");
 	make_set(&plain);
-	x.file[2].data[x.f[2].bitmap2_at + 20] ^= 0x40;
+	fixture.file[2].data[fixture.files[2].bitmap2_at + 20] ^= 0x40;
 	refused(DUMPFILTER_E_CORRUPT, "third: lists other pages", "page frame 0");
 }
 
@@ -300,7 +301,7 @@ static void mark_in_some(void)
 
 	marked.status |= 8;
 	clear();
-	x.mk = marked;
+	fixture.made = marked;
 	add(&plain, 0, 128);
 	add(&marked, 128, 300);
 	pages_are_right();
@@ -312,171 +313,171 @@ static void one_piece_alone(void)
 
 	clear();
 	add(&plain, 0, 128);
-	CHECK_EQ(-rf_dump(&x.file[0], &how, &x.out, &x.seen), -DUMPFILTER_E_UNSUPPORTED);
-	CHECK_HAS(x.seen.text, "one piece of a split dump");
+	CHECK_EQ(-rf_dump(&fixture.file[0], &how, &fixture.memory, &fixture.seen), -DUMPFILTER_E_UNSUPPORTED);
+	CHECK_HAS(fixture.seen.text, "one piece of a split dump");
 }
 
 /* ---- through the public functions */
 
-static int copy(unsigned n, const struct rf_how *how, struct memory *out)
+static int copy(unsigned count, const struct rf_how *how, struct memory *memory)
 {
 	const struct dumpfilter_source_ops *ops[MOST];
 	struct dumpfilter_source_ops source[MOST];
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 	void *user[MOST];
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		source[i] = (struct dumpfilter_source_ops){ .size = sizeof source[i],
 							    .caps = DUMPFILTER_IO_CONCURRENT,
 							    .read = memory_read,
-							    .length = x.file[i].size };
+							    .length = fixture.file[i].size };
 		ops[i] = &source[i];
-		user[i] = &x.file[i];
+		user[i] = &fixture.file[i];
 	}
-	memory_free(out);
-	cfg.codec = how->codec;
-	cfg.format = how->format;
-	cfg.threads = how->threads;
-	cfg.flags = DUMPFILTER_COPY_ALL;
-	x.seen.result = n == 1 && !x.mks[0].split ? dumpfilter_open(df, ops[0], user[0])
-						  : dumpfilter_open_pieces(df, ops, user, n);
-	if (!x.seen.result)
-		x.seen.result = dumpfilter_configure(df, &cfg);
-	if (!x.seen.result)
-		rf_run(df, how, out, &x.seen);
+	memory_free(memory);
+	config.codec = how->codec;
+	config.format = how->format;
+	config.threads = how->threads;
+	config.flags = DUMPFILTER_COPY_ALL;
+	fixture.seen.result = count == 1 && !fixture.mks[0].split ? dumpfilter_open(df, ops[0], user[0])
+								  : dumpfilter_open_pieces(df, ops, user, count);
+	if (!fixture.seen.result)
+		fixture.seen.result = dumpfilter_configure(df, &config);
+	if (!fixture.seen.result)
+		rf_run(df, how, memory, &fixture.seen);
 	else
-		snprintf(x.seen.text, sizeof x.seen.text, "%s", dumpfilter_errmsg(df));
+		snprintf(fixture.seen.text, sizeof fixture.seen.text, "%s", dumpfilter_errmsg(df));
 	dumpfilter_free(df);
-	return x.seen.result;
+	return fixture.seen.result;
 }
 
 /* A set is joined to what its whole dump is copied to. */
-static void joined_like_whole(const struct mk *m)
+static void joined_like_whole(const struct mk *made)
 {
 	struct rf_how how = { .codec = DUMPFILTER_CODEC_INPUT, .threads = 3 };
 
-	make_set(m);
-	CHECK_EQ(copy(PIECES, &how, &x.out), DUMPFILTER_PARTIAL);
-	CHECK_EQ(x.seen.report.lost_pages, x.seen.report.lost_before_pages);
-	CHECK(x.seen.report.lost_pages > 3);
-	make_whole(m);
-	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
-	CHECK(memory_same(&x.out, &x.again));
+	make_set(made);
+	CHECK_EQ(copy(PIECES, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	CHECK_EQ(fixture.seen.report.lost_pages, fixture.seen.report.lost_before_pages);
+	CHECK(fixture.seen.report.lost_pages > 3);
+	make_whole(made);
+	CHECK_EQ(copy(1, &how, &fixture.again), DUMPFILTER_PARTIAL);
+	CHECK(memory_same(&fixture.memory, &fixture.again));
 	how.format = DUMPFILTER_FORMAT_ELF;
-	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
-	make_set(m);
-	CHECK_EQ(copy(PIECES, &how, &x.out), DUMPFILTER_PARTIAL);
-	CHECK(memory_same(&x.out, &x.again));
+	CHECK_EQ(copy(1, &how, &fixture.again), DUMPFILTER_PARTIAL);
+	make_set(made);
+	CHECK_EQ(copy(PIECES, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	CHECK(memory_same(&fixture.memory, &fixture.again));
 }
 
 static void joining(void)
 {
-	struct mk m = plain;
+	struct mk made = plain;
 
-	joined_like_whole(&m);
-	m.be = true;
-	m.machine = "s390x";
-	joined_like_whole(&m);
-	m.bits = 32;
-	m.machine = "ppc";
-	joined_like_whole(&m);
-	m.be = false;
-	m.align = 4;
-	m.machine = "i686";
-	joined_like_whole(&m);
-	m = plain;
-	m.machine = "";
-	m.info = NULL;
-	joined_like_whole(&m);
+	joined_like_whole(&made);
+	made.big_endian = true;
+	made.machine = "s390x";
+	joined_like_whole(&made);
+	made.bits = 32;
+	made.machine = "ppc";
+	joined_like_whole(&made);
+	made.big_endian = false;
+	made.align = 4;
+	made.machine = "i686";
+	joined_like_whole(&made);
+	made = plain;
+	made.machine = "";
+	made.info = NULL;
+	joined_like_whole(&made);
 }
 
 /* ---- what was erased */
 
-static size_t count_text(const struct memory *f, const char *text)
+static size_t count_text(const struct memory *memory, const char *text)
 {
-	size_t n = 0, len = strlen(text);
+	size_t count = 0, length = strlen(text);
 
-	for (size_t i = 0; i + len <= f->size; i++)
-		n += !memcmp(f->data + i, text, len);
-	return n;
+	for (size_t i = 0; i + length <= memory->size; i++)
+		count += !memcmp(memory->data + i, text, length);
+	return count;
 }
 
-static uint64_t number(const struct memory *f, size_t at)
+static uint64_t number(const struct memory *memory, size_t at)
 {
-	uint64_t v = 0;
+	uint64_t value = 0;
 
 	for (unsigned i = 0; i < 8; i++)
-		v |= (uint64_t)f->data[at + i] << 8 * i;
-	return v;
+		value |= (uint64_t)memory->data[at + i] << 8 * i;
+	return value;
 }
 
 /* The text of a 64-bit file is where its sub header says, and at its end. */
-static void erased_is(const struct memory *f, const char *text)
+static void erased_is(const struct memory *memory, const char *text)
 {
-	uint64_t at = number(f, 4096 + 64), len = number(f, 4096 + 72);
+	uint64_t at = number(memory, 4096 + 64), length = number(memory, 4096 + 72);
 
-	CHECK_EQ(len, strlen(text));
-	CHECK_EQ(at + len, f->size);
-	CHECK(!memcmp(f->data + at, text, len));
+	CHECK_EQ(length, strlen(text));
+	CHECK_EQ(at + length, memory->size);
+	CHECK(!memcmp(memory->data + at, text, length));
 }
 
 static void erased_text_of_pieces(void)
 {
 	struct rf_how how = { .codec = DUMPFILTER_CODEC_INPUT, .threads = 1 };
-	struct mk m = plain;
+	struct mk made = plain;
 
-	m.erased = "erase a size 1\n";
-	make_set(&m);
-	CHECK_EQ(copy(PIECES, &how, &x.out), DUMPFILTER_PARTIAL);
-	erased_is(&x.out, "erase a size 1\n");
+	made.erased = "erase a size 1\n";
+	make_set(&made);
+	CHECK_EQ(copy(PIECES, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	erased_is(&fixture.memory, "erase a size 1\n");
 	clear();
-	add(&m, 0, 128);
-	m.erased = "erase b nullify\n";
-	add(&m, 128, 256);
-	m.erased = NULL;
-	add(&m, 256, 300);
-	CHECK_EQ(copy(PIECES, &how, &x.out), DUMPFILTER_PARTIAL);
-	erased_is(&x.out, "erase a size 1\nerase b nullify\n");
+	add(&made, 0, 128);
+	made.erased = "erase b nullify\n";
+	add(&made, 128, 256);
+	made.erased = NULL;
+	add(&made, 256, 300);
+	CHECK_EQ(copy(PIECES, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	erased_is(&fixture.memory, "erase a size 1\nerase b nullify\n");
 }
 
 static void erased_text_is_kept(void)
 {
 	struct rf_how how = { .codec = DUMPFILTER_CODEC_ZLIB, .threads = 1 };
-	struct mk m = plain;
+	struct mk made = plain;
 
-	m.erased = "erase a size 1\n";
-	make_whole(&m);
-	CHECK_EQ(copy(1, &how, &x.out), DUMPFILTER_PARTIAL);
-	erased_is(&x.out, m.erased);
+	made.erased = "erase a size 1\n";
+	make_whole(&made);
+	CHECK_EQ(copy(1, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	erased_is(&fixture.memory, made.erased);
 	/* through a stream, which can take nothing twice */
 	how.flat = true;
-	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
+	CHECK_EQ(copy(1, &how, &fixture.again), DUMPFILTER_PARTIAL);
 	how.flat = false;
 	clear();
-	x.file[0] = x.again;
-	x.again = (struct memory){ 0 };
-	x.mks[0].split = 0;
-	CHECK_EQ(copy(1, &how, &x.again), DUMPFILTER_PARTIAL);
-	CHECK(memory_same(&x.out, &x.again));
-	memory_free(&x.file[0]);
+	fixture.file[0] = fixture.again;
+	fixture.again = (struct memory){ 0 };
+	fixture.mks[0].split = 0;
+	CHECK_EQ(copy(1, &how, &fixture.again), DUMPFILTER_PARTIAL);
+	CHECK(memory_same(&fixture.memory, &fixture.again));
+	memory_free(&fixture.file[0]);
 	/* to ELF and back */
-	x.file[0] = x.out;
-	x.out = (struct memory){ 0 };
+	fixture.file[0] = fixture.memory;
+	fixture.memory = (struct memory){ 0 };
 	how.codec = DUMPFILTER_CODEC_NONE;
 	how.format = DUMPFILTER_FORMAT_ELF;
-	CHECK_EQ(copy(1, &how, &x.out), DUMPFILTER_PARTIAL);
-	CHECK_EQ(count_text(&x.out, "ERASEINFO"), 1);
-	CHECK_EQ(count_text(&x.out, m.erased), 1);
-	memory_free(&x.file[0]);
-	x.file[0] = x.out;
-	x.out = (struct memory){ 0 };
-	CHECK(copy(1, &how, &x.out) >= 0);
-	CHECK_EQ(count_text(&x.out, "ERASEINFO"), 1);
+	CHECK_EQ(copy(1, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+	CHECK_EQ(count_text(&fixture.memory, "ERASEINFO"), 1);
+	CHECK_EQ(count_text(&fixture.memory, made.erased), 1);
+	memory_free(&fixture.file[0]);
+	fixture.file[0] = fixture.memory;
+	fixture.memory = (struct memory){ 0 };
+	CHECK(copy(1, &how, &fixture.memory) >= 0);
+	CHECK_EQ(count_text(&fixture.memory, "ERASEINFO"), 1);
 	how.format = DUMPFILTER_FORMAT_KDUMP;
-	CHECK(copy(1, &how, &x.out) >= 0);
-	erased_is(&x.out, m.erased);
-	memory_free(&x.file[0]);
+	CHECK(copy(1, &how, &fixture.memory) >= 0);
+	erased_is(&fixture.memory, made.erased);
+	memory_free(&fixture.file[0]);
 }
 
 /* Numbers that lie: the text is left out, the pages are there. */
@@ -489,10 +490,10 @@ static void erased_text_elsewhere(void)
 
 	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
 		make_whole(&plain);
-		mk_put(&plain, x.file[0].data + 4096 + 64, 8, lies[i][0]);
-		mk_put(&plain, x.file[0].data + 4096 + 72, 8, lies[i][1]);
-		CHECK_EQ(copy(1, &how, &x.out), DUMPFILTER_PARTIAL);
-		CHECK(!number(&x.out, 4096 + 72) || !lies[i][0]);
+		mk_put(&plain, fixture.file[0].data + 4096 + 64, 8, lies[i][0]);
+		mk_put(&plain, fixture.file[0].data + 4096 + 72, 8, lies[i][1]);
+		CHECK_EQ(copy(1, &how, &fixture.memory), DUMPFILTER_PARTIAL);
+		CHECK(!number(&fixture.memory, 4096 + 72) || !lies[i][0]);
 	}
 }
 
@@ -518,7 +519,7 @@ int main(void)
 	RUN(erased_text_is_kept);
 	RUN(erased_text_elsewhere);
 	clear();
-	memory_free(&x.out);
-	memory_free(&x.again);
+	memory_free(&fixture.memory);
+	memory_free(&fixture.again);
 	return T_END();
 }

@@ -20,137 +20,137 @@ union any {
 	uint8_t bytes[2048];
 };
 
-static bool take_config(union any *a)
+static bool take_config(union any *any)
 {
 	struct dumpfilter *df = in_state(NEW);
-	int r = dumpfilter_configure(df, &a->config);
+	int result = dumpfilter_configure(df, &any->config);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
-	CHECK(!r || dumpfilter_errmsg(df)[0]);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
+	CHECK(!result || dumpfilter_errmsg(df)[0]);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_source(union any *a)
+static bool take_source(union any *any)
 {
 	struct dumpfilter *df = in_state(NEW);
-	int r = dumpfilter_open(df, &a->source, &image);
+	int result = dumpfilter_open(df, &any->source, &image);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_sink(union any *a)
+static bool take_sink(union any *any)
 {
 	struct dumpfilter *df = in_state(NEW);
-	struct dumpfilter_sink *s = dumpfilter_sink_custom(df, &a->sink, NULL);
-	bool ok = s;
+	struct dumpfilter_sink *sink = dumpfilter_sink_custom(df, &any->sink, NULL);
+	bool ok = sink;
 
 	CHECK(ok || dumpfilter_errmsg(df)[0]);
-	dumpfilter_sink_free(s);
+	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
 	return ok;
 }
 
-static bool take_opts(union any *a)
+static bool take_opts(union any *any)
 {
-	struct dumpfilter *df = dumpfilter_new(&a->opts);
+	struct dumpfilter *df = dumpfilter_new(&any->opts);
 	bool ok = df;
 
 	dumpfilter_free(df);
 	return ok;
 }
 
-static bool take_info(union any *a)
+static bool take_info(union any *any)
 {
 	struct dumpfilter *df = in_state(OPEN);
-	int r = dumpfilter_image_info(df, &a->info);
+	int result = dumpfilter_image_info(df, &any->info);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_report(union any *a)
+static bool take_report(union any *any)
 {
 	struct dumpfilter *df = in_state(PLANNED);
-	int r = dumpfilter_report(df, &a->report);
+	int result = dumpfilter_report(df, &any->report);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_estimate_opts(union any *a)
+static bool take_estimate_opts(union any *any)
 {
 	struct dumpfilter *df = in_state(PLANNED);
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-	int r = dumpfilter_estimate(df, &a->estimate_opts, &e);
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
+	int result = dumpfilter_estimate(df, &any->estimate_opts, &estimate);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_estimate(union any *a)
+static bool take_estimate(union any *any)
 {
 	struct dumpfilter *df = in_state(PLANNED);
-	int r = dumpfilter_estimate(df, NULL, &a->estimate);
+	int result = dumpfilter_estimate(df, NULL, &any->estimate);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_dmesg_opts(union any *a)
+static bool take_dmesg_opts(union any *any)
 {
 	struct dumpfilter *df = in_state(OPEN);
 	struct dumpfilter_sink *sink = dumpfilter_sink_null(df);
-	int r = dumpfilter_dmesg(df, &a->dmesg_opts, sink);
+	int result = dumpfilter_dmesg(df, &any->dmesg_opts, sink);
 
-	CHECK(r == DUMPFILTER_E_NODATA || r == DUMPFILTER_E_INVAL);
+	CHECK(result == DUMPFILTER_E_NODATA || result == DUMPFILTER_E_INVAL);
 	dumpfilter_sink_free(sink);
 	dumpfilter_free(df);
-	return r == DUMPFILTER_E_NODATA;
+	return result == DUMPFILTER_E_NODATA;
 }
 
 static int split(struct dumpfilter *df, const struct dumpfilter_split_opts *opts)
 {
 	struct dumpfilter_sink *sinks[] = { dumpfilter_sink_null(df), dumpfilter_sink_null(df) };
-	int r = dumpfilter_run_split(df, sinks, 2, opts);
+	int result = dumpfilter_run_split(df, sinks, 2, opts);
 
 	dumpfilter_sink_free(sinks[0]);
 	dumpfilter_sink_free(sinks[1]);
-	return r;
+	return result;
 }
 
-static bool take_split_opts(union any *a)
+static bool take_split_opts(union any *any)
 {
 	struct dumpfilter *df = in_state(PLANNED);
-	int r = split(df, &a->split_opts);
+	int result = split(df, &any->split_opts);
 
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
-static bool take_piece(union any *a)
+static bool take_piece(union any *any)
 {
 	struct dumpfilter *df = in_state(PLANNED);
-	int r;
+	int result;
 
 	CHECK_EQ(split(df, NULL), 0);
-	r = dumpfilter_piece(df, 1, &a->piece);
-	CHECK(r == 0 || r == DUMPFILTER_E_INVAL);
+	result = dumpfilter_piece(df, 1, &any->piece);
+	CHECK(result == 0 || result == DUMPFILTER_E_INVAL);
 	dumpfilter_free(df);
-	return !r;
+	return !result;
 }
 
 static void sizes(void)
 {
 	static const struct {
-		bool (*take)(union any *a);
+		bool (*take)(union any *any);
 		size_t size;
 		union any fill;
 		bool in;
@@ -173,27 +173,27 @@ static void sizes(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		static const size_t odd[] = { 0, 1, 7, 1 << 20, SIZE_MAX, SIZE_MAX / 2 };
-		union any a = rows[i].fill;
+		union any any = rows[i].fill;
 
-		a.size = rows[i].size;
-		if (!rows[i].take(&a))
+		any.size = rows[i].size;
+		if (!rows[i].take(&any))
 			T_FAIL("struct %zu is refused", i);
-		for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
-			a = rows[i].fill;
-			a.size = odd[k];
-			if (rows[i].take(&a))
-				T_FAIL("struct %zu with size %zu is taken", i, odd[k]);
+		for (size_t index = 0; index < sizeof odd / sizeof *odd; index++) {
+			any = rows[i].fill;
+			any.size = odd[index];
+			if (rows[i].take(&any))
+				T_FAIL("struct %zu with size %zu is taken", i, odd[index]);
 		}
 		/* of a newer header: fine where what is unknown is zero */
-		a = rows[i].fill;
-		a.size = rows[i].size + 64;
-		if (!rows[i].take(&a))
+		any = rows[i].fill;
+		any.size = rows[i].size + 64;
+		if (!rows[i].take(&any))
 			T_FAIL("struct %zu with 64 more zeros is refused", i);
 		for (size_t at = rows[i].size; at < rows[i].size + 64 && rows[i].in; at += 21) {
-			a = rows[i].fill;
-			a.size = rows[i].size + 64;
-			a.bytes[at] = 1;
-			if (rows[i].take(&a))
+			any = rows[i].fill;
+			any.size = rows[i].size + 64;
+			any.bytes[at] = 1;
+			if (rows[i].take(&any))
 				T_FAIL("struct %zu with an unknown byte %zu is taken", i, at);
 		}
 	}
@@ -236,20 +236,20 @@ static void one_text_for_a_wrong_size(void)
 static void short_outputs(void)
 {
 	struct dumpfilter *df = in_state(DONE);
-	union any a;
+	union any any;
 
-	memset(&a, 0x5a, sizeof a);
-	a.size = offsetof(struct dumpfilter_report, class_pages);
-	CHECK_EQ(dumpfilter_report(df, &a.report), 0);
-	CHECK_EQ(a.report.max_pfn, img.max_pfn);
-	for (size_t i = offsetof(struct dumpfilter_report, class_pages); i < sizeof a; i++)
-		CHECK_EQ(a.bytes[i], 0x5a);
-	memset(&a, 0x5a, sizeof a);
-	a.size = offsetof(struct dumpfilter_image_info, cpus);
-	CHECK_EQ(dumpfilter_image_info(df, &a.info), 0);
-	CHECK_EQ(a.info.word_bits, 64);
-	for (size_t i = offsetof(struct dumpfilter_image_info, cpus); i < sizeof a; i++)
-		CHECK_EQ(a.bytes[i], 0x5a);
+	memset(&any, 0x5a, sizeof any);
+	any.size = offsetof(struct dumpfilter_report, class_pages);
+	CHECK_EQ(dumpfilter_report(df, &any.report), 0);
+	CHECK_EQ(any.report.max_pfn, img.max_pfn);
+	for (size_t i = offsetof(struct dumpfilter_report, class_pages); i < sizeof any; i++)
+		CHECK_EQ(any.bytes[i], 0x5a);
+	memset(&any, 0x5a, sizeof any);
+	any.size = offsetof(struct dumpfilter_image_info, cpus);
+	CHECK_EQ(dumpfilter_image_info(df, &any.info), 0);
+	CHECK_EQ(any.info.word_bits, 64);
+	for (size_t i = offsetof(struct dumpfilter_image_info, cpus); i < sizeof any; i++)
+		CHECK_EQ(any.bytes[i], 0x5a);
 	dumpfilter_free(df);
 }
 

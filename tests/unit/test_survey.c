@@ -9,19 +9,19 @@
 static void survey(void)
 {
 	for (int level = 0; level < 32; level += 31) {
-		struct how h = { level | 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 0, 0, 0 };
+		struct how how = { level | 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 0, 0, 0 };
 		struct dumpfilter_report seen = DUMPFILTER_REPORT_INIT, real = DUMPFILTER_REPORT_INIT;
 
 		build(mixed);
-		for (h.threads = 1; h.threads < 5; h.threads += 3) {
-			struct dumpfilter *df = open_image(&h, NULL);
+		for (how.threads = 1; how.threads < 5; how.threads += 3) {
+			struct dumpfilter *df = open_image(&how, NULL);
 
 			CHECK(df);
 			CHECK_EQ(dumpfilter_survey(df), 0);
 			CHECK_EQ(dumpfilter_survey(df), 0);
 			CHECK_EQ(dumpfilter_report(df, &seen), 0);
 			CHECK_EQ(seen.written_pages + seen.bytes_out, 0);
-			written(df, &h);
+			written(df, &how);
 			CHECK_EQ(dumpfilter_report(df, &real), 0);
 			CHECK(seen.zero_pages > 500);
 			CHECK_EQ(seen.zero_pages, real.zero_pages);
@@ -55,24 +55,24 @@ static struct memory lacking;
 static void make_lacking(int level, uint64_t whole[DUMPFILTER_CLASS_COUNT])
 {
 	struct rf_how how = { .level = level, .format = DUMPFILTER_FORMAT_KDUMP, .codec = DUMPFILTER_CODEC_ZLIB };
-	struct memory image = { img.data, img.size, 0 };
+	struct memory source = { image.data, image.size, 0 };
 	struct rf_seen seen;
 
-	CHECK(rf_dump(&image, &how, &lacking, &seen) >= 0);
+	CHECK(rf_dump(&source, &how, &lacking, &seen) >= 0);
 	memcpy(whole, seen.report.class_pages, DUMPFILTER_CLASS_COUNT * sizeof *whole);
 }
 
 static struct dumpfilter *open_lacking(unsigned threads, const struct dumpfilter_new_opts *memory)
 {
 	struct dumpfilter_source_ops ops = memory_source(&lacking, "dump");
-	struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+	struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 	struct dumpfilter *df = dumpfilter_new(memory);
 
-	cfg.level = DUMPFILTER_LEVEL_ZERO;
-	cfg.threads = threads;
+	config.level = DUMPFILTER_LEVEL_ZERO;
+	config.threads = threads;
 	CHECK(df);
 	CHECK_EQ(dumpfilter_open(df, &ops, &lacking), 0);
-	CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+	CHECK_EQ(dumpfilter_configure(df, &config), 0);
 	return df;
 }
 
@@ -116,8 +116,8 @@ static void what_an_old_dump_lacks(void)
 	char why[BUILDER_ERR] = "";
 	struct dumpfilter *df;
 
-	builder_image_free(&img);
-	if (builder_build(recipe, strlen(recipe), &img, why))
+	builder_image_free(&image);
+	if (builder_build(recipe, strlen(recipe), &image, why))
 		T_FAIL("%s", why);
 	make_lacking(31, whole);
 	CHECK_EQ(whole[DUMPFILTER_CLASS_FREE], 1024);
@@ -130,12 +130,12 @@ static void what_an_old_dump_lacks(void)
 /* An image that has all lacks nothing. */
 static void what_an_image_lacks(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
+	struct how how = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	struct dumpfilter *df;
 
 	build(used);
-	df = open_image(&h, NULL);
+	df = open_image(&how, NULL);
 	CHECK_EQ(dumpfilter_survey(df), 0);
 	CHECK_EQ(dumpfilter_report(df, &report), 0);
 	for (unsigned i = 0; i < DUMPFILTER_CLASS_COUNT; i++)
@@ -151,18 +151,18 @@ static void no_memory_for_what_a_dump_lacks(void)
 
 	build(used);
 	make_lacking(31, whole);
-	for (unsigned long n = 0; !n || heap.calls >= n; n++) {
+	for (unsigned long count = 0; !count || heap.calls >= count; count++) {
 		struct dumpfilter *df;
-		int r;
+		int result;
 
 		heap.fail_at = 0;
 		df = open_lacking(1, &memory);
 		CHECK(dumpfilter_plan(df) >= 0);
 		heap.calls = 0;
-		heap.fail_at = n;
-		r = dumpfilter_survey(df);
-		CHECK(r == DUMPFILTER_E_NOMEM || r == 0);
-		if (!r)
+		heap.fail_at = count;
+		result = dumpfilter_survey(df);
+		CHECK(result == DUMPFILTER_E_NOMEM || result == 0);
+		if (!result)
 			same_classes(df, whole);
 		dumpfilter_free(df);
 		CHECK_EQ(heap.live, 0);
@@ -171,29 +171,29 @@ static void no_memory_for_what_a_dump_lacks(void)
 
 static void order_of_calls(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
+	struct how how = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_NONE, false, 1, 0, 0 };
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	CHECK_EQ(dumpfilter_survey(df), DUMPFILTER_E_SEQUENCE);
-	CHECK_EQ(dumpfilter_estimate(df, NULL, &e), DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(dumpfilter_estimate(df, NULL, &estimate), DUMPFILTER_E_SEQUENCE);
 	dumpfilter_free(df);
 	build(mixed);
-	df = open_image(&h, NULL);
+	df = open_image(&how, NULL);
 	CHECK_EQ(dumpfilter_estimate(df, NULL, NULL), DUMPFILTER_E_INVAL);
 	opts.flags = 2;
-	CHECK_EQ(dumpfilter_estimate(df, &opts, &e), DUMPFILTER_E_INVAL);
-	CHECK_EQ(dumpfilter_estimate(df, NULL, &e), 0);
-	CHECK(e.bytes > PAGE);
-	written(df, &h);
-	CHECK_EQ(dumpfilter_estimate(df, NULL, &e), DUMPFILTER_E_SEQUENCE);
+	CHECK_EQ(dumpfilter_estimate(df, &opts, &estimate), DUMPFILTER_E_INVAL);
+	CHECK_EQ(dumpfilter_estimate(df, NULL, &estimate), 0);
+	CHECK(estimate.bytes > PAGE);
+	written(df, &how);
+	CHECK_EQ(dumpfilter_estimate(df, NULL, &estimate), DUMPFILTER_E_SEQUENCE);
 	dumpfilter_free(df);
 }
 
-static void cancel(void *user, const struct dumpfilter_progress *p)
+static void cancel(void *user, const struct dumpfilter_progress *progress)
 {
-	if (p->done && p->phase != DUMPFILTER_PHASE_PLAN)
+	if (progress->done && progress->phase != DUMPFILTER_PHASE_PLAN)
 		dumpfilter_cancel(user);
 }
 
@@ -203,15 +203,15 @@ static void cancelled(void)
 
 	build(mixed);
 	for (unsigned i = 0; i < 2; i++) {
-		struct how h = { 1, formats[i], DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX, 0 };
-		struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
-		struct dumpfilter *df = open_image(&h, NULL);
+		struct how how = { 1, formats[i], DUMPFILTER_CODEC_NONE, false, 1, UINT64_MAX, 0 };
+		struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
+		struct dumpfilter *df = open_image(&how, NULL);
 
 		dumpfilter_set_progress(df, cancel, df);
-		CHECK_EQ(dumpfilter_estimate(df, NULL, &e), DUMPFILTER_E_CANCELLED);
-		CHECK_EQ(e.bytes, 0);
+		CHECK_EQ(dumpfilter_estimate(df, NULL, &estimate), DUMPFILTER_E_CANCELLED);
+		CHECK_EQ(estimate.bytes, 0);
 		dumpfilter_free(df);
-		df = open_image(&h, NULL);
+		df = open_image(&how, NULL);
 		dumpfilter_set_progress(df, cancel, df);
 		CHECK_EQ(dumpfilter_survey(df), DUMPFILTER_E_CANCELLED);
 		dumpfilter_free(df);
@@ -221,31 +221,31 @@ static void cancelled(void)
 /* ---- memory */
 
 /* Each allocation fails once: an error that says so, or the same numbers as ever, and nothing is left behind. */
-static void no_memory(const struct how *h)
+static void no_memory(const struct how *how)
 {
 	struct fi_heap heap = { .live = 0 };
 	struct dumpfilter_new_opts memory = { sizeof memory, fi_heap_alloc, fi_heap_free, &heap };
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
-	struct dumpfilter_estimate e, right = { 0 };
+	struct dumpfilter_estimate estimate, right = { 0 };
 
 	opts.flags = DUMPFILTER_ESTIMATE_FLAT;
 	opts.max_pages = 64;
-	for (unsigned long n = 0; !n || heap.calls >= n; n++) {
+	for (unsigned long count = 0; !count || heap.calls >= count; count++) {
 		struct dumpfilter *df;
-		int r;
+		int result;
 
 		heap.fail_at = 0;
-		df = open_image(h, &memory);
+		df = open_image(how, &memory);
 		CHECK(df && dumpfilter_plan(df) >= 0);
 		heap.calls = 0;
-		heap.fail_at = n;
-		e = (struct dumpfilter_estimate)DUMPFILTER_ESTIMATE_INIT;
-		r = dumpfilter_estimate(df, &opts, &e);
-		if (!n)
-			right = e;
-		CHECK(r == DUMPFILTER_E_NOMEM ? !e.bytes : !r && e.bytes == right.bytes);
-		r = dumpfilter_survey(df);
-		CHECK(r == DUMPFILTER_E_NOMEM || r == 0);
+		heap.fail_at = count;
+		estimate = (struct dumpfilter_estimate)DUMPFILTER_ESTIMATE_INIT;
+		result = dumpfilter_estimate(df, &opts, &estimate);
+		if (!count)
+			right = estimate;
+		CHECK(result == DUMPFILTER_E_NOMEM ? !estimate.bytes : !result && estimate.bytes == right.bytes);
+		result = dumpfilter_survey(df);
+		CHECK(result == DUMPFILTER_E_NOMEM || result == 0);
 		dumpfilter_free(df);
 		CHECK_EQ(heap.live, 0);
 	}
@@ -253,23 +253,23 @@ static void no_memory(const struct how *h)
 
 static void every_allocation(void)
 {
-	struct how h = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0, 0 };
+	struct how how = { 1, DUMPFILTER_FORMAT_KDUMP, DUMPFILTER_CODEC_ZLIB, false, 1, 0, 0 };
 
 	build(mixed);
-	no_memory(&h);
-	h.format = DUMPFILTER_FORMAT_ELF;
-	h.codec = DUMPFILTER_CODEC_NONE;
-	no_memory(&h);
+	no_memory(&how);
+	how.format = DUMPFILTER_FORMAT_ELF;
+	how.codec = DUMPFILTER_CODEC_NONE;
+	no_memory(&how);
 }
 
 /* A page that cannot be read takes nothing in a dump, and is counted. */
-static int64_t read_faulty(void *user, uint64_t offset, void *buf, size_t len)
+static int64_t read_faulty(void *user, uint64_t offset, void *buffer, size_t length)
 {
-	const struct memory *f = user;
+	const struct memory *memory = user;
 
-	if (offset < f->size / 2 + 100 && offset + len > f->size / 2 + 100)
+	if (offset < memory->size / 2 + 100 && offset + length > memory->size / 2 + 100)
 		return -EIO;
-	return memory_read(user, offset, buf, len);
+	return memory_read(user, offset, buffer, length);
 }
 
 static void unreadable(void)
@@ -277,15 +277,15 @@ static void unreadable(void)
 	struct dumpfilter_source_ops ops = { .size = sizeof ops, .read = read_faulty };
 	struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
 	struct dumpfilter_estimate_opts opts = DUMPFILTER_ESTIMATE_OPTS_INIT;
-	struct dumpfilter_estimate e = DUMPFILTER_ESTIMATE_INIT;
+	struct dumpfilter_estimate estimate = DUMPFILTER_ESTIMATE_INIT;
 	struct dumpfilter *df = dumpfilter_new(NULL);
 
 	build(mixed);
-	input = (struct memory){ .data = img.data, .size = img.size };
-	ops.length = img.size;
+	input = (struct memory){ .data = image.data, .size = image.size };
+	ops.length = image.size;
 	CHECK_EQ(dumpfilter_open(df, &ops, &input), 0);
 	opts.max_pages = UINT64_MAX;
-	CHECK(dumpfilter_estimate(df, &opts, &e) >= 0);
+	CHECK(dumpfilter_estimate(df, &opts, &estimate) >= 0);
 	CHECK_EQ(dumpfilter_survey(df), DUMPFILTER_PARTIAL);
 	CHECK_HAS(dumpfilter_errmsg(df), "1 pages could not be read");
 	CHECK_EQ(dumpfilter_report(df, &report), 0);
@@ -305,6 +305,6 @@ int main(void)
 	RUN(every_allocation);
 	RUN(unreadable);
 	memory_free(&lacking);
-	builder_image_free(&img);
+	builder_image_free(&image);
 	return T_END();
 }

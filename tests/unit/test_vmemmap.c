@@ -4,7 +4,7 @@
 #include "faults.h"
 #include "t.h"
 
-static struct fi_image img;
+static struct fi_image image;
 
 /* What a plan says. */
 struct said {
@@ -18,18 +18,18 @@ static struct said said;
 
 static int add_run(void *user, uint64_t first, uint64_t count)
 {
-	struct said *s = user;
+	struct said *lines = user;
 
-	s->runs++;
-	s->frames += count;
-	s->digest = (s->digest ^ first ^ count << 32) * UINT64_C(0x9e3779b97f4a7c15);
+	lines->runs++;
+	lines->frames += count;
+	lines->digest = (lines->digest ^ first ^ count << 32) * UINT64_C(0x9e3779b97f4a7c15);
 	return 0;
 }
 
 /* Before the copying. */
-static void look(struct fi_run *x, struct dumpfilter *df, int step)
+static void look(struct fi_run *run, struct dumpfilter *df, int step)
 {
-	(void)x;
+	(void)run;
 	if (step != 2)
 		return;
 	memset(&said, 0, sizeof said);
@@ -44,12 +44,12 @@ static struct said plan(struct fi_dump *dump, int level, int format, unsigned th
 {
 	struct fi_run run;
 
-	fi_run_init(&run, &img);
-	run.cfg.level = level;
-	run.cfg.format = format;
-	run.cfg.codec = DUMPFILTER_CODEC_NONE;
-	run.cfg.threads = threads;
-	run.cfg.flags = flags;
+	fi_run_init(&run, &image);
+	run.config.level = level;
+	run.config.format = format;
+	run.config.codec = DUMPFILTER_CODEC_NONE;
+	run.config.threads = threads;
+	run.config.flags = flags;
 	run.plan_first = true;
 	run.step = look;
 	FINE(fi_run_go(&run));
@@ -65,19 +65,20 @@ static void numbers(void)
 {
 	for (int level = 0; level < 32; level++) {
 		struct fi_dump whole, less;
-		struct said a = plan(&whole, level, DUMPFILTER_FORMAT_KDUMP, 1, 0);
-		struct said b = plan(&less, level, DUMPFILTER_FORMAT_KDUMP, 1, DUMPFILTER_EXCLUDE_VMEMMAP);
+		struct said first = plan(&whole, level, DUMPFILTER_FORMAT_KDUMP, 1, 0);
+		struct said second = plan(&less, level, DUMPFILTER_FORMAT_KDUMP, 1, DUMPFILTER_EXCLUDE_VMEMMAP);
 
 		/* 512 frames of user memory lie together, their structs on eight pages */
-		CHECK_EQ(a.report.vmemmap_pages, 0);
-		CHECK_EQ(b.report.vmemmap_pages, level & DUMPFILTER_LEVEL_USER ? 8 : 0);
-		CHECK_EQ(b.report.kept_pages + b.report.vmemmap_pages, a.report.kept_pages);
-		CHECK_EQ(b.frames, b.report.kept_pages);
-		CHECK_EQ(a.frames, a.report.kept_pages);
-		CHECK(!memcmp(a.kept, b.kept, sizeof a.kept));
-		CHECK(!memcmp(a.report.class_pages, b.report.class_pages, sizeof a.report.class_pages));
-		CHECK(!memcmp(a.report.excluded_pages, b.report.excluded_pages, sizeof a.report.excluded_pages));
-		CHECK_EQ(whole.nkept - less.nkept, b.report.vmemmap_pages);
+		CHECK_EQ(first.report.vmemmap_pages, 0);
+		CHECK_EQ(second.report.vmemmap_pages, level & DUMPFILTER_LEVEL_USER ? 8 : 0);
+		CHECK_EQ(second.report.kept_pages + second.report.vmemmap_pages, first.report.kept_pages);
+		CHECK_EQ(second.frames, second.report.kept_pages);
+		CHECK_EQ(first.frames, first.report.kept_pages);
+		CHECK(!memcmp(first.kept, second.kept, sizeof first.kept));
+		CHECK(!memcmp(first.report.class_pages, second.report.class_pages, sizeof first.report.class_pages));
+		CHECK(!memcmp(first.report.excluded_pages, second.report.excluded_pages,
+			      sizeof first.report.excluded_pages));
+		CHECK_EQ(whole.nkept - less.nkept, second.report.vmemmap_pages);
 		CHECK(fi_dump_covers(&whole, &less));
 		fi_dump_free(&whole);
 		fi_dump_free(&less);
@@ -92,8 +93,8 @@ static void threads(void)
 
 		CHECK_EQ(one.report.vmemmap_pages, 8);
 		fi_dump_free(&dump);
-		for (unsigned n = 2; n < 8; n++) {
-			struct said some = plan(&dump, 31, format, n, DUMPFILTER_EXCLUDE_VMEMMAP);
+		for (unsigned count = 2; count < 8; count++) {
+			struct said some = plan(&dump, 31, format, count, DUMPFILTER_EXCLUDE_VMEMMAP);
 
 			CHECK_EQ(some.digest, one.digest);
 			CHECK_EQ(some.report.vmemmap_pages, 8);
@@ -116,19 +117,19 @@ static void again(void)
 {
 	static const unsigned flags[] = { DUMPFILTER_EXCLUDE_VMEMMAP, 0, DUMPFILTER_EXCLUDE_VMEMMAP };
 	struct dumpfilter *df = dumpfilter_new(NULL);
-	FILE *f = tmpfile();
+	FILE *file = tmpfile();
 
-	CHECK(df && f);
-	CHECK(fwrite(img.built.data, 1, img.built.size, f) == img.built.size && !fflush(f));
+	CHECK(df && file);
+	CHECK(fwrite(image.built.data, 1, image.built.size, file) == image.built.size && !fflush(file));
 	dumpfilter_set_log(df, on_log, NULL, DUMPFILTER_LOG_WARN);
 	for (unsigned i = 0; i < 3; i++) {
 		struct dumpfilter_report report = DUMPFILTER_REPORT_INIT;
-		struct dumpfilter_config cfg = DUMPFILTER_CONFIG_INIT;
+		struct dumpfilter_config config = DUMPFILTER_CONFIG_INIT;
 
-		cfg.level = 31;
-		cfg.flags = flags[i];
-		CHECK_EQ(dumpfilter_open_fd(df, fileno(f), "image", 0), 0);
-		CHECK_EQ(dumpfilter_configure(df, &cfg), 0);
+		config.level = 31;
+		config.flags = flags[i];
+		CHECK_EQ(dumpfilter_open_fd(df, fileno(file), "image", 0), 0);
+		CHECK_EQ(dumpfilter_configure(df, &config), 0);
 		CHECK_EQ(dumpfilter_plan(df), 0);
 		CHECK_EQ(dumpfilter_report(df, &report), 0);
 		CHECK_EQ(report.vmemmap_pages, flags[i] ? 8 : 0);
@@ -136,7 +137,7 @@ static void again(void)
 	}
 	CHECK_EQ(last[0], 0);
 	dumpfilter_free(df);
-	fclose(f);
+	fclose(file);
 }
 
 /* Where the memory map cannot be known as a whole the result says that more is kept than was asked for. */
@@ -149,8 +150,8 @@ static void result(void)
 	FINE(fi_image_build(&other, flat, NULL));
 	for (unsigned flags = 0; flags <= DUMPFILTER_EXCLUDE_VMEMMAP; flags++) {
 		fi_run_init(&run, &other);
-		run.cfg.level = 31;
-		run.cfg.flags = flags;
+		run.config.level = 31;
+		run.config.flags = flags;
 		FINE(fi_run_go(&run));
 		CHECK_EQ(run.result, flags ? DUMPFILTER_WARN : DUMPFILTER_OK);
 		CHECK_EQ(run.report.vmemmap_pages, 0);
@@ -161,7 +162,7 @@ static void result(void)
 
 int main(void)
 {
-	const char *bad = fi_image_build(&img, fi_recipe, NULL);
+	const char *bad = fi_image_build(&image, fi_recipe, NULL);
 
 	if (bad) {
 		printf("not ok - image: %s\n", bad);
@@ -171,6 +172,6 @@ int main(void)
 	RUN(threads);
 	RUN(again);
 	RUN(result);
-	fi_image_free(&img);
+	fi_image_free(&image);
 	return T_END();
 }

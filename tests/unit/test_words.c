@@ -9,7 +9,7 @@
 struct kernel {
 	const char *name, *note;
 	unsigned word;
-	bool be;
+	bool big_endian;
 };
 
 static const struct kernel kernels[] = {
@@ -65,46 +65,46 @@ static uint64_t random64(void)
 }
 
 /* Struct pages of which many are near what rules look for. */
-static void fill(uint8_t *p, size_t size, const struct df_rules *r)
+static void fill(uint8_t *bytes, size_t size, const struct df_rules *rules)
 {
 	static const uint32_t types[] = { 0xffffffff, 0xffffff7f, 0xf0000000, 0xf0000001, 0xf1000000,
 					  0xf5abcdef, 0xf7000000, 0xffffff80, 1234,       0 };
 
 	for (size_t i = 0; i < size; i++)
-		p[i] = (uint8_t)random64();
+		bytes[i] = (uint8_t)random64();
 	if (random64() % 3)
-		df_put32(p + (r->type_offset == UINT16_MAX ? 0 : r->type_offset),
-			 types[random64() % (sizeof types / sizeof *types)], r->be);
+		df_put32(bytes + (rules->type_offset == UINT16_MAX ? 0 : rules->type_offset),
+			 types[random64() % (sizeof types / sizeof *types)], rules->big_endian);
 	if (random64() % 16 == 0)
-		memset(p, 0xff, size);
+		memset(bytes, 0xff, size);
 	if (random64() % 16 == 0)
-		memset(p, 0, size);
+		memset(bytes, 0, size);
 }
 
-static void check(const struct kernel *k)
+static void check(const struct kernel *kernel)
 {
 	static uint8_t structs[64 * 128];
-	static struct df_kdesc d;
+	static struct df_kdesc other;
 	struct df_env env = { 0 };
-	struct df_rules r;
+	struct df_rules rules;
 
-	memset(&d, 0, sizeof d);
-	df_kdesc_parse(&d, k->note, strlen(k->note), DF_FROM_NOTE);
-	df_kdesc_check(&d, &env, k->word);
-	df_kdesc_quirks(&d, k->word);
-	df_rules_compile(&r, &d, k->word, k->be);
-	CHECK(df_known(&r, DF_LRU) && df_known(&r, DF_ANON));
+	memset(&other, 0, sizeof other);
+	df_kdesc_parse(&other, kernel->note, strlen(kernel->note), DF_FROM_NOTE);
+	df_kdesc_check(&other, &env, kernel->word);
+	df_kdesc_quirks(&other, kernel->word);
+	df_rules_compile(&rules, &other, kernel->word, kernel->big_endian);
+	CHECK(df_known(&rules, DF_LRU) && df_known(&rules, DF_ANON));
 	for (unsigned round = 0; round < 2000; round++) {
 		unsigned count = round % 4 ? 64 : (unsigned)(random64() % 64 + 1);
 		uint64_t words[DF_WORD_ROLES];
 
 		for (unsigned i = 0; i < count; i++)
-			fill(structs + i * r.page_struct, r.page_struct, &r);
-		df_rules_words(&r, structs, count, words);
+			fill(structs + i * rules.page_struct, rules.page_struct, &rules);
+		df_rules_words(&rules, structs, count, words);
 		for (unsigned role = 0; role < DF_WORD_ROLES; role++)
 			for (unsigned i = 0; i < 64; i++) {
 				bool want = i < count &&
-					    df_rules_test(&r, (enum df_role)role, structs + i * r.page_struct);
+					    df_rules_test(&rules, (enum df_role)role, structs + i * rules.page_struct);
 
 				if ((words[role] >> i & 1) != want)
 					T_FAIL("role %u, page %u of %u: %d instead of %d", role, i, count, !want, want);

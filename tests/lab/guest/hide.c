@@ -7,12 +7,12 @@
 
 #define NOTES (64 << 10) /* they are in the first bytes of the file */
 
-ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
+ssize_t pread64(int fd, void *buffer, size_t length, off64_t offset)
 {
-	ssize_t n = syscall(SYS_pread64, fd, buf, len, offset);
+	ssize_t got = syscall(SYS_pread64, fd, buffer, length, offset);
 
-	if (n > 0 && offset < NOTES) {
-		char *name = memmem(buf, (size_t)n, "VMCOREINFO", sizeof "VMCOREINFO");
+	if (got > 0 && offset < NOTES) {
+		char *name = memmem(buffer, (size_t)got, "VMCOREINFO", sizeof "VMCOREINFO");
 
 		if (name) {
 			*name = 'X';
@@ -20,10 +20,10 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
 				return -1;
 		}
 	}
-	return n;
+	return got;
 }
 
-ssize_t pread(int fd, void *buf, size_t len, off_t offset)
+ssize_t pread(int fd, void *buffer, size_t length, off_t offset)
 {
-	return pread64(fd, buf, len, offset);
+	return pread64(fd, buffer, length, offset);
 }

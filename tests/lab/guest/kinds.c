@@ -17,55 +17,55 @@ static char *to_poison; /* a huge page */
 
 static void small(enum kind kind, size_t pages)
 {
-	char *p = map_small(pages);
+	char *text = map_small(pages);
 
-	plant(p, pages, kind, 0);
-	if (kind == K_LOCKED && mlock(p, pages * PAGE))
+	plant(text, pages, kind, 0);
+	if (kind == K_LOCKED && mlock(text, pages * PAGE))
 		die("mlock");
 }
 
 /* One page in each of many ranges of 2 MiB: as many page tables. */
 static void page_tables(void)
 {
-	size_t n = scaled(128);
-	char *p = map(n * HUGE, ANON | MAP_NORESERVE);
+	size_t count = scaled(128);
+	char *text = map(count * HUGE, ANON | MAP_NORESERVE);
 
-	madvise(p, n * HUGE, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < n; i++)
-		plant(p + i * HUGE, 1, K_ANON, 1U << 20 | i);
+	madvise(text, count * HUGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < count; i++)
+		plant(text + i * HUGE, 1, K_ANON, 1U << 20 | i);
 }
 
 static void thp(void)
 {
 	size_t pages = (scaled(2) + 1) * HUGE / PAGE, half = HUGE / PAGE / 2;
-	char *p = map_huge(pages * PAGE);
+	char *text = map_huge(pages * PAGE);
 
-	plant(p, pages, K_THP, 0);
-	p = map_huge(HUGE);
-	fill_all(p, 2 * half, K_SPLIT, 0);
-	keep(p, half, K_SPLIT, 0);
-	unmap(p + half * PAGE, half, K_SPLIT, half);
+	plant(text, pages, K_THP, 0);
+	text = map_huge(HUGE);
+	fill_all(text, 2 * half, K_SPLIT, 0);
+	keep(text, half, K_SPLIT, 0);
+	unmap(text + half * PAGE, half, K_SPLIT, half);
 }
 
 static void mthp(void)
 {
 	size_t bytes = scaled(512) / 16 * 16 * PAGE;
-	char *p;
+	char *text;
 
 	if (put(THP_SETTINGS "hugepages-64kB/enabled", "madvise"))
 		return;
-	p = map_huge(bytes);
+	text = map_huge(bytes);
 	put(THP_SETTINGS "hugepages-2048kB/enabled", "never");
-	plant(p, bytes / PAGE, K_MTHP, 0);
-	madvise(p, bytes, MADV_NOHUGEPAGE); /* or khugepaged makes 2 MiB of it */
+	plant(text, bytes / PAGE, K_MTHP, 0);
+	madvise(text, bytes, MADV_NOHUGEPAGE); /* or khugepaged makes 2 MiB of it */
 	put(THP_SETTINGS "hugepages-2048kB/enabled", "inherit");
 }
 
 static char *map_hugetlb(void)
 {
-	char *p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, ANON | MAP_HUGETLB | 21 << 26 /* 2 MiB */, -1, 0);
+	char *text = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, ANON | MAP_HUGETLB | 21 << 26 /* 2 MiB */, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	return text == MAP_FAILED ? NULL : text;
 }
 
 /* Seven huge pages, the struct pages of the last four optimised away where the kernel can: four are used, two go back
@@ -97,17 +97,17 @@ static void hugetlb(void)
 static void ksm(void)
 {
 	size_t pages = scaled(1024);
-	char *p = map_small(pages);
+	char *text = map_small(pages);
 	long scans = get("/sys/kernel/mm/ksm/full_scans", NULL);
 
-	if (madvise(p, pages * PAGE, MADV_MERGEABLE))
+	if (madvise(text, pages * PAGE, MADV_MERGEABLE))
 		return;
 	for (size_t i = 0; i < pages; i++)
-		plant(p + i * PAGE, 1, K_KSM, 0);
+		plant(text + i * PAGE, 1, K_KSM, 0);
 	put("/sys/kernel/mm/ksm/sleep_millisecs", "5");
 	put("/sys/kernel/mm/ksm/pages_to_scan", "2000");
 	put("/sys/kernel/mm/ksm/run", "1");
-	for (int t = 0; t < 300 && get("/sys/kernel/mm/ksm/full_scans", NULL) < scans + 4; t++)
+	for (int type = 0; type < 300 && get("/sys/kernel/mm/ksm/full_scans", NULL) < scans + 4; type++)
 		usleep(100000);
 	put("/sys/kernel/mm/ksm/run", "0");
 }
@@ -115,57 +115,57 @@ static void ksm(void)
 static void swap_cache(void)
 {
 	size_t pages = scaled(512);
-	char *p = map_small(pages);
+	char *text = map_small(pages);
 
-	plant(p, pages, K_SWAPCACHE, 0);
-	madvise(p, pages * PAGE, MADV_PAGEOUT);
+	plant(text, pages, K_SWAPCACHE, 0);
+	madvise(text, pages * PAGE, MADV_PAGEOUT);
 	sleep(1);
 	for (size_t i = 0; i < pages / 2; i++)
-		(void)*(volatile char *)(p + i * PAGE);
+		(void)*(volatile char *)(text + i * PAGE);
 }
 
 static char *map_file(int fd, size_t pages, int flags)
 {
-	char *p;
+	char *text;
 
 	if (fd < 0 || ftruncate(fd, pages * PAGE))
 		return NULL;
-	p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
-	return p == MAP_FAILED ? NULL : p;
+	text = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+	return text == MAP_FAILED ? NULL : text;
 }
 
 static char *plant_file(const char *path, enum kind kind, size_t pages)
 {
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
-	char *p = map_file(fd, pages, MAP_SHARED);
+	char *text = map_file(fd, pages, MAP_SHARED);
 
-	if (!p)
+	if (!text)
 		die(path);
-	fill_all(p, pages, kind, 0);
+	fill_all(text, pages, kind, 0);
 	if (kind == K_CLEAN && fsync(fd))
 		die(path);
 	close(fd);
-	return p;
+	return text;
 }
 
 static void files(void)
 {
 	size_t pages = scaled(1024), copies = scaled(128);
-	char *p = plant_file("/run/tmpfs", K_TMPFS, pages);
+	char *text = plant_file("/run/tmpfs", K_TMPFS, pages);
 	int fd;
 
-	unmap(p, pages, K_TMPFS, 0);
+	unmap(text, pages, K_TMPFS, 0);
 	keep(plant_file("/huge/thp", K_SHMEMTHP, 2 * HUGE / PAGE), 2 * HUGE / PAGE, K_SHMEMTHP, 0);
 	keep(plant_file("/data/clean", K_CLEAN, 2 * pages), 2 * pages, K_CLEAN, 0);
 	keep(plant_file("/data/dirty", K_DIRTY, pages), pages, K_DIRTY, 0);
 	fd = open("/data/clean", O_RDWR);
-	p = map_file(fd, 2 * pages, MAP_PRIVATE);
-	if (p)
-		plant(p, copies, K_COW, 0);
+	text = map_file(fd, 2 * pages, MAP_PRIVATE);
+	if (text)
+		plant(text, copies, K_COW, 0);
 	fd = syscall(MEMFD_SECRET, 0);
-	p = map_file(fd, scaled(64), MAP_SHARED);
-	if (p)
-		plant(p, scaled(64), K_SECRET, 0);
+	text = map_file(fd, scaled(64), MAP_SHARED);
+	if (text)
+		plant(text, scaled(64), K_SECRET, 0);
 }
 
 static void pipes(void)
@@ -235,15 +235,15 @@ static uint64_t free_frame(void)
 
 static void poison(void)
 {
-	char *p = map_small(4);
+	char *text = map_small(4);
 	uint64_t frame;
 	int failed;
 
 	signal(SIGBUS, on_sigbus);
 	for (int i = 0; i < 4; i++) {
-		fill(p + i * PAGE, K_POISON, i);
-		frame = frame_of(p + i * PAGE);
-		failed = i & 1 ? hard_offline(frame) : madvise(p + i * PAGE, PAGE, MADV_HWPOISON);
+		fill(text + i * PAGE, K_POISON, i);
+		frame = frame_of(text + i * PAGE);
+		failed = i & 1 ? hard_offline(frame) : madvise(text + i * PAGE, PAGE, MADV_HWPOISON);
 		if (failed && i == 0) {
 			say("plant: this kernel does not know memory failures\n");
 			return;
@@ -269,7 +269,7 @@ static void balloon(long pages)
 	if (get("/proc/vmstat", "balloon_inflate") < 0)
 		return;
 	say("LAB-BALLOON %ld\n", pages);
-	for (int t = 0; t < 300 && get("/proc/vmstat", "balloon_inflate") < pages; t++)
+	for (int type = 0; type < 300 && get("/proc/vmstat", "balloon_inflate") < pages; type++)
 		usleep(100000);
 }
 
@@ -287,7 +287,7 @@ static void freed(void)
 	for (unsigned node = 0; node < 8; node++) {
 		unsigned long mask = 1UL << node;
 		size_t pages;
-		char *p;
+		char *text;
 		long kb;
 
 		snprintf(path, sizeof path, "/sys/devices/system/node/node%u/meminfo", node);
@@ -296,16 +296,16 @@ static void freed(void)
 			continue;
 		syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 64);
 		pages = kb / 4;
-		p = map_small(pages);
-		fill_all(p, pages, K_FREED, node << 24);
-		unmap(p, pages, K_FREED, node << 24);
+		text = map_small(pages);
+		fill_all(text, pages, K_FREED, node << 24);
+		unmap(text, pages, K_FREED, node << 24);
 	}
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 }
 
 void plant_all(void)
 {
-	char *p;
+	char *text;
 
 	say("plant: %llu frames\n", (unsigned long long)frames);
 	hugetlb();
@@ -319,8 +319,8 @@ void plant_all(void)
 	small(K_ANON, scaled(4096));
 	small(K_ZERO, scaled(1024));
 	small(K_LOCKED, scaled(512));
-	p = map(scaled(1024) * PAGE, MAP_SHARED | MAP_ANONYMOUS);
-	plant(p, scaled(1024), K_SHARED, 0);
+	text = map(scaled(1024) * PAGE, MAP_SHARED | MAP_ANONYMOUS);
+	plant(text, scaled(1024), K_SHARED, 0);
 	low_watermarks();
 	files();
 	slab();

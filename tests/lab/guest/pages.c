@@ -62,30 +62,30 @@ void die(const char *what)
 int put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
-	ssize_t n;
+	ssize_t got;
 
 	if (fd < 0)
 		return -1;
-	n = write(fd, text, strlen(text));
+	got = write(fd, text, strlen(text));
 	close(fd);
-	return n < 0 ? -1 : 0;
+	return got < 0 ? -1 : 0;
 }
 
 /* The first number after key, or in the file; -1 where there is none. */
 long get(const char *path, const char *key)
 {
-	char line[256], *s;
+	char line[256], *text;
 	long value = -1;
-	FILE *f = fopen(path, "r");
+	FILE *file = fopen(path, "r");
 
-	while (f && value < 0 && fgets(line, sizeof line, f)) {
-		s = key ? strstr(line, key) : line;
-		s = s ? s + strcspn(s, "0123456789") : NULL;
-		if (s && *s)
-			value = strtol(s, NULL, 10);
+	while (file && value < 0 && fgets(line, sizeof line, file)) {
+		text = key ? strstr(line, key) : line;
+		text = text ? text + strcspn(text, "0123456789") : NULL;
+		if (text && *text)
+			value = strtol(text, NULL, 10);
 	}
-	if (f)
-		fclose(f);
+	if (file)
+		fclose(file);
 	return value;
 }
 
@@ -96,17 +96,17 @@ size_t scaled(size_t pages)
 
 char *map(size_t bytes, int flags)
 {
-	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+	char *text = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 
-	if (p == MAP_FAILED)
+	if (text == MAP_FAILED)
 		die("mmap");
-	return p;
+	return text;
 }
 
 /* Anonymous memory at a boundary of 2 MiB, of huge pages where the kernel has them. */
 char *map_huge(size_t bytes)
 {
-	char *p = map(bytes + HUGE, ANON), *at = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+	char *text = map(bytes + HUGE, ANON), *at = (char *)(((uintptr_t)text + HUGE - 1) & ~(HUGE - 1));
 
 	madvise(at, bytes, MADV_HUGEPAGE);
 	return at;
@@ -114,49 +114,49 @@ char *map_huge(size_t bytes)
 
 char *map_small(size_t pages)
 {
-	char *p = map(pages * PAGE, ANON);
+	char *text = map(pages * PAGE, ANON);
 
-	madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
-	return p;
+	madvise(text, pages * PAGE, MADV_NOHUGEPAGE);
+	return text;
 }
 
 void fill(void *page, enum kind kind, uint32_t seq)
 {
-	uint64_t *w = page;
+	uint64_t *words = page;
 
 	for (size_t i = 0; i < PAGE / 8; i += 2) {
-		memcpy(w + i, kinds[kind].tag, 8);
-		w[i + 1] = seq;
+		memcpy(words + i, kinds[kind].tag, 8);
+		words[i + 1] = seq;
 	}
 	if (kind == K_ZERO)
 		memset(page, 0, PAGE);
 }
 
-void keep(char *p, size_t pages, enum kind kind, uint32_t seq)
+void keep(char *text, size_t pages, enum kind kind, uint32_t seq)
 {
-	struct area *a = malloc(sizeof *a);
+	struct area *area = malloc(sizeof *area);
 
-	*a = (struct area){ p, pages, seq, kind, areas };
-	areas = a;
+	*area = (struct area){ text, pages, seq, kind, areas };
+	areas = area;
 }
 
-void fill_all(char *p, size_t pages, enum kind kind, uint32_t seq)
+void fill_all(char *text, size_t pages, enum kind kind, uint32_t seq)
 {
 	for (size_t i = 0; i < pages; i++)
-		fill(p + i * PAGE, kind, seq + i);
+		fill(text + i * PAGE, kind, seq + i);
 }
 
-void plant(char *p, size_t pages, enum kind kind, uint32_t seq)
+void plant(char *text, size_t pages, enum kind kind, uint32_t seq)
 {
-	fill_all(p, pages, kind, seq);
-	keep(p, pages, kind, seq);
+	fill_all(text, pages, kind, seq);
+	keep(text, pages, kind, seq);
 }
 
-uint64_t frame_of(const void *p)
+uint64_t frame_of(const void *memory)
 {
 	uint64_t entry = 0;
 
-	if (pread(pagemap, &entry, 8, (uintptr_t)p / PAGE * 8) != 8)
+	if (pread(pagemap, &entry, 8, (uintptr_t)memory / PAGE * 8) != 8)
 		die("/proc/self/pagemap");
 	return entry >> 63 ? entry & FRAME_BITS : 0;
 }
@@ -167,11 +167,11 @@ void record_gone(uint64_t frame, enum kind kind, uint32_t seq)
 		gone[gone_count++] = (struct entry){ frame, seq, kind, 0 };
 }
 
-void unmap(char *p, size_t pages, enum kind kind, uint32_t seq)
+void unmap(char *text, size_t pages, enum kind kind, uint32_t seq)
 {
 	for (size_t i = 0; i < pages; i++)
-		record_gone(frame_of(p + i * PAGE), kind, seq + i);
-	munmap(p, pages * PAGE);
+		record_gone(frame_of(text + i * PAGE), kind, seq + i);
+	munmap(text, pages * PAGE);
 }
 
 void pages_begin(void)

@@ -28,14 +28,14 @@ static uint64_t count_frames(void)
 {
 	char line[256];
 	unsigned long long from, to, end = 0;
-	FILE *f = fopen("/proc/iomem", "r");
+	FILE *file = fopen("/proc/iomem", "r");
 
-	while (f && fgets(line, sizeof line, f)) {
+	while (file && fgets(line, sizeof line, file)) {
 		if (strstr(line, "System RAM") && sscanf(line, "%llx-%llx", &from, &to) == 2)
 			end = to + 1;
 	}
-	if (f)
-		fclose(f);
+	if (file)
+		fclose(file);
 	return end / PAGE;
 }
 

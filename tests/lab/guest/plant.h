@@ -50,7 +50,7 @@ struct entry {
 
 /* Memory that is still mapped when the records are made: where its pages are is asked then. */
 struct area {
-	char *p;
+	char *text;
 	size_t pages;
 	uint32_t seq;
 	enum kind kind;
@@ -76,12 +76,12 @@ char *map(size_t bytes, int flags);
 char *map_huge(size_t bytes);
 char *map_small(size_t pages);
 void fill(void *page, enum kind kind, uint32_t seq);
-void keep(char *p, size_t pages, enum kind kind, uint32_t seq);
-void fill_all(char *p, size_t pages, enum kind kind, uint32_t seq);
-void plant(char *p, size_t pages, enum kind kind, uint32_t seq);
-uint64_t frame_of(const void *p);
+void keep(char *text, size_t pages, enum kind kind, uint32_t seq);
+void fill_all(char *text, size_t pages, enum kind kind, uint32_t seq);
+void plant(char *text, size_t pages, enum kind kind, uint32_t seq);
+uint64_t frame_of(const void *memory);
 void record_gone(uint64_t frame, enum kind kind, uint32_t seq);
-void unmap(char *p, size_t pages, enum kind kind, uint32_t seq);
+void unmap(char *text, size_t pages, enum kind kind, uint32_t seq);
 
 /* Before anything is planted: see where pages are. */
 void pages_begin(void);

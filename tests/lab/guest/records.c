@@ -21,12 +21,12 @@ void records_begin(void)
 
 static void *record(const char *name)
 {
-	char *r = records + records_at;
+	char *result = records + records_at;
 
-	memset(r, 0, 64);
-	memcpy(r, "PZREC001", 8);
-	memcpy(r + 8, name, strlen(name));
-	return r + 64;
+	memset(result, 0, 64);
+	memcpy(result, "PZREC001", 8);
+	memcpy(result + 8, name, strlen(name));
+	return result + 64;
 }
 
 static void record_end(uint64_t size)
@@ -40,41 +40,42 @@ static void record_end(uint64_t size)
 void record_kinds(void)
 {
 	char *text = record("kinds");
-	size_t n = 0;
+	size_t count = 0;
 
-	for (int k = 0; k < K_NR; k++)
-		n += sprintf(text + n, "%d %s %s %s\n", k, kinds[k].tag, kinds[k].role, kinds[k].what);
-	record_end(n);
+	for (int index = 0; index < K_NR; index++)
+		count += sprintf(text + count, "%d %s %s %s\n", index, kinds[index].tag, kinds[index].role,
+				 kinds[index].what);
+	record_end(count);
 }
 
 void record_pages(void)
 {
-	struct entry *e = record("pages");
-	size_t n = gone_count;
+	struct entry *entry = record("pages");
+	size_t count = gone_count;
 
-	memcpy(e, gone, n * sizeof *e);
-	for (const struct area *a = areas; a; a = a->next) {
-		for (size_t i = 0; i < a->pages; i++) {
-			uint64_t frame = frame_of(a->p + i * PAGE);
+	memcpy(entry, gone, count * sizeof *entry);
+	for (const struct area *area = areas; area; area = area->next) {
+		for (size_t i = 0; i < area->pages; i++) {
+			uint64_t frame = frame_of(area->text + i * PAGE);
 
 			if (frame)
-				e[n++] = (struct entry){ frame, a->seq + i, a->kind, 0 };
+				entry[count++] = (struct entry){ frame, area->seq + i, area->kind, 0 };
 		}
 	}
-	record_end(n * sizeof *e);
+	record_end(count * sizeof *entry);
 }
 
 void record_flags(void)
 {
-	char *p = record("kpageflags");
+	char *text = record("kpageflags");
 	int fd = open("/proc/kpageflags", O_RDONLY);
-	size_t n = 0;
+	size_t count = 0;
 	ssize_t got;
 
-	while (n < frames * 8 && (got = read(fd, p + n, frames * 8 - n)) > 0)
-		n += got;
+	while (count < frames * 8 && (got = read(fd, text + count, frames * 8 - count)) > 0)
+		count += got;
 	close(fd);
-	record_end(n);
+	record_end(count);
 }
 
 void record_last(void)
@@ -86,12 +87,12 @@ void record_last(void)
 void write_records(const char *disk)
 {
 	int fd = open(disk, O_RDWR | O_DIRECT);
-	ssize_t n;
+	ssize_t got;
 
-	for (size_t at = 0; at < records_at; at += n) {
-		n = records_at - at < 1 << 20 ? (records_at - at + PAGE - 1) & ~(PAGE - 1) : 1 << 20;
-		n = pwrite(fd, records + at, n, at);
-		if (n <= 0)
+	for (size_t at = 0; at < records_at; at += got) {
+		got = records_at - at < 1 << 20 ? (records_at - at + PAGE - 1) & ~(PAGE - 1) : 1 << 20;
+		got = pwrite(fd, records + at, got, at);
+		if (got <= 0)
 			die(disk);
 	}
 	fsync(fd);
