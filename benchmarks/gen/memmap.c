@@ -265,7 +265,8 @@ static void shared_sections(struct gen *gen)
 			else if (seed == 8)
 				put(gen, pfn, LRU | USUAL, 0, 0, DIRECT, pfn, 0, NO_MAP, 1);
 			else
-				put(gen, pfn, 0, 0, 0, 0, 0, MAX_ORDER, pfn % 1024 ? NO_MAP : BUDDY, 0);
+				put(gen, pfn, 0, struct_at(gen, pfn) + 8, struct_at(gen, pfn) + 8, 0, 0, MAX_ORDER,
+				    pfn % 1024 ? NO_MAP : BUDDY, 0);
 		}
 	}
 	for (uint64_t seed = 1; seed * SECTION < gen->end; seed++)
