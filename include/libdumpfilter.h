@@ -251,8 +251,7 @@ DUMPFILTER_API int dumpfilter_configure(struct dumpfilter *df, const struct dump
 
 /* ------------------------------------------------------------------------------------------------ output */
 
-#define DUMPFILTER_SINK_OVERWRITE \
-	1u /* an existing file may be replaced (it is truncated when the first byte is written) */
+#define DUMPFILTER_SINK_OVERWRITE 1u /* an existing file may be replaced; it is truncated at the first byte */
 
 /* Sinks.  NULL on failure, text in dumpfilter_errmsg(df).  A sink takes one output, and belongs to the caller.
  * path: created with mode 0600 at once, so that an unwritable place is found early; a file that this call

@@ -17,12 +17,12 @@ limit() {
 	[ "$2" -le "$3" ] || echo "it is $2, more than $3" >"$tmp/out"
 	report "$1" "$tmp/out"
 }
-limit "median length of functions is at most 15 lines" "$(value function_median)" 15
-limit "nine of ten functions have at most 45 lines" "$(value function_p90)" 45
-"${measure[@]}" --functions "${all[@]}" | awk '$1 > 120 { print $2 ": " $3 " has " $1 " lines" }' >"$tmp/out"
-report "no function has more than 120 lines" "$tmp/out"
-wc -l "${all[@]}" | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }' >"$tmp/out"
-report "no file has more than 800 lines" "$tmp/out"
+limit "median length of functions is at most 12 lines" "$(value function_median)" 12
+limit "nine of ten functions have at most 22 lines" "$(value function_p90)" 22
+"${measure[@]}" --functions "${all[@]}" | awk '$1 > 70 { print $2 ": " $3 " has " $1 " lines" }' >"$tmp/out"
+report "no function has more than 70 lines" "$tmp/out"
+wc -l "${all[@]}" | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }' >"$tmp/out"
+report "no file has more than 600 lines" "$tmp/out"
 limit "at most 2 #if in 1000 lines" "$(value ifs)" $((2 * ($(value lines) + 999) / 1000))
 
 licence() {
