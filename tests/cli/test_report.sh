@@ -8,12 +8,32 @@
 schema=$DF_SRC/docs/report.schema.json
 
 cat >ask.py <<'END_OF_PYTHON'
-# ask.py SCHEMA FILE [EXPRESSION]: valid, and the expression about the report r is true
+# ask.py SCHEMA FILE [EXPRESSION]: valid, with no member that the schema does not describe, and the expression about the
+# report r is true.  A program that validates with an older schema must not refuse what was added since: so the schema itself
+# allows other members, at every place.
 import json, sys
 r = json.load(open(sys.argv[2], encoding="utf-8"))
+
+def strict(node):
+    if isinstance(node, list):
+        return [strict(x) for x in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {"additionalProperties": False} if isinstance(node.get("properties"), dict) else {}
+    return closed | {k: strict(v) for k, v in node.items()}
+
+def newer(node):
+    if isinstance(node, list):
+        return [newer(x) for x in node]
+    if not isinstance(node, dict):
+        return node
+    return {k: v if k == "classes" else newer(v) for k, v in node.items()} | {"added_later": [1]}
+
 try:
     import jsonschema
-    jsonschema.validate(r, json.load(open(sys.argv[1], encoding="utf-8")))
+    schema = json.load(open(sys.argv[1], encoding="utf-8"))
+    jsonschema.validate(r, strict(schema))
+    jsonschema.validate(newer(r), schema)
 except ImportError:
     pass
 ok = all(eval(e, {"r": r}) for e in sys.argv[3:])
