@@ -21,6 +21,8 @@ set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# What is built does not depend on the folder it is built in: the length of an absolute path would stay in an installed tool.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 # Flags that every source of the project is compiled with.
 add_library(df_flags INTERFACE)
 target_compile_options(df_flags INTERFACE
