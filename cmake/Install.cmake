@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What "cmake --install" puts where: GNUInstallDirs, any prefix, DESTDIR.
 include(CMakePackageConfigHelpers)
+include(${CMAKE_CURRENT_LIST_DIR}/Manual.cmake)
 
 install(TARGETS dumpfilter dumpfilter_static EXPORT libdumpfilter
 	ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
@@ -49,11 +50,12 @@ install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Manual pages of the library.  Where one tells of several functions, the names after the first one lead to it.
 file(GLOB pages CONFIGURE_DEPENDS docs/man3/*.3)
-install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 foreach(page ${pages})
 	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page})
 	cmake_path(GET page STEM first)
 	file(STRINGS ${page} names REGEX "^\\.Nm dumpfilter_")
+	df_manual(${page} ${PROJECT_BINARY_DIR}/man3/${first}.3 libdumpfilter ${PROJECT_VERSION})
+	install(FILES ${PROJECT_BINARY_DIR}/man3/${first}.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 	list(TRANSFORM names REPLACE "^\\.Nm ([a-z_]+).*" "\\1")
 	list(REMOVE_ITEM names ${first})
 	foreach(name ${names})

@@ -23,7 +23,13 @@ add_custom_command(OUTPUT ${manual}
 	COMMAND ${CMAKE_COMMAND} -E rename ${manual}.new ${manual}
 	DEPENDS mangen ${manual_source} tools/makedumpfile/options.def tools/makedumpfile/combinations.def
 	VERBATIM)
-add_custom_target(manual ALL DEPENDS ${manual})
+set(installed_manual ${PROJECT_BINARY_DIR}/man8/makedumpfile.8)
+add_custom_command(OUTPUT ${installed_manual}
+	COMMAND ${CMAKE_COMMAND} -DFROM=${manual} -DTO=${installed_manual} -DNAME=makedumpfile -DVERSION=${PROJECT_VERSION}
+		-P ${PROJECT_SOURCE_DIR}/cmake/Manual.cmake
+	DEPENDS ${manual} cmake/Manual.cmake include/libdumpfilter.h
+	VERBATIM)
+add_custom_target(manual ALL DEPENDS ${installed_manual})
 
 # Where distributions look; zsh of Debian's packages also in share/zsh/vendor-completions.
 set(DF_BASH_COMPLETION_DIR ${CMAKE_INSTALL_DATADIR}/bash-completion/completions CACHE STRING
@@ -54,4 +60,4 @@ endforeach()
 add_custom_target(completions ALL DEPENDS ${completions})
 
 install(TARGETS makedumpfile RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${installed_manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)

@@ -37,9 +37,35 @@ for f in sbin/makedumpfile include/libdumpfilter.h share/man/man8/makedumpfile.8
 	check "installed: $f" test -s "$inst/$f"
 done
 check "installed tool finds its library" "$inst/sbin/makedumpfile" -v
-check "pkg-config knows the version" pkg-config --exact-version \
-	"$(awk '/^#define DUMPFILTER_VERSION_/ { v = v s $3; s = "." } END { print v }' "$inst/include/libdumpfilter.h")" \
-	libdumpfilter
+# Its length would show in the tool, and two builds would differ.
+knows_its_folder() { strings -a "$build/makedumpfile" | grep -F "$build"; }
+if [ -z "${DF_SANITIZE:-}" ]; then
+	check "the tool does not know the folder that it was built in" eval '! knows_its_folder'
+fi
+version=$(awk '/^#define DUMPFILTER_VERSION_/ { v = v s $3; s = "." } END { print v }' "$inst/include/libdumpfilter.h")
+# pages_are_signed COMMAND...: COMMAND shows a page of which head and foot name us, and no other system
+pages_are_signed() {
+	local page name
+	for page in "$inst"/share/man/man[38]/*; do
+		! grep -q '^\.so ' "$page" || continue
+		name=libdumpfilter
+		[[ $page = *.3 ]] || name=makedumpfile
+		"$@" "$page" | sed 's/.\x08//g; s/\x1b\[[0-9;]*m//g' >shown
+		grep -v '^ *$' shown | tail -n 1 | grep -qE "^$name $version .* $name $version\$" && ! head -n 1 shown | grep BSD || {
+			echo "$page"
+			sed -n '1p; $p' shown
+			return 1
+		}
+	done
+}
+for reader in "mandoc -T ascii" "nroff -mandoc -Tascii"; do
+	if command -v "${reader%% *}" >/dev/null; then
+		check "manual pages as ${reader%% *} shows them: name and version" pages_are_signed $reader
+	else
+		echo "ok - manual pages as ${reader%% *} shows them # SKIP it is not installed"
+	fi
+done
+check "pkg-config knows the version" pkg-config --exact-version "$version" libdumpfilter
 # --define-prefix tells nothing new: the file finds itself.
 moved=$tmp/moved
 cp -a "$inst" "$moved"
