@@ -6,6 +6,7 @@ option(WITH_LIBDEFLATE "zlib compression through libdeflate, which is faster; OF
 option(WITH_SNAPPY "snappy compression" ON)
 option(WITH_ZSTD "zstd compression" ON)
 option(WITH_DEBUGINFO "Kernel debug information (vmlinux) through libelf and libdw" ON)
+option(DF_STATIC_TOOL "makedumpfile with all its libraries in it (-static): one file, for an initramfs" OFF)
 option(DF_WERROR "Treat compiler warnings as errors" OFF)
 option(DF_FUZZ "Build the fuzz targets (clang)" OFF)
 set(DF_SANITIZE "" CACHE STRING "Sanitizers to build with, as in -fsanitize=: address,undefined or thread")
@@ -20,9 +21,9 @@ set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-
 # What is built does not depend on the folder it is built in: the length of an absolute path would stay in an installed tool.
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+
 # Flags that every source of the project is compiled with.
 add_library(df_flags INTERFACE)
 target_compile_options(df_flags INTERFACE
@@ -34,6 +35,9 @@ endforeach()
 
 if(DF_FUZZ AND NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
 	message(FATAL_ERROR "DF_FUZZ needs clang and its libFuzzer (Debian: clang, libclang-rt-dev): use the preset 'fuzz', or -DCMAKE_C_COMPILER=clang.")
+endif()
+if(CMAKE_EXE_LINKER_FLAGS MATCHES "(^| )-static( |$)" AND NOT DF_STATIC_TOOL)
+	message(FATAL_ERROR "-static in CMAKE_EXE_LINKER_FLAGS would be for the tests, too: for a static makedumpfile use -DDF_STATIC_TOOL=ON.")
 endif()
 if(DF_SANITIZE)
 	set(sanitize -fsanitize=${DF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -8,10 +8,20 @@ foreach(generator mangen compgen)
 endforeach()
 
 add_executable(makedumpfile ${tool_sources})
-target_link_libraries(makedumpfile PRIVATE dumpfilter df_flags PkgConfig::JSONC)
-# An installed tool finds the library of its own prefix; CMAKE_SKIP_INSTALL_RPATH=ON leaves that to the system.
-file(RELATIVE_PATH sbin_to_lib ${CMAKE_INSTALL_FULL_SBINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-set_target_properties(makedumpfile PROPERTIES INSTALL_RPATH "$ORIGIN/${sbin_to_lib}")
+target_link_libraries(makedumpfile PRIVATE df_flags)
+if(DF_STATIC_TOOL)
+	add_dependencies(makedumpfile dumpfilter_static)
+	target_include_directories(makedumpfile PRIVATE include ${JSONC_INCLUDE_DIRS})
+	target_link_options(makedumpfile PRIVATE -static)
+	# By name: the targets of pkg-config are shared libraries.
+	target_link_libraries(makedumpfile PRIVATE
+		$<TARGET_FILE:dumpfilter_static> ${df_link_names} ${JSONC_STATIC_LIBRARIES} Threads::Threads)
+else()
+	target_link_libraries(makedumpfile PRIVATE dumpfilter PkgConfig::JSONC)
+	# An installed tool finds the library of its own prefix; CMAKE_SKIP_INSTALL_RPATH=ON leaves that to the system.
+	file(RELATIVE_PATH sbin_to_lib ${CMAKE_INSTALL_FULL_SBINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+	set_target_properties(makedumpfile PROPERTIES INSTALL_RPATH "$ORIGIN/${sbin_to_lib}")
+endif()
 
 set(manual ${PROJECT_BINARY_DIR}/makedumpfile.8)
 set(manual_source ${PROJECT_SOURCE_DIR}/docs/makedumpfile.8.in)

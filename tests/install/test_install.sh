@@ -110,7 +110,53 @@ for kind in shared static; do
 done
 check "shared and static write the same bytes" cmp dump.shared dump.static
 
-# A CMake project that finds the package.
+# ---- nothing but one file: -static
+has_static_libc() {
+	echo 'int main(void) { return 0; }' >probe.c
+	"$cc" -static probe.c -o probe 2>/dev/null && ./probe
+}
+not_dynamic() { ! readelf -lW "$1" | grep INTERP; }
+lacks() { # what the linker would look for in vain
+	local name
+	has_static_libc || echo "libc.a"
+	for name in $(pkg-config --static --libs libdumpfilter json-c | grep -oE -e '-l[^ ]+' | sed 's/^-l//' | sort -u); do
+		[ "$name" = dumpfilter ] || [ -e "$("$cc" -print-file-name="lib$name.a")" ] || echo "lib$name.a"
+	done
+}
+lacking=$(lacks | tr '\n' ' ')
+if [ -n "${DF_SANITIZE:-}" ] || [ -n "$lacking" ]; then
+	echo "ok - -static # SKIP a sanitizer, or there is no ${lacking:-library for it}"
+	static_libc=
+else
+	static_libc=1
+	mapfile -t all < <(pkg-config --static --libs libdumpfilter | xargs -n1)
+	check "collector links with -static" "$cc" "${warnings[@]}" -static -pthread "${cflags[@]}" \
+		"$src/examples/collector.c" "${all[@]}" -o collector.alone
+	check "it needs no library" not_dynamic collector.alone
+	check "it runs" ./collector.alone "$vmcore" stream.alone
+	check "it writes the same bytes" cmp stream.alone stream.shared
+fi
+# Not optimised: it is built here.
+options=(-S "$src" -B static -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER="$cc" -DBUILD_TESTING=OFF
+	-DCMAKE_INSTALL_PREFIX=/usr)
+check "a static tool is configured" "$cmake" "${options[@]}" -DDF_STATIC_TOOL=ON
+no_folders() { # liblzo2 has one for its headers
+	PKG_CONFIG_PATH=static pkg-config --cflags --libs libdumpfilter | sed 's,-I[^ ]*/lzo ,,' | grep -vE -e '-[LI]|\.\.'
+}
+check "for /usr pkg-config names no folder that compilers know" no_folders
+if [ -n "$static_libc" ]; then
+	check "DF_STATIC_TOOL" "$cmake" --build static --target makedumpfile -j "$(nproc)"
+	check "the tool needs no library" not_dynamic static/makedumpfile
+	same_dump() {
+		static/makedumpfile -c -d 31 "$vmcore" tool.alone && "$inst/sbin/makedumpfile" -c -d 31 "$vmcore" tool.shared &&
+			cmp tool.alone tool.shared
+	}
+	check "it writes the same bytes as the other one" same_dump
+fi
+refused() { ! "$cmake" "${options[@]}" -DDF_STATIC_TOOL=OFF -DCMAKE_EXE_LINKER_FLAGS=-static && grep -q 'use -DDF_STATIC_TOOL=ON' "$tmp/log"; }
+check "linker flags with -static: it is said what to use" refused
+
+# ---- a CMake project that finds the package
 mkdir consumer
 cat >consumer/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.25)
@@ -121,14 +167,22 @@ add_executable(with_shared collector.c)
 target_link_libraries(with_shared PRIVATE libdumpfilter::libdumpfilter)
 add_executable(with_static collector.c)
 target_link_libraries(with_static PRIVATE libdumpfilter::libdumpfilter_static)
+if(ALONE)
+	add_executable(alone collector.c)
+	target_link_libraries(alone PRIVATE libdumpfilter::libdumpfilter_static -static)
+endif()
 END
 cp "$src/examples/collector.c" consumer/
 check "find_package(libdumpfilter)" "$cmake" -S consumer -B consumer/build -DCMAKE_PREFIX_PATH="$inst" \
-	-DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS=-D_DEFAULT_SOURCE
+	-DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS=-D_DEFAULT_SOURCE -DALONE="$static_libc"
 check "a CMake project builds with it" "$cmake" --build consumer/build
 for kind in shared static; do
 	check "and runs ($kind)" "consumer/build/with_$kind" "$vmcore" "cmake.$kind"
 	check "and writes the same bytes ($kind)" cmp "cmake.$kind" stream.shared
 done
 check "its static program does not need the shared library" is_static consumer/build/with_static
+if [ -n "$static_libc" ]; then
+	check "its -static program needs no library" not_dynamic consumer/build/alone
+	check "and writes the same bytes (alone)" eval 'consumer/build/alone "$vmcore" cmake.alone && cmp cmake.alone stream.shared'
+fi
 exit "$failed"
