@@ -29,6 +29,23 @@ grep -vxFf "$tmp/has" "$tmp/wanted" | sed 's/^/debian\/control: Build-Depends la
 [ -s "$tmp/wanted" ] || echo "cmake/packages.txt: no section Build" >>"$tmp/out"
 report "Build-Depends has what cmake/packages.txt builds with" "$tmp/out"
 
+# What a program has to find that links the library statically: libdw.pc names libraries that libdw-dev does not depend on.
+: >"$tmp/out"
+sed -nE '/^Package: libdumpfilter-dev/,/^Description:/p' debian/control | grep -oE '[a-z0-9][a-z0-9.+-]+' >"$tmp/has"
+wanted() { PKG_CONFIG_PATH=$build pkg-config --static --libs libdumpfilter | grep -oE -e '-l[^ ]+' | sed 's/^-l//' | sort -u; }
+owner() { dpkg -S "$(realpath "$("${CC:-cc}" -print-file-name="lib$1.a")")" 2>/dev/null | sed 's/[:,].*//'; }
+if command -v dpkg >/dev/null && [ -n "$(owner z)" ]; then
+	wanted | grep -vx -e dumpfilter -e pthread | while read -r name; do
+		package=$(owner "$name")
+		[ -n "$package" ] || { echo "no package has lib$name.a"; continue; }
+		grep -qxF "${package//[0-9][0-9]-dev/12-dev}" "$tmp/has" || echo "debian/control: libdumpfilter-dev does not depend on $package (-l$name)"
+		[[ $package = libstdc++* ]] || grep -qxF "$package" cmake/packages.txt || echo "cmake/packages.txt lacks $package (-l$name)"
+	done >"$tmp/out"
+	report "libdumpfilter-dev depends on what a static link asks for" "$tmp/out"
+else
+	skip "libdumpfilter-dev depends on what a static link asks for" "libraries are not from Debian's packages"
+fi
+
 sed -nE 's/^Tests: //p' debian/tests/control | tr -s ', ' '\n' | while read -r test; do
 	[ -x "debian/tests/$test" ] || echo "debian/tests/$test: missing, or cannot be executed"
 done >"$tmp/out"
