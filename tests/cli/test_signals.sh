@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# labels: long
 # shellcheck disable=SC2317,SC2016 # conditions are called through check; text for other shells
 # A signal in the middle of each mode: the work is brought to an end, a line says so, and the program ends by the signal, so
 # that a shell sees 130, 143 or 129 and a script's loop ends.  Files that are cut short this way: tests/real/test_wrong_input.sh.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# labels: long
 # shellcheck disable=SC2317 # conditions are called through check
 # What people see on a terminal: lines of progress that are written over and never wrap, whatever its width.
 . "$(dirname "$0")/lib.sh"

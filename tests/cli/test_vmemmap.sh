@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# labels: long
 # timeout: 900
 # -e: pages of struct pages of what is left out.  Each case is a recipe of tests/builder and the number of pages that must
 # go; which ones is worked out by tests/tools/vmemmap_check.py, which reads the vmcore by itself.
@@ -168,7 +169,8 @@ recipe "shared with pages of which nothing says that they may go" 7 <<-END
 	buddy 0x400 order=9
 	share 0x800+64 with=0x440
 END
-recipe "onto a frame that looks like user memory (where the struct page of 0x440 is)" 15 <<-END
+# as the frame of a struct page it is the kernel's, so that nothing is left out as user data
+recipe "onto a frame that looks like user memory (where the struct page of 0x440 is)" 8 <<-END
 	preset 6.1
 	buddy 0x400 order=9
 	compound 0x800 order=9 kind=thp

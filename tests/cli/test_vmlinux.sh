@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# labels: long
 # shellcheck disable=SC2317 # conditions are called through check
 # -x, -i and -g with small kernels: images of the recipes, and for each a file with the symbols and types of its vmlinux
 # (tests/tools/mkvmlinux), linked elsewhere by as much as KASLR has moved the image.  Real kernels: tests/real.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* Estimates against the outputs that they are of: where all pages are looked at there is nothing to be wrong about;
  * where a sample is, the contents decide how far off it may be.  What goes wrong: test_survey.c. */
 #include "api/context.h"

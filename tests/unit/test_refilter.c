@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* timeout: 1200 */
 /*
  * Every recipe of tests/fixtures/recipes, filtered twice: dumping at one level and the dump at another gives the same

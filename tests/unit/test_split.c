@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* timeout: 1200 */
 /*
  * Every recipe of tests/fixtures/recipes, split: each piece, read by a reader of its own, holds just its pages of the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* timeout: 1800 */
 /*
  * Every recipe of tests/fixtures/recipes, written with the plan's bits in memory and without: the same bytes, the same

@@ -4,6 +4,7 @@
 #include "report.h"
 #include "tool.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool make_sink(struct tool *tool)
@@ -14,12 +15,23 @@ static bool make_sink(struct tool *tool)
 	return tool_limit_sink(tool, tool->sink);
 }
 
+/* Gaps of the file count, too, although nobody writes them. */
+static uint64_t output_bytes(const struct tool *tool)
+{
+	struct stat made;
+
+	if (tool_asked(tool, OPT_DRY_RUN))
+		return tool->counted;
+	if (stat(tool->output, &made) || !S_ISREG(made.st_mode))
+		return tool->progress.bytes_out;
+	return (uint64_t)made.st_size;
+}
+
 static bool run(struct tool *tool)
 {
 	int result = dumpfilter_rearrange(tool->df, STDIN_FILENO, "standard input", tool->sink);
 
-	report_output(tool->report, tool->output,
-		      tool_asked(tool, OPT_DRY_RUN) ? tool->counted : tool->progress.bytes_out);
+	report_output(tool->report, tool->output, output_bytes(tool));
 	if (result == DUMPFILTER_OK || result == DUMPFILTER_WARN) {
 		tool_print_saved(tool, tool->counted);
 		return true;
