@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* A source that fails, ends early or gives little at a time.  Pages may get lost, but never silently, and never others
  * than those that could not be read. */
 #include "faults.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /*
  * The promise: heap and anonymous memory never take more than 6 MiB + 0.75 MiB for each thread + a bit for each page
  * frame, and 0.25 MiB for each file of a split dump, in every mode.  The kernel looks after it: each mode runs in a

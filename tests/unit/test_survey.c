@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* labels: long */
 /* Surveys against what was written; calls in the wrong order, an end asked for, no memory, pages that cannot be read:
  * of surveys and of estimates. */
 #include "estimating.h"
