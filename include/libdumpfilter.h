@@ -160,8 +160,8 @@ struct dumpfilter_progress {
 	uint64_t bytes_out; /* bytes handed to the sink in this phase */
 };
 
-/* Called at the start and at the end of each phase and between batches of pages, at most once a batch.  Limiting how
- * often that is shown is the callee's part. */
+/* Called at the start and at the end of each phase and between batches of pages, at most once a batch.  How often
+ * it is shown is up to the callee. */
 typedef void (*dumpfilter_progress_fn)(void *user, const struct dumpfilter_progress *p);
 DUMPFILTER_API void dumpfilter_set_progress(struct dumpfilter *df, dumpfilter_progress_fn fn, void *user);
 
@@ -232,8 +232,8 @@ struct dumpfilter_config {
 	/* Bytes that the context may allocate.  0 = half of what is left when planning begins, by MemAvailable, by the
 	 * control groups and by the resource limits of the process; DUMPFILTER_MEMORY_UNLIMITED = no limit.  Where it
 	 * is short: fewer threads; then the plan is made again piece by piece instead of being remembered; then
-	 * DUMPFILTER_E_NOMEM before the output is touched, with the number of bytes that are needed (a limit that
-	 * nobody gave is dropped instead). */
+	 * DUMPFILTER_E_NOMEM before the output is touched, with the number of bytes that are needed (the
+	 * default limit is dropped instead). */
 	size_t memory_limit;
 	unsigned flags; /* DUMPFILTER_EXCLUDE_VMEMMAP, DUMPFILTER_COPY_ALL or 0 */
 	/* Of the codec: zlib 1…9 (builds with libdeflate: …12), zstd -131072…22 (0 is none of them), the others have
@@ -424,7 +424,7 @@ typedef void (*dumpfilter_line_fn)(void *user, const char *line);
 DUMPFILTER_API int dumpfilter_explain(struct dumpfilter *df, dumpfilter_line_fn fn, void *user);
 
 /* The physical address that the crashed kernel had at a virtual one, by its page tables or, where the machine has such,
- * by a linear mapping.  Whether the image holds that memory is another matter.  DUMPFILTER_E_NODATA: it is not mapped,
+ * by a linear mapping.  The image may lack that memory all the same.  DUMPFILTER_E_NODATA: it is not mapped,
  * or can be no address of the kernel; DUMPFILTER_E_NOINFO and others: the page tables were not found (errmsg says why).
  * *paddr is set on success only.  After open. */
 DUMPFILTER_API int dumpfilter_translate(struct dumpfilter *df, uint64_t vaddr, uint64_t *paddr);
@@ -537,10 +537,10 @@ DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_custom(struct dumpfilter 
 /* Counts bytes and drops them (dry run). */
 DUMPFILTER_API struct dumpfilter_sink *dumpfilter_sink_null(struct dumpfilter *df);
 
-/* Let the output have at most `bytes`, before anything is written.  A file ends there at the latest (gaps count), a
- * stream has no more bytes; of a flattened sink the stream counts, with all its headers, and a whole one needs a limit
- * up to 2,200 bytes above its size.  Of a group of pages (256 KiB) that does not fit all may be missing.  What comes
- * too much is refused as a full disk does: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
+/* Limit the output to `bytes`, before anything is written.  A file ends there at the latest (gaps count), a stream has
+ * no more bytes.  For a flattened sink the size of the stream counts, and a whole one needs a limit up to 2,200 bytes
+ * above its size.  If a group of pages (256 KiB) does not fit, all of it may be missing.  A write beyond the limit
+ * fails as on a full disk: dumpfilter_run() returns DUMPFILTER_PARTIAL with an output that opens and is
  * marked incomplete (its index is complete, a stream has its end record), or DUMPFILTER_E_NOSPACE, before anything is
  * written, where not even headers and index have room. */
 DUMPFILTER_API int dumpfilter_sink_limit(struct dumpfilter *df, struct dumpfilter_sink *sink, uint64_t bytes);
