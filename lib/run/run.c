@@ -118,6 +118,15 @@ static uint64_t phys_base(const struct df_dump *dump, const struct dumpfilter_co
 	return own ? dump->image.past.phys_base : df_fact(&dump->kernel, DF_NUM_phys_base, dump->image.past.phys_base);
 }
 
+/* libkdumpfile (0.5.1 to 0.5.6) tries the header of 32 bits first, which has the page size where one of 64 bits has
+ * these: a power of two makes it open the dump wrongly (findings/libkdumpfile-microseconds.sh). */
+static uint64_t harmless_usec(uint64_t usec)
+{
+	bool power_of_two = usec > 1 && !(usec & (usec - 1));
+
+	return power_of_two ? usec + 1 : usec;
+}
+
 struct df_output df_dump_output(struct df_dump *dump, const struct dumpfilter_config *config)
 {
 	return (struct df_output){
@@ -138,7 +147,7 @@ struct df_output df_dump_output(struct df_dump *dump, const struct dumpfilter_co
 		.codec_level = config->compression_level,
 		.uts = dump->uts,
 		.crash_time = df_fact(&dump->kernel, DF_CRASHTIME, dump->image.past.crash_time),
-		.crash_usec = df_has(&dump->kernel, DF_CRASHTIME) ? 0 : dump->image.past.crash_usec,
+		.crash_usec = df_has(&dump->kernel, DF_CRASHTIME) ? 0 : harmless_usec(dump->image.past.crash_usec),
 		.phys_base = phys_base(dump, config),
 		.without_vmemmap = dump->plan.vmemmap.count || dump->image.past.no_vmemmap,
 		.incomplete = dump->image.truncated || was_incomplete(&dump->image),

@@ -326,6 +326,10 @@ static void kdump_time(void)
 	CHECK_EQ(fixture.seen.warnings, 0);
 	CHECK(fixture.out.size > 424 && !memcmp(fixture.out.data + 408, fixture.memory.data + 408, 16));
 	CHECK(!memcmp(fixture.out.data + 416, usec, sizeof usec));
+	/* a power of two would make libkdumpfile take the file for one of 32 bits */
+	makes_kdump(416, 65536);
+	CHECK_EQ(dump(&how), 0);
+	CHECK_EQ(fixture.out.data[416] | fixture.out.data[417] << 8 | fixture.out.data[418] << 16, 65537);
 }
 
 int main(void)
