@@ -118,7 +118,7 @@ static uint64_t phys_base(const struct df_dump *dump, const struct dumpfilter_co
 	return own ? dump->image.past.phys_base : df_fact(&dump->kernel, DF_NUM_phys_base, dump->image.past.phys_base);
 }
 
-/* libkdumpfile (0.5.1 to 0.5.6) tries the header of 32 bits first, which has the page size where one of 64 bits has
+/* libkdumpfile (0.5.1, 0.5.4) tries the header of 32 bits first, which has the page size where one of 64 bits has
  * these: a power of two makes it open the dump wrongly (findings/libkdumpfile-microseconds.sh). */
 static uint64_t harmless_usec(uint64_t usec)
 {
