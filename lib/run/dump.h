@@ -31,6 +31,7 @@ struct df_plan {
 	uint64_t vmemmap_end;        /* … in chunks below this one */
 	uint64_t max_pfn;
 	uint64_t described_pages, beyond_pages, truncated_pages;
+	uint64_t unmapped_pages; /* behind the memory map as well, but too many to be left out */
 	struct df_counts count;
 	uint64_t zero_dropped; /* pages of zeros that the ELF writer has taken out of keep */
 	bool kept_more;        /* something could not be judged as the level asked */

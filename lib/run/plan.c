@@ -103,27 +103,50 @@ static int judge(struct df_dump *dump, const struct dumpfilter_config *config, s
 	return 0;
 }
 
+/* Behind the last byte that the file holds. */
+static uint64_t stored_end(const struct df_dump *dump)
+{
+	const struct df_extents *stored = &dump->image.stored;
+	uint64_t round = (UINT64_C(1) << dump->page_shift) - 1;
+
+	return stored->count ? (stored->extent[stored->count - 1].end + round) >> dump->page_shift : 0;
+}
+
+/* Memory behind the last struct page is none that the kernel knew (device ROMs): makedumpfile cuts there.  More than a
+ * ROM's worth of it that is in the file speaks for a memory map of which a part is lost, and is kept. */
+static void cut_behind_map(const struct df_dump *dump, struct df_plan *plan)
+{
+	const struct df_image *image = &dump->image;
+	unsigned shift = dump->page_shift;
+	uint64_t end = dump->memmap.end_pfn, stored = df_image_pages(image, DF_STORED, shift, UINT64_MAX);
+
+	stored -= df_image_pages(image, DF_STORED, shift, end);
+	if (stored > BEYOND_WARN) {
+		plan->unmapped_pages = stored;
+		if (!image->frame_shift)
+			plan->max_pfn = stored_end(dump);
+		plan->described_pages = df_image_pages(image, DF_DESCRIBED, shift, plan->max_pfn);
+		return;
+	}
+	plan->max_pfn = end;
+	plan->beyond_pages = plan->described_pages - df_image_pages(image, DF_DESCRIBED, shift, end);
+	plan->described_pages -= plan->beyond_pages;
+}
+
 void df_plan_set_end(struct df_dump *dump, const struct dumpfilter_config *config, struct df_plan *plan)
 {
 	bool classifies = df_dump_classifies(dump, config);
 	const struct df_image *image = &dump->image;
 	uint64_t round = (UINT64_C(1) << dump->page_shift) - 1,
 		 end = (dump->image.end_paddr + round) >> dump->page_shift;
-	const struct df_extents *stored = &image->stored;
 
 	/* where no memory map sets bounds, headers may describe any amount of memory that is not in the file */
 	if ((!classifies || dump->memmap.section_shift == 64) && !image->frame_shift)
-		end = stored->count ? (stored->extent[stored->count - 1].end + round) >> dump->page_shift : 0;
+		end = stored_end(dump);
 	plan->max_pfn = end;
 	plan->described_pages = df_image_pages(image, DF_DESCRIBED, dump->page_shift, end);
-	/* memory behind the last struct page is none that the kernel knew (device ROMs, mem=): makedumpfile cuts there
-	 */
-	if (classifies && !dump->memmap.odd_sections && dump->memmap.end_pfn < end) {
-		plan->max_pfn = dump->memmap.end_pfn;
-		plan->beyond_pages = plan->described_pages -
-				     df_image_pages(image, DF_DESCRIBED, dump->page_shift, plan->max_pfn);
-		plan->described_pages -= plan->beyond_pages;
-	}
+	if (classifies && !dump->memmap.odd_sections && dump->memmap.end_pfn < end)
+		cut_behind_map(dump, plan);
 }
 
 static void conclude(struct df_dump *dump, const struct dumpfilter_config *config, struct df_plan *plan)
@@ -131,6 +154,11 @@ static void conclude(struct df_dump *dump, const struct dumpfilter_config *confi
 	if (dump->image.truncated)
 		plan->truncated_pages = (dump->image.missing_bytes + (UINT64_C(1) << dump->page_shift) - 1) >>
 					dump->page_shift;
+	if (plan->unmapped_pages) {
+		df_log(dump->env, DUMPFILTER_LOG_WARN,
+		       "%" PRIu64 " pages lie behind the kernel's memory map: they are kept", plan->unmapped_pages);
+		plan->kept_more = true;
+	}
 	if (plan->beyond_pages)
 		df_log(dump->env, plan->beyond_pages > BEYOND_WARN ? DUMPFILTER_LOG_WARN : DUMPFILTER_LOG_INFO,
 		       "%" PRIu64 " pages behind the kernel's memory map are left out", plan->beyond_pages);
