@@ -172,6 +172,49 @@ static int add_sections(struct sections *sections, uint64_t table, struct df_err
 	return 0;
 }
 
+static uint64_t base_of(const struct df_memmap *memmap, const struct df_memmap_range *range)
+{
+	return range->vaddr - range->first * memmap->page_struct;
+}
+
+#define MOST_BASES 8u /* of so many ranges one has the common base, if there is one */
+
+/* The address that more than half of all sections count their struct pages from, as all do where these are mapped as
+ * one array (VMEMMAP); 0 = none. */
+static uint64_t common_base(const struct df_memmap *memmap, uint64_t sections)
+{
+	for (size_t i = 0; i < memmap->count && i < MOST_BASES; i++) {
+		uint64_t base = base_of(memmap, &memmap->range[i]), share = 0;
+
+		for (size_t k = 0; k < memmap->count; k++)
+			if (base_of(memmap, &memmap->range[k]) == base)
+				share += (memmap->range[k].end - memmap->range[k].first) >> memmap->section_shift;
+		if (2 * share > sections)
+			return base;
+	}
+	return 0;
+}
+
+/* A section whose base is that of the others but for a bit or two speaks for other frames' struct pages: it is not
+ * used.  (Where each section has an array of its own, bases have nothing to do with each other.) */
+static void drop_strays(struct df_memmap *memmap, uint64_t sections)
+{
+	uint64_t base = sections > 2 ? common_base(memmap, sections) : 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; base && i < memmap->count; i++) {
+		struct df_memmap_range range = memmap->range[i];
+		int bits = __builtin_popcountll(base_of(memmap, &range) ^ base);
+
+		if (bits == 1 || bits == 2)
+			memmap->odd_sections += (range.end - range.first) >> memmap->section_shift;
+		else
+			memmap->range[kept++] = range;
+	}
+	if (base)
+		memmap->count = kept;
+}
+
 static int attempt(struct sections *sections, uint64_t table, struct df_err *err)
 {
 	int result;
@@ -181,6 +224,8 @@ static int attempt(struct sections *sections, uint64_t table, struct df_err *err
 	sections->memmap->odd_sections = sections->unreachable;
 	sections->present = 0;
 	result = add_sections(sections, table, err);
+	if (!result)
+		drop_strays(sections->memmap, sections->present);
 	if (!result && !sections->present)
 		result = df_err_set(err, DUMPFILTER_E_CORRUPT, "mem_section at %#" PRIx64 " lists no section", table);
 	return result;
