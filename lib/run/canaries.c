@@ -6,9 +6,11 @@
 
 #include <inttypes.h>
 
-#define TEXT_BYTES (UINT64_C(1) << 20) /* of the kernel's text: no kernel that can crash has less */
-#define LOG_MAX    (UINT64_C(32) << 20)
-#define SMALL_MAX  (UINT64_C(1) << 16) /* pages of struct pages that are looked at one by one */
+#define TEXT_BYTES   (UINT64_C(1) << 20) /* of the kernel's text: no kernel that can crash has less */
+#define LOG_MAX      (UINT64_C(32) << 20)
+#define FEW          2u                  /* wrong bits may just as well be in the canaries' own struct pages */
+#define POISON_LEAST 64u                 /* poisoned pages that any machine may have */
+#define SMALL_MAX    (UINT64_C(1) << 16) /* pages of struct pages that are looked at one by one */
 
 /* What was found so far, in any order. */
 struct finder {
@@ -179,7 +181,7 @@ void df_canaries_protect(const struct df_dump *dump, struct df_classes *classes,
 static const struct {
 	const char *name;
 	enum dumpfilter_class class;
-	bool unread; /* reading such a page may stop the machine that dumps: more than a few must be wrong */
+	bool unread; /* reading such a page may stop the machine that dumps: more than FEW must be wrong */
 } sets[DF_SET_COUNT] = {
 	[DF_SET_FREE] = { "free", DUMPFILTER_CLASS_FREE, false },
 	[DF_SET_CACHE] = { "page cache", DUMPFILTER_CLASS_CACHE, false },
@@ -190,20 +192,54 @@ static const struct {
 	[DF_SET_DOUBT] = { NULL, DUMPFILTER_CLASS_KEEP, false },
 };
 
+/* Memory with errors is rare: where more than one page in 1,000 claims to have some, a bit is misread. */
+static bool too_many_poisoned(const struct df_planner *planner)
+{
+	const struct df_counts *counts = &planner->plan->count;
+
+	return counts->class_pages[DUMPFILTER_CLASS_HWPOISON] > counts->stored / 1000 + POISON_LEAST;
+}
+
+static bool is_misread(const struct df_planner *planner, unsigned set)
+{
+	if (set == DF_SET_HWPOISON && too_many_poisoned(planner))
+		return true;
+	return planner->hits[set] > (sets[set].unread ? FEW : 0);
+}
+
+/* More canaries than a few wrong bits explain: what is known about struct pages is wrong as a whole (their size, where
+ * they lie), and no class can be right.  Poisoned and offline pages stay unread, unless these are misread themselves.
+ */
+static unsigned all_misread(const struct df_planner *planner)
+{
+	unsigned readable = 0;
+	uint64_t hits = 0;
+
+	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
+		if (sets[i].unread || !sets[i].name)
+			continue;
+		readable |= 1u << i;
+		hits += planner->hits[i];
+	}
+	if (hits <= FEW)
+		return 0;
+	df_log(planner->dump->env, DUMPFILTER_LOG_WARN,
+	       "the kernel's page structures are misread: no page is left out by what they say");
+	return readable & ~planner->distrust;
+}
+
 unsigned df_canaries_judge(struct df_planner *planner)
 {
-	const uint64_t *pages = planner->plan->count.class_pages;
 	unsigned distrust = 0;
 
 	for (unsigned i = 0; i < DF_SET_COUNT; i++) {
-		uint64_t hits = planner->hits[i];
-
-		if (!hits || planner->distrust >> i & 1 || (sets[i].unread && hits <= pages[sets[i].class] / 8))
+		if (planner->distrust >> i & 1 || !is_misread(planner, i))
 			continue;
 		df_log(planner->dump->env, DUMPFILTER_LOG_WARN,
-		       "%" PRIu64 " page frames of the kernel itself look %s%s: no page is left out as such", hits,
+		       "%" PRIu64 " page frames of the kernel itself look %s%s: no page is left out as such",
+		       planner->hits[i],
 		       i == DF_SET_USER || i == DF_SET_CACHE || i == DF_SET_CACHE_PRIVATE ? "like " : "", sets[i].name);
 		distrust |= 1u << i;
 	}
-	return distrust;
+	return distrust ? distrust | all_misread(planner) : 0;
 }
